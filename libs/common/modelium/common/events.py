@@ -1,0 +1,291 @@
+"""Every message that travels over NATS, one frozen class each.
+
+Facts are named in the past tense and commands in the imperative; the subject says the same words
+(`subjects.py` adds the agent to a command's). Payloads are plain JSON of these classes. Fields that
+a sender does not know are ignored; `message_id` and `occurred_at` may be left out by hand-written
+messages, then the bus fills in an id that is the same on every redelivery.
+"""
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import uuid4
+
+from pydantic import Field
+
+from modelium.common.clock import utc_now
+from modelium.common.figures import (
+    Decision,
+    DecisionSource,
+    DeploymentPlan,
+    DeviceFigures,
+    GatewayModelStats,
+    ModelFigures,
+)
+from modelium.common.records import (
+    AgentId,
+    Descriptor,
+    Device,
+    FailureKind,
+    Frozen,
+    Instance,
+    ModelName,
+    ModelRecord,
+    ModelState,
+)
+
+
+class Message(Frozen):
+    """Base of all; `stored` messages go through JetStream, the others may be lost."""
+
+    subject: ClassVar[str]
+    stored: ClassVar[bool] = True
+
+    message_id: str = Field(default_factory=lambda: uuid4().hex, min_length=1)
+    occurred_at: datetime = Field(default_factory=utc_now)
+
+
+class ModelDiscovered(Message):
+    """A model's files are there and no longer change. Another system need only give `path`."""
+
+    subject = "model.discovered"
+
+    path: str = Field(min_length=1, description="absolute path of the model's folder or file")
+    model: ModelName | None = Field(default=None, description="left out: the folder's name")
+    fingerprint: str = Field(default="", description="changes when the files change")
+    size_bytes: int = Field(default=0, ge=0)
+
+
+class ModelAnalyzing(Message):
+    """The watcher has begun to read a discovered model's files."""
+
+    subject = "model.analyzing"
+
+    model: ModelName
+    path: str
+    fingerprint: str
+    size_bytes: int = Field(default=0, ge=0)
+
+
+class ModelAnalyzed(Message):
+    """The files make a model that a runtime can serve."""
+
+    subject = "model.analyzed"
+
+    model: ModelName
+    path: str
+    fingerprint: str
+    size_bytes: int = Field(ge=0)
+    descriptor: Descriptor
+
+
+class ModelRejected(Message):
+    """The files cannot be served; they are looked at again only when they change."""
+
+    subject = "model.rejected"
+
+    model: ModelName
+    path: str
+    fingerprint: str = ""
+    reason: str
+
+
+class ModelRemoved(Message):
+    """The model's files are gone."""
+
+    subject = "model.removed"
+
+    model: ModelName
+    path: str
+
+
+class ModelRequested(Message):
+    """Somebody wants a model that is not loaded: a gateway's waiting request, or another system."""
+
+    subject = "model.requested"
+
+    model: ModelName
+    requested_by: str = Field(default="", description="gateway, operator or system")
+
+
+class ModelUnloadRequested(Message):
+    """An operator wants a model out of memory now; it is drained first."""
+
+    subject = "model.unload_requested"
+
+    model: ModelName
+    requested_by: str = ""
+
+
+class ModelStateChanged(Message):
+    """The registry has saved a new version of a model's record (or announces it again)."""
+
+    subject = "model.state_changed"
+
+    model: ModelName
+    previous: ModelState | None
+    record: ModelRecord | None = Field(description="null: the model is forgotten")
+
+
+class RuntimeEvent(Message):
+    """What all facts about an engine have in common."""
+
+    model: ModelName
+    instance_id: str
+    agent_id: AgentId
+    device_ids: tuple[str, ...]
+    generation: int = Field(ge=1)
+
+
+class RuntimeLoading(RuntimeEvent):
+    """The agent has begun to start (or wake) the engine."""
+
+    subject = "runtime.loading"
+
+    reserved_bytes: int = Field(ge=0, description="of each device")
+
+
+class RuntimeLoaded(RuntimeEvent):
+    """The engine is healthy and has answered its canary; also said again after re-adoption."""
+
+    subject = "runtime.loaded"
+
+    endpoint: str = Field(description="base URL that gateways can reach")
+    fingerprint: str = ""
+    load_s: float | None = Field(default=None, ge=0)
+    reserved_bytes: int = Field(ge=0)
+    resident_bytes: int = Field(ge=0)
+
+
+class RuntimeSleeping(RuntimeEvent):
+    """The engine sleeps: its weights are in host memory and its device memory was measured free."""
+
+    subject = "runtime.sleeping"
+
+    resident_bytes: int = Field(ge=0, description="what it still holds of each device")
+
+
+class RuntimeUnloading(RuntimeEvent):
+    """The agent drains the engine and will stop it; gateways route nothing more to it."""
+
+    subject = "runtime.unloading"
+
+    reason: str = ""
+
+
+class RuntimeUnloaded(RuntimeEvent):
+    """The engine is stopped as asked and its memory was measured free."""
+
+    subject = "runtime.unloaded"
+
+    reason: str = ""
+
+
+class RuntimeFailed(RuntimeEvent):
+    """The engine did not start, or ended without being asked to (whatever its exit code)."""
+
+    subject = "runtime.failed"
+
+    kind: FailureKind
+    reason: str = Field(description="one sentence for people")
+    log_tail: tuple[str, ...] = Field(default=(), description="the engine's last lines")
+
+
+class AgentHeartbeat(Message):
+    """An agent, its devices and its engines as they are now."""
+
+    subject = "agent.heartbeat"
+    stored = False
+
+    agent_id: AgentId
+    launcher: str
+    devices: tuple[Device, ...]
+    instances: tuple[Instance, ...]
+
+
+class GatewayStats(Message):
+    """A gateway's figures; its in-flight counts are leases that end when it falls silent."""
+
+    subject = "gateway.stats"
+    stored = False
+
+    gateway_id: str
+    models: tuple[GatewayModelStats, ...]
+
+
+class MetricsTick(Message):
+    """What the orchestrator gathered, once per decision interval."""
+
+    subject = "metrics.tick"
+    stored = False
+
+    interval_s: float = Field(gt=0)
+    models: tuple[ModelFigures, ...]
+    devices: tuple[DeviceFigures, ...]
+
+
+class DecisionMade(Message):
+    """What the brain advises, or what the orchestrator decided by its own rules."""
+
+    subject = "decision.made"
+
+    origin: str = Field(description="brain or orchestrator")
+    source: DecisionSource
+    inputs_digest: str = Field(description="of the tick or descriptor it was made from")
+    decisions: tuple[Decision, ...] = ()
+    plan: DeploymentPlan | None = None
+
+
+class Command(Message):
+    """What all commands have in common; one that names an ended generation changes nothing."""
+
+    agent_id: AgentId
+    model: ModelName
+    instance_id: str
+    generation: int = Field(ge=1)
+
+
+class LoadModel(Command):
+    """Start an engine for a model on these devices, within this memory."""
+
+    subject = "command.{agent_id}.load"
+
+    device_ids: tuple[str, ...] = Field(min_length=1)
+    path: str
+    fingerprint: str
+    descriptor: Descriptor
+    reserve_bytes: int = Field(gt=0, description="of each device, all included")
+    kv_cache_bytes: int = Field(ge=0, description="part of reserve_bytes")
+    context_length: int = Field(ge=0, description="tokens; 0: the model's own")
+
+
+class UnloadModel(Command):
+    """Drain the engine, stop it, and see its memory freed."""
+
+    subject = "command.{agent_id}.unload"
+
+    reason: str
+    drain_deadline_s: float = Field(ge=0, description="after this, requests in flight are cut off")
+
+
+class SleepModel(Command):
+    """Drain the engine and put it to sleep."""
+
+    subject = "command.{agent_id}.sleep"
+
+    drain_deadline_s: float = Field(ge=0)
+
+
+class WakeModel(Command):
+    """Wake a sleeping engine; it is loaded once its canary has answered."""
+
+    subject = "command.{agent_id}.wake"
+
+
+def _leaves(kind: type[Message]) -> tuple[type[Message], ...]:
+    """The classes below `kind` that name a subject, in the order they are written here."""
+    below = tuple(leaf for child in kind.__subclasses__() for leaf in _leaves(child))
+    return below or (kind,)
+
+
+MESSAGES: tuple[type[Message], ...] = _leaves(Message)
+"""Every kind of message; the AsyncAPI document is made from this."""

@@ -1,0 +1,90 @@
+"""The values inside messages that measure and decide: figures of models, and decisions about them.
+
+Pure and frozen, like `records.py`; `events.py` puts them into messages, `modelium.core` reasons
+about them.
+"""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from modelium.common.records import Frozen, ModelName, ModelState, RuntimeKind
+
+
+class GatewayModelStats(Frozen):
+    """One gateway's figures for one model since that gateway started, and as of now."""
+
+    model: ModelName
+    requests: int = Field(ge=0, description="ended since the gateway started")
+    failures: int = Field(ge=0, description="of these")
+    in_flight: int = Field(ge=0, description="sent to an engine, not ended")
+    waiting: int = Field(ge=0)
+    oldest_wait_s: float = Field(ge=0)
+    idle_s: float | None = Field(ge=0, description="since the last request ended; null: never one")
+    latency_p50_s: float | None = Field(default=None, ge=0)
+    routed_generation: int | None = Field(description="where a new request would go; null: nowhere")
+    in_flight_generations: tuple[int, ...] = Field(default=(), description="serving some request")
+
+
+class ModelFigures(Frozen):
+    """One model over all gateways, as the brain and the rules see it."""
+
+    model: ModelName
+    state: ModelState
+    pinned: bool
+    rate_per_s: float = Field(ge=0, description="requests, over the last tick interval")
+    idle_s: float | None = Field(description="null: not requested since the system started")
+    in_flight: int = Field(ge=0)
+    waiting: int = Field(ge=0)
+    oldest_wait_s: float = Field(ge=0)
+    latency_p50_s: float | None = None
+    loaded_for_s: float | None = Field(default=None, ge=0)
+    reload_s: float | None = Field(default=None, ge=0)
+    device_ids: tuple[str, ...] = ()
+    held_bytes: int = Field(ge=0, description="of each device")
+    needed_bytes: int = Field(ge=0, description="of one device, to be loaded")
+
+
+class DeviceFigures(Frozen):
+    """One device in a tick."""
+
+    device_id: str
+    total_bytes: int = Field(ge=0)
+    free_bytes: int = Field(ge=0, description="min(measured, total - ledger)")
+
+
+class DecisionSource(StrEnum):
+    """Who thought of it."""
+
+    LLM = "llm"
+    RULES = "rules"
+
+
+class DecidedAction(StrEnum):
+    """What should become of a model; `queue` says why it has to wait."""
+
+    KEEP = "keep"
+    LOAD = "load"
+    EVICT = "evict"
+    SLEEP = "sleep"
+    QUEUE = "queue"
+
+
+class Decision(Frozen):
+    """One model's part of a decision."""
+
+    model: ModelName
+    action: DecidedAction
+    reason: str
+    confidence: float = Field(default=1.0, ge=0, le=1)
+    dropped_by: str | None = Field(default=None, description="the rule that forbids it")
+
+
+class DeploymentPlan(Frozen):
+    """How a newly analysed model should be served."""
+
+    model: ModelName
+    runtime: RuntimeKind
+    needed_bytes: int = Field(ge=0, description="of one device")
+    confidence: float = Field(ge=0, le=1)
+    reasoning: str

@@ -1,0 +1,190 @@
+"""The values that services share: what a model, an instance, a device and an agent are.
+
+Pure and frozen. `events.py` carries them over NATS, `store.py` keeps the `Record` kinds in Redis.
+Bytes are plain integers, times are UTC.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, NewType
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+MODEL_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+AGENT_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+
+ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME_PATTERN)]
+"""The served name, which clients put into `model`; derived from the folder's name."""
+AgentId = Annotated[str, StringConstraints(pattern=AGENT_ID_PATTERN)]
+"""Also one token of a NATS subject, hence without dots."""
+InstanceId = NewType("InstanceId", str)
+"""`<model>.<generation>`: one load attempt of one model; unique for ever."""
+DeviceId = NewType("DeviceId", str)
+"""NVML's `GPU-…`/`MIG-…` UUID, or `cpu-<agent>-<n>`; unique in the whole system."""
+
+
+def instance_id(model: str, generation: int) -> InstanceId:
+    """The one name of a load attempt, the same wherever it is derived."""
+    return InstanceId(f"{model}.{generation}")
+
+
+class Frozen(BaseModel):
+    """Base of every shared value: immutable, tolerant of fields a newer version adds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ModelState(StrEnum):
+    """See `lifecycle.py` for what leads from one to the next."""
+
+    DISCOVERED = "discovered"
+    ANALYZING = "analyzing"
+    UNLOADED = "unloaded"
+    LOADING = "loading"
+    LOADED = "loaded"
+    SLEEPING = "sleeping"
+    UNLOADING = "unloading"
+    ERROR = "error"
+    REJECTED = "rejected"
+
+
+LIVE_STATES = frozenset(
+    {ModelState.LOADING, ModelState.LOADED, ModelState.SLEEPING, ModelState.UNLOADING}
+)
+"""States in which an engine of the model may hold memory."""
+
+
+class RuntimeKind(StrEnum):
+    """What kind of engine serves a model."""
+
+    VLLM = "vllm"
+    RAY_SERVE = "ray_serve"
+
+
+class Task(StrEnum):
+    """What a model does for a caller."""
+
+    CHAT = "chat"
+    COMPLETION = "completion"
+    EMBEDDING = "embedding"
+    CLASSIFY = "classify"
+    UNKNOWN = "unknown"
+
+
+class DeviceKind(StrEnum):
+    """Where an engine computes."""
+
+    CUDA = "cuda"
+    CPU = "cpu"
+
+
+class FailureKind(StrEnum):
+    """Why an engine is gone although nobody asked for it."""
+
+    START_FAILED = "start_failed"
+    OUT_OF_MEMORY = "out_of_memory"
+    CRASHED = "crashed"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    """Its agent has gone silent; the engine may still run."""
+
+
+class Descriptor(Frozen):
+    """What the analysis of a model's files found."""
+
+    format: str = Field(description="huggingface, gguf, onnx, torchscript …")
+    architecture: str = Field(description="for example Qwen2ForCausalLM")
+    task: Task
+    runtime: RuntimeKind
+    dtype: str = Field(default="", description="of the stored weights, for example BF16")
+    parameters: int = Field(default=0, ge=0)
+    weight_bytes: int = Field(default=0, ge=0)
+    context_length: int = Field(default=0, ge=0, description="tokens")
+    kv_bytes_per_token: int = Field(default=0, ge=0, description="at 2 bytes per element")
+    has_chat_template: bool = False
+
+
+class Record(Frozen):
+    """What the store keeps; `version` is 0 until the first save and grows by one with each."""
+
+    version: int = Field(default=0, ge=0)
+    updated_at: datetime | None = None
+
+
+class ModelRecord(Record):
+    """All that is known of one model; written by the registry only.
+
+    `generation` is the newest load attempt that was announced, `ended_generation` the newest that
+    is known to be over; a runtime event of a generation up to `ended_generation` is stale.
+    """
+
+    model: ModelName
+    state: ModelState
+    reason: str = Field(default="", description="why it does not serve, for people")
+    path: str
+    fingerprint: str = ""
+    size_bytes: int = Field(default=0, ge=0, description="of all its files")
+    descriptor: Descriptor | None = None
+    removed: bool = Field(default=False, description="its files are gone; it ends with its engine")
+    generation: int = Field(default=0, ge=0)
+    ended_generation: int = Field(default=0, ge=0)
+    instance_id: str | None = None
+    agent_id: str | None = None
+    device_ids: tuple[str, ...] = ()
+    endpoint: str | None = Field(default=None, description="base URL of its engine while loaded")
+    loaded_fingerprint: str | None = Field(default=None, description="of the files it serves")
+    reserved_bytes: int = Field(default=0, ge=0, description="of each device, by the ledger")
+    resident_bytes: int = Field(default=0, ge=0, description="measured on each device")
+    load_s: float | None = Field(default=None, ge=0, description="how long its last load took")
+    failures: int = Field(default=0, ge=0, description="in a row; back to 0 when it is loaded")
+    retry_at: datetime | None = Field(default=None, description="no load before this")
+    loaded_at: datetime | None = None
+
+
+class InstanceState(StrEnum):
+    """An engine's own life, as its agent sees it."""
+
+    LOADING = "loading"
+    LOADED = "loaded"
+    SLEEPING = "sleeping"
+    UNLOADING = "unloading"
+
+
+class Instance(Frozen):
+    """One engine as its agent reports it."""
+
+    instance_id: str
+    model: ModelName
+    agent_id: AgentId
+    device_ids: tuple[str, ...]
+    generation: int = Field(ge=1)
+    state: InstanceState
+    endpoint: str | None = None
+    fingerprint: str = ""
+    reserved_bytes: int = Field(default=0, ge=0)
+    resident_bytes: int = Field(default=0, ge=0)
+    load_s: float | None = None
+
+
+class InstanceRecord(Record, Instance):
+    """An engine as the store keeps it; written by the registry only."""
+
+
+class Device(Frozen):
+    """One device as its agent measures it."""
+
+    device_id: str
+    kind: DeviceKind
+    name: str = Field(description="for example NVIDIA H200, or CPU slot 0")
+    total_bytes: int = Field(ge=0, description="what engines may use of it: its budget")
+    free_bytes: int = Field(ge=0, description="by the driver; for a CPU slot by the kernel")
+
+
+class AgentRecord(Record):
+    """An agent with its devices; expires unless its heartbeat renews it."""
+
+    agent_id: AgentId
+    launcher: str = Field(description="process or docker")
+    devices: tuple[Device, ...] = ()
+    instances: tuple[str, ...] = ()

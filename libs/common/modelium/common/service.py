@@ -1,0 +1,37 @@
+"""The shell every service runs in; see `Shell` and `run`."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any, Protocol
+
+from modelium.common.bus import Bus
+from modelium.common.clock import Clock
+from modelium.common.load_settings import Settings
+from modelium.common.store import Store
+
+
+class Shell(Protocol):
+    """What a service's `build` gets, and where it puts what it wants to run."""
+
+    settings: Settings
+    clock: Clock
+    bus: Bus
+    store: Store
+    instance: str
+    """`<service>-<random>`: this process; `ce-source` of all it publishes."""
+    resources: AsyncExitStack
+    """Closed in reverse order after all tasks have ended."""
+
+    def task(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` until the service stops; if it raises, the service ends with a failure."""
+
+    def check(self, name: str, probe: Callable[[], Awaitable[bool]]) -> None:
+        """Add a condition to /readyz."""
+
+
+Build = Callable[[Shell], Awaitable[None]]
+
+
+def run(name: str, build: Build) -> None:
+    """`__main__` of a service: settings, logs, bus, store, health surface, signals, exit code."""
+    raise NotImplementedError

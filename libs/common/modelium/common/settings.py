@@ -1,0 +1,258 @@
+"""All settings of Modelium: `modelium.yaml`, overridden by `MODELIUM_<SECTION>__<KEY>`.
+
+Precedence: environment, then the file, then the defaults below. The file is the first of `--config`,
+`$MODELIUM_CONFIG`, `./modelium.yaml`, `$XDG_CONFIG_HOME/modelium/modelium.yaml`,
+`/etc/modelium/modelium.yaml`. Every field has a unit in its name or type, and a sentence.
+`load_settings.py` reads them; nothing else reads the environment.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from modelium.common.records import AGENT_ID_PATTERN, ModelName
+
+GIB = 1 << 30
+MIB = 1 << 20
+
+
+class Section(BaseModel):
+    """Base of all sections: an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Organization(Section):
+    """Who runs this system."""
+
+    id: str = Field(default="default", min_length=1, description="Id that usage is counted under.")
+    name: str = Field(default="", description="Name for people.")
+
+
+class Brain(Section):
+    """The advisor."""
+
+    enabled: bool = Field(default=True, description="Whether the brain gives advice at all.")
+    fallback_to_rules: bool = Field(
+        default=True, description="Whether the rules answer when no language model does."
+    )
+
+
+class Mode(StrEnum):
+    """How decisions are made."""
+
+    INTELLIGENT = "intelligent"
+    SIMPLE = "simple"
+
+
+class ModelDiscovery(Section):
+    """Where models come from."""
+
+    watch_directories: tuple[Path, ...] = Field(
+        default=(Path("models"),), min_length=1, description="Folders in which models are dropped."
+    )
+    scan_interval_seconds: PositiveFloat = Field(
+        default=5.0, description="Seconds between full scans; file events are seen at once."
+    )
+    settle_seconds: NonNegativeFloat = Field(
+        default=0.5, description="Seconds a model's files must be unchanged before it is read."
+    )
+    supported_extensions: tuple[str, ...] = Field(
+        default=(".safetensors",), description="Endings of weight files that make a model."
+    )
+
+
+class Policies(Section):
+    """What is kept in memory; can be changed while running."""
+
+    evict_after_idle_seconds: NonNegativeFloat = Field(
+        default=1800.0,
+        description="Seconds without a request after which a model is unloaded; 0 means never.",
+    )
+    evict_when_memory_above_percent: float = Field(
+        default=100.0,
+        gt=0,
+        le=100,
+        description="Percent of a device's budget above which idle models are unloaded.",
+    )
+    always_loaded: tuple[ModelName, ...] = Field(
+        default=(), description="Models that are loaded at once and never unloaded."
+    )
+    min_residency_seconds: NonNegativeFloat = Field(
+        default=5.0, description="Seconds a loaded model serves before it can be a victim."
+    )
+    drain_deadline_seconds: NonNegativeFloat = Field(
+        default=120.0, description="Seconds requests in flight get to end before an unload."
+    )
+
+
+class Orchestration(Section):
+    """Placement and its rhythm."""
+
+    mode: Mode = Field(
+        default=Mode.INTELLIGENT, description="intelligent (brain) or simple (rules)."
+    )
+    decision_interval_seconds: PositiveFloat = Field(
+        default=10.0, description="Seconds between two ticks."
+    )
+    model_discovery: ModelDiscovery = ModelDiscovery()
+    policies: Policies = Policies()
+
+
+class Vllm(Section):
+    """Engines for language models."""
+
+    enabled: bool = Field(default=True, description="Whether vLLM may be used.")
+    python: Path | None = Field(
+        default=None, description="Interpreter that has vLLM installed, for the process launcher."
+    )
+    image: str = Field(
+        default="modelium-engine-vllm-cpu:latest", description="Image for the docker launcher."
+    )
+    command: tuple[str, ...] = Field(
+        default=("python3", "-m", "vllm.entrypoints.openai.api_server", "--model"),
+        min_length=1,
+        description="Command in the image; the model's path follows. GPU image: [vllm, serve].",
+    )
+    dtype: str = Field(default="auto", description="Data type; auto means float32 on a CPU.")
+    max_num_seqs: PositiveInt = Field(default=64, description="Requests an engine runs at once.")
+    max_context_tokens: PositiveInt = Field(
+        default=8192, description="Context length given to an engine, unless the model has less."
+    )
+    kv_cache_bytes: PositiveInt = Field(
+        default=256 * MIB, description="Bytes of key-value cache of an engine, per device."
+    )
+    overhead_bytes: PositiveInt = Field(
+        default=2 * GIB + 512 * MIB,
+        description="Bytes an engine needs beside weights and cache (CPU: measured 1.9 GiB).",
+    )
+    shm_bytes: PositiveInt = Field(
+        default=512 * MIB, description="Size of /dev/shm of an engine's container."
+    )
+    shutdown_timeout_seconds: PositiveInt = Field(
+        default=20, description="Seconds an engine gets to end its requests when it is stopped."
+    )
+    stall_timeout_seconds: PositiveFloat = Field(
+        default=120.0, description="Seconds a load may show no progress (log, CPU) before it fails."
+    )
+    load_timeout_seconds: PositiveFloat = Field(
+        default=1800.0, description="Seconds after which a load fails even if it shows progress."
+    )
+    extra_args: tuple[str, ...] = Field(default=(), description="More arguments for every engine.")
+
+
+class RayServe(Section):
+    """Engines for everything else."""
+
+    enabled: bool = Field(default=False, description="Whether Ray Serve may be used.")
+
+
+class Gpu(Section):
+    """Which devices an agent owns."""
+
+    enabled: bool = Field(default=True, description="Whether GPUs are looked for by NVML.")
+    devices: tuple[str, ...] = Field(
+        default=(), description="UUIDs of the GPUs to own; empty means all that NVML shows."
+    )
+    memory_fraction: float = Field(
+        default=0.9, gt=0, le=1, description="Share of a GPU's memory that engines may use."
+    )
+
+
+class LauncherKind(StrEnum):
+    """How engines are started."""
+
+    PROCESS = "process"
+    DOCKER = "docker"
+
+
+class RuntimeAgent(Section):
+    """One agent."""
+
+    id: str = Field(default="local", pattern=AGENT_ID_PATTERN, description="Name of this agent.")
+    launcher: LauncherKind = Field(default=LauncherKind.PROCESS, description="process or docker.")
+    cpu_slots: PositiveInt = Field(default=1, description="CPU slots where there is no GPU.")
+    cpu_slot_memory_bytes: PositiveInt | None = Field(
+        default=None, description="Budget of a CPU slot; empty: 70 % of the memory, shared out."
+    )
+    cpu_slot_cores: PositiveFloat | None = Field(
+        default=None, description="Cores of a CPU slot; empty: all of them, shared out."
+    )
+    heartbeat_seconds: PositiveFloat = Field(default=1.0, description="Seconds between heartbeats.")
+    keep_engines_on_exit: bool = Field(
+        default=False, description="Whether engines outlive the agent's clean shutdown."
+    )
+    engine_network: str = Field(
+        default="modelium-engines", description="Docker network of engines and gateways."
+    )
+    state_directory: Path = Field(
+        default=Path(".modelium/agent"), description="Where engines' records and logs are kept."
+    )
+
+
+class Gateway(Section):
+    """The HTTP side."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
+    queue_timeout_seconds: PositiveFloat = Field(
+        default=600.0, description="Seconds a request waits for its model before 503."
+    )
+    max_queue_per_model: PositiveInt = Field(
+        default=1000, description="Requests that may wait for one model; more get 429."
+    )
+    max_body_bytes: PositiveInt = Field(
+        default=32 * MIB, description="Largest request body; more gets 413."
+    )
+    shutdown_grace_seconds: NonNegativeFloat = Field(
+        default=30.0, description="Seconds requests in flight get to end on shutdown."
+    )
+    allow_remote: bool = Field(
+        default=False,
+        description="Whether to listen on an address that is not loopback (there are no keys yet).",
+    )
+
+
+class Nats(Section):
+    """The bus."""
+
+    url: str = Field(default="nats://127.0.0.1:4222", description="Address of the NATS server.")
+
+
+class Redis(Section):
+    """The store."""
+
+    url: str = Field(default="redis://127.0.0.1:6379/0", description="Address of the Redis server.")
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class Logging(Section):
+    """Logs of the services."""
+
+    level: str = Field(
+        default="info", pattern="^(debug|info|warning|error)$", description="Lowest level shown."
+    )
+    format: LogFormat = Field(
+        default=LogFormat.AUTO, description="json, console, or auto: console on a terminal."
+    )
+
+
+class Health(Section):
+    """Where the services without an API of their own answer /healthz, /readyz and /metrics."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    watcher_port: int = Field(default=9101, ge=0, le=65535, description="Port of the watcher.")
+    registry_port: int = Field(default=9102, ge=0, le=65535, description="Port of the registry.")
+    brain_port: int = Field(default=9103, ge=0, le=65535, description="Port of the brain.")
+    orchestrator_port: int = Field(
+        default=9104, ge=0, le=65535, description="Port of the orchestrator."
+    )
+    runtime_agent_port: int = Field(default=9105, ge=0, le=65535, description="Port of the agent.")
