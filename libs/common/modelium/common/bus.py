@@ -1,9 +1,9 @@
 """The bus as services see it: publish messages, consume them durably, follow them live.
 
 `nats_bus.NatsBus` is the real one, `testing.InMemoryBus` the one for unit tests; both pass the
-same contract suite (`tests/contract`). The outcome of a handler is told by how it ends: it returns =
-done; `RetryLater` = deliver again after its delay; `Reject` = dead letter; any other exception = logged
-and delivered again with a growing delay, and after the fifth time a dead letter.
+same contract suite (`tests/contract`). The outcome of a handler is told by how it ends: it returns,
+done; `RetryLater`, deliver again after its delay; `Reject`, dead letter; any other exception is
+logged and the message delivered again with a growing delay, after the fifth time a dead letter.
 """
 
 import inspect

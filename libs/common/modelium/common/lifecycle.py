@@ -24,12 +24,12 @@ from modelium.common.records import ModelState as S
 
 State = S | None
 
-_FILES_CHANGED: Final = {
+_FILES_CHANGED: Final[dict[type[ev.Message], State]] = {
     ev.ModelDiscovered: S.DISCOVERED,
     ev.ModelRejected: S.REJECTED,
     ev.ModelRemoved: None,
 }
-_ENGINE_STARTS: Final = {
+_ENGINE_STARTS: Final[dict[type[ev.Message], State]] = {
     ev.RuntimeLoading: S.LOADING,
     ev.RuntimeLoaded: S.LOADED,
     ev.RuntimeFailed: S.ERROR,

@@ -1,7 +1,7 @@
 """All settings of Modelium: `modelium.yaml`, overridden by `MODELIUM_<SECTION>__<KEY>`.
 
-Precedence: environment, then the file, then the defaults below. The file is the first of `--config`,
-`$MODELIUM_CONFIG`, `./modelium.yaml`, `$XDG_CONFIG_HOME/modelium/modelium.yaml`,
+Precedence: environment, then the file, then the defaults below. The file is the first of
+`--config`, `$MODELIUM_CONFIG`, `./modelium.yaml`, `$XDG_CONFIG_HOME/modelium/modelium.yaml`,
 `/etc/modelium/modelium.yaml`. Every field has a unit in its name or type, and a sentence.
 `load_settings.py` reads them; nothing else reads the environment.
 """
@@ -90,9 +90,7 @@ class Policies(Section):
 class Orchestration(Section):
     """Placement and its rhythm."""
 
-    mode: Mode = Field(
-        default=Mode.INTELLIGENT, description="intelligent (brain) or simple (rules)."
-    )
+    mode: Mode = Field(default=Mode.INTELLIGENT, description="intelligent or simple (no brain).")
     decision_interval_seconds: PositiveFloat = Field(
         default=10.0, description="Seconds between two ticks."
     )
