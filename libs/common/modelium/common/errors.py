@@ -6,7 +6,6 @@ ModeliumError
 ├── SettingsError          a setting is unknown or wrong; names file, key and what was expected
 ├── DependencyUnavailable  NATS, Redis, Docker or an engine binary is not there; names the remedy
 ├── InvalidModel           a folder or file that cannot be served; the reason is for people
-├── EngineFailed           an engine did not start, or died
 └── Outcome of a message handler (bus.py)
     ├── RetryLater         deliver this message again after `delay_s`
     └── Reject             never again: dead letter with the reason

@@ -1,7 +1,7 @@
 """The store as services see it: records by id, saved with compare-and-set.
 
-`redis_store.RedisStore` is the real one, `testing.in_memory_store()` the one for unit tests; both
-pass the same contract suite (`tests/contract`). Only the registry saves and deletes; all others read.
+`redis_store.RedisStore` is the real one, `testing.in_memory_store()` the one for unit tests. Both
+pass the same contract suite. Only the registry saves and deletes; all others read.
 """
 
 from typing import Protocol, TypeVar
