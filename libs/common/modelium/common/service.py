@@ -28,6 +28,15 @@ class Shell(Protocol):
     def check(self, name: str, probe: Callable[[], Awaitable[bool]]) -> None:
         """Add a condition to /readyz."""
 
+    async def readiness(self) -> dict[str, bool]:
+        """Ask every check, by name; for a service that answers /readyz on a port of its own."""
+
+    def before_stop(self, drain: Callable[[], Awaitable[None]]) -> None:
+        """Await `drain` when the service is told to stop, while its tasks still run.
+
+        Tasks are cancelled only after it has returned, so it must bound itself.
+        """
+
 
 Build = Callable[[Shell], Awaitable[None]]
 
