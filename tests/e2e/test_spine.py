@@ -1,4 +1,4 @@
-"""The main job from end to end: real NATS, Redis and services; the stub engine for speed and faults.
+"""The main job from end to end: real NATS, Redis and services, and the stub engine.
 
 `test_vllm.py` runs the same story with real engines.
 """
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import nats
 import pytest
-from modelium.cli.sample import write_sample_model
 
+from modelium.cli.sample import write_sample_model
 from modelium.common.settings import GIB
 from tests.system import System, running, server_binary, stub_python, wait_until
 
@@ -187,7 +187,8 @@ def test_an_engine_that_cannot_start_says_why_and_heals_when_asked_again(tmp_pat
     engine = tmp_path / "sometimes"
     stub = stub_python(tmp_path)
     engine.write_text(
-        f"#!/bin/sh\n[ -e {marker} ] && echo 'RuntimeError: no luck' && exit 1\nexec {stub} \"$@\"\n"
+        f"#!/bin/sh\n[ -e {marker} ] && echo 'RuntimeError: no luck' && exit 1\n"
+        f'exec {stub} "$@"\n'
     )
     engine.chmod(0o755)
     with running(

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelium.cli.sample import write_sample_model
-
 from tests.faults.steady_load import SteadyLoad
 from tests.system import System, running, stub_python, wait_until
 
@@ -55,14 +54,14 @@ def kill_and_restart(system: System, victim: str) -> None:
     system.start(victim)
 
 
-async def one_round(system: System, victim: str, *, around_s: float) -> Round:
+async def one_round(system: System, victim: str, *, around: int) -> Round:
     """Load before, during and after the victim's death."""
     before = system.model(MODEL) or {}
     load = SteadyLoad(system.url, (MODEL,))
     running_load = asyncio.create_task(load.run())
-    await asyncio.sleep(around_s)
+    await load.more(around)
     await asyncio.to_thread(kill_and_restart, system, victim)
-    await asyncio.sleep(around_s)
+    await load.more(around)
     load.stop()
     tally = await running_load
     await asyncio.to_thread(system.wait_for_state, MODEL, "loaded")
@@ -87,7 +86,7 @@ def report(rounds: list[Round]) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--victims", nargs="*", default=VICTIMS, choices=VICTIMS)
-    parser.add_argument("--around-s", type=float, default=4.0, help="seconds of load on each side")
+    parser.add_argument("--around", type=int, default=20, help="requests before and after")
     parser.add_argument("--stub", action="store_true", help="the stub engine in place of vLLM")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="modelium-faults-") as name:
@@ -99,7 +98,7 @@ def main() -> int:
             wait_until(f"{MODEL} is known", lambda: system.model(MODEL))
             system.chat(MODEL)
             rounds = [
-                asyncio.run(one_round(system, victim, around_s=args.around_s))
+                asyncio.run(one_round(system, victim, around=args.around))
                 for victim in args.victims
             ]
     return 0 if report(rounds) else 1

@@ -1,6 +1,7 @@
 """A steady stream of chat requests through the gateway, counted: sent, answered, failed."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -24,6 +25,7 @@ class SteadyLoad:
         self._models = models
         self._interval_s = 1.0 / rate_per_s
         self._stopping = asyncio.Event()
+        self._counted = asyncio.Condition()
 
     def stop(self) -> None:
         """Send nothing more; `run` returns once all that was sent has ended."""
@@ -31,17 +33,31 @@ class SteadyLoad:
 
     async def run(self) -> Tally:
         timeout = aiohttp.ClientTimeout(total=120)
-        async with aiohttp.ClientSession(self._url, timeout=timeout) as http:
-            async with asyncio.TaskGroup() as group:
-                while not self._stopping.is_set():
-                    group.create_task(self._one(http, self.tally.sent))
-                    self.tally.sent += 1
-                    try:
-                        async with asyncio.timeout(self._interval_s):
-                            await self._stopping.wait()
-                    except TimeoutError:
-                        continue
+        async with (
+            aiohttp.ClientSession(self._url, timeout=timeout) as http,
+            asyncio.TaskGroup() as group,
+        ):
+            while not self._stopping.is_set():
+                group.create_task(self._one(http, self.tally.sent))
+                await self._count()
+                await self._pause()
         return self.tally
+
+    async def more(self, requests: int) -> None:
+        """Wait until this many more requests have been sent."""
+        goal = self.tally.sent + requests
+        async with self._counted:
+            await self._counted.wait_for(lambda: self.tally.sent >= goal)
+
+    async def _count(self) -> None:
+        async with self._counted:
+            self.tally.sent += 1
+            self._counted.notify_all()
+
+    async def _pause(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._interval_s):
+                await self._stopping.wait()
 
     async def _one(self, http: aiohttp.ClientSession, number: int) -> None:
         stream = number % 2 == 0
