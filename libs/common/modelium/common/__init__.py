@@ -1,0 +1,1 @@
+"""Contracts and the shared shell of all services."""

@@ -1,0 +1,75 @@
+"""What becomes of a message once its handler has ended; pure, for every kind of bus.
+
+- The handler returned: done.
+- `RetryLater`, or something it needs is away: again, as often as it takes.
+- `Reject`, an illegal transition, a payload that does not parse: dead letter.
+- Anything else: again with a growing delay, dead letter after the fifth time.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import ValidationError
+
+from modelium.common.errors import DependencyUnavailable, IllegalTransition, Reject, RetryLater
+
+MAX_FAILURES: Final = 5
+FIRST_DELAY_S: Final = 0.5
+LONGEST_DELAY_S: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Done:
+    """Acknowledge."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """Deliver again after `delay_s`; `counts` when it is a failure on the way to a dead letter."""
+
+    delay_s: float
+    reason: str
+    counts: bool
+
+
+@dataclass(frozen=True)
+class Dead:
+    """Keep it as a dead letter with this reason."""
+
+    reason: str
+
+
+Outcome = Done | Again | Dead
+
+
+def outcome(error: Exception | None, failures: int) -> Outcome:
+    """Decide by how the handler ended; `failures` counts its earlier ends that counted."""
+    match error:
+        case None:
+            return Done()
+        case RetryLater():
+            return Again(error.delay_s, error.reason, counts=False)
+        case DependencyUnavailable():
+            return Again(_delay_s(failures), str(error), counts=False)
+        case Reject() | IllegalTransition():
+            return Dead(str(error))
+        case ValidationError():
+            return Dead(_one_line(error))
+    if failures + 1 >= MAX_FAILURES:
+        return Dead(f"failed {MAX_FAILURES} times: {_named(error)}")
+    return Again(_delay_s(failures), _named(error), counts=True)
+
+
+def _delay_s(failures: int) -> float:
+    return min(FIRST_DELAY_S * 2.0**failures, LONGEST_DELAY_S)
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _one_line(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'payload'}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_input=False)
+    )

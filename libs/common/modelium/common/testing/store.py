@@ -1,0 +1,88 @@
+"""The store in memory: the same hashes as in Redis, kept in dictionaries."""
+
+import json
+from collections.abc import Iterable
+from typing import Generic, TypeVar
+
+from modelium.common.clock import Clock, SystemClock
+from modelium.common.errors import Conflict
+from modelium.common.records import AgentRecord, InstanceRecord, ModelRecord, Record
+
+R = TypeVar("R", bound=Record)
+
+
+class _Records(Generic[R]):
+    def __init__(self, kind: type[R], id_field: str, clock: Clock) -> None:
+        self._kind = kind
+        self._id_field = id_field
+        self._clock = clock
+        self._saved: dict[str, str] = {}
+
+    async def get(self, record_id: str) -> R | None:
+        saved = self._saved.get(record_id)
+        return None if saved is None else self._kind.model_validate_json(saved)
+
+    async def all(self) -> list[R]:
+        return [self._kind.model_validate_json(self._saved[key]) for key in sorted(self._saved)]
+
+    async def save(self, record: R) -> R:
+        record_id: str = getattr(record, self._id_field)
+        stored = self._saved.get(record_id)
+        if (json.loads(stored)["version"] if stored else 0) != record.version:
+            raise Conflict(record_id, record.version)
+        changes = {"version": record.version + 1, "updated_at": self._clock.now()}
+        saved = record.model_copy(update=changes)
+        self._saved[record_id] = saved.model_dump_json()
+        return saved
+
+    async def delete(self, record_id: str) -> None:
+        self._saved.pop(record_id, None)
+
+
+class _AgentRecords:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._saved: dict[str, tuple[float, AgentRecord]] = {}
+
+    async def get(self, record_id: str) -> AgentRecord | None:
+        expires, record = self._saved.get(record_id, (0.0, None))
+        return record if self._clock.monotonic() < expires else None
+
+    async def all(self) -> list[AgentRecord]:
+        found = [await self.get(record_id) for record_id in sorted(self._saved)]
+        return [record for record in found if record is not None]
+
+    async def renew(self, record: AgentRecord, *, ttl_s: float) -> None:
+        stamped = record.model_copy(update={"updated_at": self._clock.now()})
+        self._saved[record.agent_id] = (self._clock.monotonic() + ttl_s, stamped)
+
+
+class InMemoryStore:
+    """Implements `store.Store`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.models = _Records(ModelRecord, "model", clock)
+        self.instances = _Records(InstanceRecord, "instance_id", clock)
+        self.agents = _AgentRecords(clock)
+        self.answers = True
+        """What `ping` says."""
+
+    async def ping(self) -> bool:
+        return self.answers
+
+
+async def in_memory_store(
+    *records: ModelRecord | InstanceRecord, clock: Clock | None = None
+) -> InMemoryStore:
+    """A store that holds `records`, each saved once (so at version 1)."""
+    store = InMemoryStore(clock or SystemClock())
+    await _fill(store, records)
+    return store
+
+
+async def _fill(store: InMemoryStore, records: Iterable[ModelRecord | InstanceRecord]) -> None:
+    for record in records:
+        if isinstance(record, ModelRecord):
+            await store.models.save(record)
+        else:
+            await store.instances.save(record)
