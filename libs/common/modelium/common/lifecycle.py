@@ -12,8 +12,8 @@ events (an ended generation) never reach the table: `ModelRecord` says what is s
   forgotten when that engine has ended.
 - A live model whose files change keeps its state: its engine serves the files it was started with
   until the orchestrator replaces it.
-- `RuntimeLoaded` is allowed in the states without an engine: an agent that was lost, or whose
-  record was lost with Redis, re-announces the engines it still runs.
+- Engines start in every state without one: an agent that was lost, or whose record was lost with
+  Redis, re-announces the engines it still runs, and files may change while a load is on its way.
 """
 
 from typing import Final
@@ -55,14 +55,15 @@ TRANSITIONS: Final[dict[State, dict[type[ev.Message], State]]] = {
     None: {ev.ModelDiscovered: S.DISCOVERED},
     S.DISCOVERED: {
         **_FILES_CHANGED,
+        **_ENGINE_STARTS,
         ev.ModelAnalyzing: S.ANALYZING,
         ev.ModelAnalyzed: S.UNLOADED,
     },
     S.ANALYZING: {
         **_FILES_CHANGED,
+        **_ENGINE_STARTS,
         ev.ModelAnalyzing: S.ANALYZING,
         ev.ModelAnalyzed: S.UNLOADED,
-        ev.RuntimeLoaded: S.LOADED,
     },
     S.UNLOADED: {**_FILES_CHANGED, **_ENGINE_STARTS, ev.ModelAnalyzed: S.UNLOADED},
     S.LOADING: {**_live(S.LOADING), ev.RuntimeLoading: S.LOADING},
@@ -75,7 +76,12 @@ TRANSITIONS: Final[dict[State, dict[type[ev.Message], State]]] = {
         ev.ModelAnalyzed: S.UNLOADED,
         ev.RuntimeUnloaded: S.UNLOADED,
     },
-    S.REJECTED: {**_FILES_CHANGED, ev.ModelAnalyzing: S.ANALYZING, ev.ModelAnalyzed: S.UNLOADED},
+    S.REJECTED: {
+        **_FILES_CHANGED,
+        **_ENGINE_STARTS,
+        ev.ModelAnalyzing: S.ANALYZING,
+        ev.ModelAnalyzed: S.UNLOADED,
+    },
 }
 
 

@@ -58,6 +58,10 @@ class ModelDiscovery(Section):
     settle_seconds: NonNegativeFloat = Field(
         default=0.5, description="Seconds a model's files must be unchanged before it is read."
     )
+    incomplete_after_seconds: NonNegativeFloat = Field(
+        default=10.0,
+        description="Seconds without any change after which an incomplete model is rejected.",
+    )
     supported_extensions: tuple[str, ...] = Field(
         default=(".safetensors",), description="Endings of weight files that make a model."
     )
