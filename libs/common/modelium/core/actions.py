@@ -1,0 +1,39 @@
+"""What `decide` may answer."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Start an engine of the model there, within these bytes of each device."""
+
+    model: str
+    agent_id: str
+    device_ids: tuple[str, ...]
+    reserve_bytes: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unload:
+    """Drain the model's engine and stop it."""
+
+    model: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The model is wanted and has to wait.
+
+    `cause` is the same as long as the reason is the same but for its figures.
+    """
+
+    model: str
+    reason: str
+    cause: str
+    never: bool = False
+    """Waiting cannot help: it fits no device there is."""
+
+
+Action = Load | Unload | Queue

@@ -1,0 +1,62 @@
+"""The books of one `decide`: what is still free and which devices are still open to an action.
+
+A device takes one action at a time; a device that is being emptied for a waiter is closed to
+everybody behind it, so that the memory freed is not taken away by a smaller model.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from modelium.common.records import ModelState
+from modelium.core.snapshot import DeviceView, ModelView, Snapshot
+
+
+@dataclass(slots=True)
+class Books:
+    """Mutable, and alive for one `decide` only."""
+
+    snapshot: Snapshot
+    free: dict[str, int] = field(default_factory=dict)
+    commanded: dict[str, str] = field(default_factory=dict)
+    """Device to the model that an action of this round starts or stops there."""
+    claimed: dict[str, str] = field(default_factory=dict)
+    """Device to the waiter it is being emptied for."""
+    residents: dict[str, tuple[ModelView, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for device in self.snapshot.devices:
+            self.free[device.device_id] = device.free_bytes
+            self.residents[device.device_id] = self.snapshot.on_device(device.device_id)
+
+    def busy(self, device: DeviceView) -> bool:
+        """Whether something is being started or stopped there, or is about to be."""
+        return (
+            device.busy
+            or device.device_id in self.commanded
+            or bool(self.in_state(device, ModelState.LOADING, ModelState.UNLOADING))
+        )
+
+    def in_state(self, device: DeviceView, *states: ModelState) -> tuple[ModelView, ...]:
+        """Its engines in one of these states."""
+        return tuple(m for m in self.residents[device.device_id] if m.state in states)
+
+    def fits(self, device: DeviceView, model: ModelView) -> bool:
+        """Whether the model fits into what is free there now, and nobody older waits for it."""
+        if device.device_id in self.claimed:
+            return False
+        return model.needed[device.kind] <= self.free[device.device_id]
+
+    def take(self, device: DeviceView, model: ModelView) -> None:
+        """Set the model's bytes aside."""
+        self.free[device.device_id] -= model.needed[device.kind]
+
+    def command(self, device_ids: Iterable[str], model: ModelView) -> None:
+        """An action of this round works on these devices."""
+        for device_id in device_ids:
+            self.commanded[device_id] = model.model
+
+    def can_stop(self, model: ModelView) -> bool:
+        """Whether its engine's agent is there and none of its devices is at something else."""
+        devices = {device.device_id: device for device in self.snapshot.devices}
+        mine = [devices[i] for i in model.device_ids if i in devices]
+        return len(mine) == len(model.device_ids) > 0 and not any(map(self.busy, mine))

@@ -1,0 +1,160 @@
+"""The heart: what to load, what to stop, and what waits for which reason.
+
+`decide` is the only place where that is chosen. In this order: engines that must go (their files
+are gone or replaced, an operator asked), then everybody who waits, the oldest first, then models
+that are always to be loaded, then advice. For one who waits: its load is in flight, join it; it
+fits, load it; it fits once a device is no longer busy, wait for that; a set of engines gives way,
+stop them (`displace.py`); else queue with the reason.
+
+Whatever the snapshot says, the actions of one call promise no more bytes than are free, touch a
+device once, start no engine of a model that may have one, and stop no model that is pinned.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from modelium.common.figures import DecidedAction, Decision
+from modelium.common.records import ModelState
+from modelium.core import displace
+from modelium.core.actions import Action, Load, Queue, Unload
+from modelium.core.books import Books
+from modelium.core.guard import guard
+from modelium.core.policy import Policy
+from modelium.core.reasons import gib
+from modelium.core.snapshot import DeviceView, ModelView, Snapshot
+from modelium.core.victims import STOPPABLE
+
+STARTABLE = frozenset({ModelState.UNLOADED, ModelState.ERROR})
+"""States in which a load can begin."""
+
+
+def decide(
+    snapshot: Snapshot,
+    advice: Sequence[Decision],
+    policy: Policy,
+    *,
+    advice_age_s: float = 0.0,
+) -> list[Action]:
+    """What to do now; the same snapshot always gives the same answer.
+
+    `advice` is checked by `guard` against this snapshot first.
+    """
+    books = Books(snapshot)
+    followed = [d for d in guard(advice, snapshot, policy, age_s=advice_age_s) if not d.dropped_by]
+    keep = frozenset(d.model for d in followed if d.action is DecidedAction.KEEP)
+    actions: list[Action] = list(_must_go(books))
+    for waiter in _waiters(snapshot):
+        actions += _serve(books, waiter, policy, keep)
+    for pinned in _pinned(snapshot):
+        actions += _serve(books, pinned, policy, keep)
+    actions += _follow(books, followed)
+    return actions
+
+
+def _must_go(books: Books) -> Iterable[Unload]:
+    for model in books.snapshot.models:
+        reason = _reason_to_go(model)
+        if reason and model.state in STOPPABLE and books.can_stop(model):
+            books.command(model.device_ids, model)
+            yield Unload(model.model, reason)
+
+
+def _reason_to_go(model: ModelView) -> str:
+    if model.removed:
+        return "its files are gone"
+    if model.stale_files:
+        return "its files have changed"
+    if model.unload_requested and not model.pinned:
+        return "an operator asked for it"
+    return ""
+
+
+def _waiters(snapshot: Snapshot) -> list[ModelView]:
+    """Models that somebody waits for and that do not serve, the oldest wait first."""
+    waiting = [m for m in snapshot.models if m.wanted_for_s is not None and not m.live]
+    return sorted(waiting, key=lambda m: (-(m.wanted_for_s or 0.0), m.model))
+
+
+def _pinned(snapshot: Snapshot) -> list[ModelView]:
+    return [
+        m
+        for m in snapshot.models
+        if m.pinned and m.wanted_for_s is None and m.state in STARTABLE and not m.removed
+    ]
+
+
+def _serve(
+    books: Books, waiter: ModelView, policy: Policy, keep: frozenset[str]
+) -> Sequence[Action]:
+    if waiter.blocked:
+        return [Queue(waiter.model, waiter.blocked, cause=waiter.blocked)]
+    if waiter.state not in STARTABLE or waiter.retry_in_s > 0:
+        return []
+    roomy = [d for d in books.snapshot.devices if 0 < _needed(waiter, d) <= d.total_bytes]
+    if not roomy:
+        return [_fits_nowhere(books.snapshot, waiter)]
+    fitting = [d for d in roomy if books.fits(d, waiter)]
+    idle = [d for d in fitting if not books.busy(d)]
+    if idle:
+        return [_load(books, waiter, idle, reason="somebody waits" if _asked(waiter) else "pinned")]
+    if fitting:
+        device = _emptiest(books, fitting)
+        queue = displace.loading(books, waiter, device)
+        books.take(device, waiter)
+        return [queue]
+    return displace.make_room(books, waiter, roomy, policy, keep)
+
+
+def _load(books: Books, model: ModelView, idle: Sequence[DeviceView], *, reason: str) -> Load:
+    """On the device with the most room, where it shares with the fewest."""
+    device = _emptiest(books, idle)
+    books.take(device, model)
+    books.command((device.device_id,), model)
+    return Load(
+        model.model,
+        device.agent_id,
+        (device.device_id,),
+        reserve_bytes=_needed(model, device),
+        reason=reason,
+    )
+
+
+def _fits_nowhere(snapshot: Snapshot, waiter: ModelView) -> Queue:
+    usable = [d for d in snapshot.devices if _needed(waiter, d) > 0]
+    if not usable:
+        return Queue(waiter.model, "no runtime agent with a device is alive", cause="no-device")
+    largest = max(usable, key=lambda d: (d.total_bytes, d.device_id))
+    reason = (
+        f"needs {gib(_needed(waiter, largest))}, but the largest device, {largest.name}, "
+        f"has {gib(largest.total_bytes)}"
+    )
+    return Queue(waiter.model, reason, cause=f"never:{largest.device_id}", never=True)
+
+
+def _follow(books: Books, advice: Iterable[Decision]) -> Iterable[Action]:
+    for decision in advice:
+        model = books.snapshot.model(decision.model)
+        if model is None:
+            continue
+        if decision.action is DecidedAction.EVICT and books.can_stop(model):
+            books.command(model.device_ids, model)
+            yield Unload(model.model, decision.reason)
+        if decision.action is DecidedAction.LOAD and model.state in STARTABLE:
+            idle = [d for d in _sized(books, model) if books.fits(d, model) and not books.busy(d)]
+            if idle:
+                yield _load(books, model, idle, reason=decision.reason)
+
+
+def _sized(books: Books, model: ModelView) -> list[DeviceView]:
+    return [d for d in books.snapshot.devices if _needed(model, d) > 0]
+
+
+def _emptiest(books: Books, devices: Sequence[DeviceView]) -> DeviceView:
+    return min(devices, key=lambda d: (-books.free[d.device_id], d.device_id))
+
+
+def _needed(model: ModelView, device: DeviceView) -> int:
+    return model.needed.get(device.kind, 0)
+
+
+def _asked(model: ModelView) -> bool:
+    return model.wanted_for_s is not None

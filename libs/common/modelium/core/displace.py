@@ -1,0 +1,147 @@
+"""Making room for a waiter that fits nowhere: which device, which engines, now or later.
+
+An engine in use is displaced only for somebody who has waited long enough or who is worth more;
+one that was just loaded serves its minimum time first. See `Policy` for the numbers.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from modelium.common.records import ModelState
+from modelium.core import reasons
+from modelium.core.actions import Action, Queue, Unload
+from modelium.core.books import Books
+from modelium.core.policy import Policy
+from modelium.core.snapshot import DeviceView, ModelView
+from modelium.core.victims import STOPPABLE, VictimSet, smallest_set
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One device on which the waiter can be served, and who gives way."""
+
+    device: DeviceView
+    leaving: tuple[ModelView, ...]
+    """Already on their way out."""
+    victims: VictimSet
+
+
+def make_room(
+    books: Books,
+    waiter: ModelView,
+    roomy: Sequence[DeviceView],
+    policy: Policy,
+    keep: frozenset[str],
+) -> list[Action]:
+    """Evict for the waiter, or queue it with the reason.
+
+    `roomy` are the devices that are large enough for it when empty.
+    """
+    ways = [way for device in roomy if (way := _way(books, waiter, device, policy, keep))]
+    now = [way for way in ways if _allowed(waiter, way, policy)]
+    if now:
+        return _evict(books, waiter, min(now, key=_preference), policy)
+    if _aged(waiter, policy):
+        later = [way for way in ways if way.victims.protected_s > 0]
+        if later:
+            return [_hold(books, waiter, min(later, key=_preference), policy)]
+    return [_explain(books, waiter, roomy, policy)]
+
+
+def _way(
+    books: Books, waiter: ModelView, device: DeviceView, policy: Policy, keep: frozenset[str]
+) -> _Way | None:
+    if device.device_id in books.claimed or device.device_id in books.commanded:
+        return None
+    leaving = books.in_state(device, ModelState.UNLOADING)
+    if books.busy(device) and not leaving:
+        return None
+    free = books.free[device.device_id] + sum(m.held_bytes for m in leaving)
+    candidates = [m for m in books.in_state(device, *STOPPABLE) if _may_go(m, waiter)]
+    short = max(0, waiter.needed[device.kind] - free)
+    victims = smallest_set(candidates, short, policy, keep)
+    return _Way(device, leaving, victims) if victims else None
+
+
+def _may_go(candidate: ModelView, waiter: ModelView) -> bool:
+    """A pinned model never goes; one that somebody waits for does not go for nobody."""
+    if candidate.pinned:
+        return False
+    if waiter.wanted_for_s is None:
+        return candidate.unused_s > 0 and not candidate.waiting
+    return True
+
+
+def _allowed(waiter: ModelView, way: _Way, policy: Policy) -> bool:
+    if way.victims.protected_s > 0:
+        return False
+    return way.victims.cost <= max(1, waiter.waiting) or _aged(waiter, policy)
+
+
+def _aged(waiter: ModelView, policy: Policy) -> bool:
+    return waiter.wanted_for_s is not None and waiter.wanted_for_s >= policy.displace_after_s
+
+
+def _preference(way: _Way) -> tuple[float, float, int, str]:
+    """Soonest, then cheapest, then the one that needs the fewest engines to go."""
+    device_id = way.device.device_id
+    return way.victims.protected_s, way.victims.cost, len(way.victims.victims), device_id
+
+
+def _evict(books: Books, waiter: ModelView, way: _Way, policy: Policy) -> list[Action]:
+    """Stop the first victim; the others follow, one at a time, as the snapshot changes."""
+    books.claimed[way.device.device_id] = waiter.model
+    going = (*way.leaving, *way.victims.victims)
+    queue = Queue(
+        waiter.model,
+        f"{_room(books, waiter, way.device)}; waiting for {reasons.names(going)} to drain",
+        cause=f"drain:{way.device.device_id}:{reasons.names(going)}",
+    )
+    stoppable = [victim for victim in way.victims.victims if books.can_stop(victim)]
+    if not stoppable:
+        return [queue]
+    books.command(stoppable[0].device_ids, stoppable[0])
+    return [Unload(stoppable[0].model, f"makes room for {waiter.model}"), queue]
+
+
+def _hold(books: Books, waiter: ModelView, way: _Way, policy: Policy) -> Queue:
+    """Close the device to everybody younger until its engines may go."""
+    books.claimed[way.device.device_id] = waiter.model
+    return _because(books, waiter, way.device, way.victims.victims, policy)
+
+
+def _explain(books: Books, waiter: ModelView, roomy: Sequence[DeviceView], policy: Policy) -> Queue:
+    device = max(roomy, key=lambda d: (books.free[d.device_id], d.device_id))
+    older = books.claimed.get(device.device_id)
+    if older:
+        reason = f"{_room(books, waiter, device)}; {older} is served there first"
+        return Queue(waiter.model, reason, cause=f"behind:{device.device_id}:{older}")
+    if books.busy(device):
+        return loading(books, waiter, device)
+    return _because(books, waiter, device, books.in_state(device, *STOPPABLE), policy)
+
+
+def loading(books: Books, waiter: ModelView, device: DeviceView) -> Queue:
+    """It waits until whatever happens on the device now is over."""
+    others = {m.model for m in books.in_state(device, ModelState.LOADING, ModelState.UNLOADING)}
+    if device.device_id in books.commanded:
+        others.add(books.commanded[device.device_id])
+    listed = ", ".join(sorted(others)) or "another engine"
+    reason = f"{_room(books, waiter, device)}; {listed} is started or stopped there first"
+    return Queue(waiter.model, reason, cause=f"busy:{device.device_id}:{listed}")
+
+
+def _because(
+    books: Books,
+    waiter: ModelView,
+    device: DeviceView,
+    residents: Iterable[ModelView],
+    policy: Policy,
+) -> Queue:
+    sentence, cause = reasons.obstacle(residents, policy)
+    reason = f"{_room(books, waiter, device)}; {sentence}"
+    return Queue(waiter.model, reason, cause=f"{cause}:{device.device_id}")
+
+
+def _room(books: Books, waiter: ModelView, device: DeviceView) -> str:
+    return reasons.room(waiter.needed[device.kind], device, books.free[device.device_id])

@@ -1,0 +1,31 @@
+"""The numbers that decisions depend on; the services fill them from their settings."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPolicy:
+    """What an engine is given and needs beside the model's weights."""
+
+    kv_cache_bytes: int
+    overhead_bytes: int
+    max_context_tokens: int
+    cpu_float32: bool = True
+    """Whether engines on a CPU compute in float32, whatever the files store."""
+    measured_margin_ratio: float = 0.15
+    """Added to what was measured: an engine grows a little while it serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When a model may be displaced or is evicted; durations in seconds."""
+
+    min_residency_s: float = 5.0
+    displace_after_s: float = 15.0
+    """A waiter this old displaces models in use, whatever that costs."""
+    evict_after_idle_s: float = 1800.0
+    """0 means never."""
+    evict_when_memory_above_percent: float = 100.0
+    always_loaded: frozenset[str] = field(default_factory=frozenset)
+    unknown_load_s: float = 30.0
+    """What a load is taken to last until one was measured."""

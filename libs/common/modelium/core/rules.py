@@ -1,0 +1,83 @@
+"""The rules' own advice on a tick: what an advisor must beat, and what counts when there is none.
+
+Models that nobody has used for the configured time are evicted; on a device that is fuller than
+allowed, the least recently used idle ones; models that are always to be loaded are loaded where
+they fit. Nothing here makes room for a waiter: that is `decide`.
+"""
+
+from collections.abc import Iterable
+
+from modelium.common.events import MetricsTick
+from modelium.common.figures import DecidedAction, Decision, DeviceFigures, ModelFigures
+from modelium.common.records import ModelState
+from modelium.core.policy import Policy
+
+
+def advise(tick: MetricsTick, policy: Policy) -> tuple[Decision, ...]:
+    """One decision for each model of which something should become."""
+    idle = {m.model: _evict_idle(m) for m in tick.models if _idle_too_long(m, policy)}
+    pressed = {
+        model.model: _evict_pressed(model, device, policy)
+        for device in tick.devices
+        for model in _above_limit(device, tick.models, policy, frozenset(idle))
+    }
+    wanted = {m.model: _load_pinned(m) for m in tick.models if _pinned_fits(m, tick.devices)}
+    return tuple({**pressed, **idle, **wanted}.values())
+
+
+def _idle_too_long(model: ModelFigures, policy: Policy) -> bool:
+    limit_s = policy.evict_after_idle_s
+    return limit_s > 0 and _evictable(model) and _unused_s(model) >= limit_s
+
+
+def _above_limit(
+    device: DeviceFigures,
+    models: Iterable[ModelFigures],
+    policy: Policy,
+    already: frozenset[str],
+) -> list[ModelFigures]:
+    """The least recently used idle models of a device, until it would be below its limit."""
+    limit_bytes = device.total_bytes * policy.evict_when_memory_above_percent / 100
+    used_bytes = device.total_bytes - device.free_bytes
+    here = [m for m in models if device.device_id in m.device_ids and _evictable(m)]
+    used_bytes -= sum(m.held_bytes for m in here if m.model in already)
+    chosen: list[ModelFigures] = []
+    for model in sorted(here, key=lambda m: (-_unused_s(m), m.model)):
+        if used_bytes > limit_bytes and model.model not in already and _past(model, policy):
+            chosen.append(model)
+            used_bytes -= model.held_bytes
+    return chosen
+
+
+def _pinned_fits(model: ModelFigures, devices: Iterable[DeviceFigures]) -> bool:
+    unloaded = model.pinned and model.state is ModelState.UNLOADED
+    return unloaded and any(0 < model.needed_bytes <= d.free_bytes for d in devices)
+
+
+def _evictable(model: ModelFigures) -> bool:
+    busy = model.in_flight or model.waiting
+    return model.state is ModelState.LOADED and not model.pinned and not busy
+
+
+def _past(model: ModelFigures, policy: Policy) -> bool:
+    return model.loaded_for_s is None or model.loaded_for_s >= policy.min_residency_s
+
+
+def _unused_s(model: ModelFigures) -> float:
+    known = [s for s in (model.idle_s, model.loaded_for_s) if s is not None]
+    return min(known, default=0.0)
+
+
+def _evict_idle(model: ModelFigures) -> Decision:
+    reason = f"not used for {_unused_s(model):.0f} s"
+    return Decision(model=model.model, action=DecidedAction.EVICT, reason=reason)
+
+
+def _evict_pressed(model: ModelFigures, device: DeviceFigures, policy: Policy) -> Decision:
+    limit = f"{policy.evict_when_memory_above_percent:.0f} %"
+    reason = f"{device.device_id} is more than {limit} full and nothing there was unused longer"
+    return Decision(model=model.model, action=DecidedAction.EVICT, reason=reason)
+
+
+def _load_pinned(model: ModelFigures) -> Decision:
+    return Decision(model=model.model, action=DecidedAction.LOAD, reason="always loaded")

@@ -1,0 +1,89 @@
+"""Which engines give way: what each is worth, and the smallest set that frees enough."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from modelium.common.records import ModelState
+from modelium.core.policy import Policy
+from modelium.core.snapshot import ModelView
+
+STOPPABLE = frozenset({ModelState.LOADED, ModelState.SLEEPING})
+"""States in which an engine can be told to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class VictimSet:
+    """Engines of one device that together free enough."""
+
+    victims: tuple[ModelView, ...]
+    cost: float
+    """Requests that are expected to wait because of it."""
+    protected_s: float = 0.0
+    """Until the last of them has served its minimum time."""
+
+
+def displacement_cost(victim: ModelView, policy: Policy) -> float:
+    """Requests that would have to wait for the victim to come back.
+
+    Those in flight, and those that come while it would be loaded again.
+    """
+    return victim.in_flight + victim.waiting + victim.rate_per_s * _load_s(victim, policy)
+
+
+def protected_s(victim: ModelView, policy: Policy) -> float:
+    """Seconds until the victim has served its minimum time since it was loaded.
+
+    One that is in use serves at least as long as its load took, so that two models in demand do
+    not spend their time loading.
+    """
+    if victim.loaded_for_s is None:
+        return 0.0
+    in_use = displacement_cost(victim, policy) >= 1
+    quantum_s = max(policy.min_residency_s, _load_s(victim, policy) if in_use else 0.0)
+    return max(0.0, quantum_s - victim.loaded_for_s)
+
+
+def smallest_set(
+    candidates: Iterable[ModelView], short_bytes: int, policy: Policy, keep: frozenset[str]
+) -> VictimSet | None:
+    """The least recently used engines that free `short_bytes`, without one too many.
+
+    Models in `keep` and those in use come last. None: all of them together do not free enough.
+    """
+    ordered = sorted(
+        candidates, key=lambda m: (m.model in keep, bool(m.in_flight), -m.unused_s, m.model)
+    )
+    chosen = _without_surplus(_until_enough(ordered, short_bytes), short_bytes)
+    if _held(chosen) < short_bytes:
+        return None
+    return VictimSet(
+        victims=tuple(chosen),
+        cost=sum(displacement_cost(victim, policy) for victim in chosen),
+        protected_s=max((protected_s(victim, policy) for victim in chosen), default=0.0),
+    )
+
+
+def _until_enough(ordered: Sequence[ModelView], short_bytes: int) -> list[ModelView]:
+    chosen: list[ModelView] = []
+    for victim in ordered:
+        if _held(chosen) >= short_bytes:
+            break
+        chosen.append(victim)
+    return chosen
+
+
+def _without_surplus(chosen: list[ModelView], short_bytes: int) -> list[ModelView]:
+    """Spare those that are not needed, the most recently used first."""
+    kept = list(chosen)
+    for victim in reversed(chosen):
+        if _held(kept) - victim.held_bytes >= short_bytes:
+            kept.remove(victim)
+    return kept
+
+
+def _held(models: Iterable[ModelView]) -> int:
+    return sum(model.held_bytes for model in models)
+
+
+def _load_s(model: ModelView, policy: Policy) -> float:
+    return policy.unknown_load_s if model.load_s is None else model.load_s
