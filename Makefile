@@ -1,0 +1,48 @@
+# Everything a person does with a checkout; `make` lists it.
+# Recipes end in `exec`, so that a signal to make reaches what runs.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help up down status test lint format faults bench lock docs compose-up compose-down clean
+
+MODELIUM := .venv/bin/modelium
+DETACH ?=
+SAMPLE ?= 1
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+up: ## install what is missing, start everything, chat with a sample model (DETACH=1 returns, SAMPLE=0 without it)
+	@exec scripts/bootstrap -- $(MODELIUM) up $(if $(filter-out 0,$(DETACH)),--detach) $(if $(filter 0,$(SAMPLE)),--no-sample)
+
+down: ## stop everything and leave no process behind
+	@if [ -x $(MODELIUM) ]; then exec $(MODELIUM) down; else echo "nothing is installed, so nothing runs"; fi
+
+status: ## what runs, which models there are
+	@exec $(MODELIUM) status
+
+test: ## lint, types, and every test against real NATS, Redis, vLLM and Docker
+	@exec scripts/bootstrap --dev -- scripts/test
+
+lint: ## ruff and mypy
+	@exec scripts/bootstrap --dev --no-engine -- scripts/lint
+
+format: ## let ruff order the code
+	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/ruff format
+
+faults: ## kill every process in turn under a steady stream of requests
+	@exec scripts/bootstrap --dev -- scripts/with-engine .venv/bin/python -m tests.faults.run
+
+bench: ## measure what the control plane costs
+	@exec scripts/bootstrap --dev -- scripts/with-engine .venv/bin/python -m benchmarks.control_plane
+
+lock: ## write requirements/*.txt again from pyproject.toml
+	@exec scripts/lock
+
+docs: ## write the generated pages again
+	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m modelium.cli.settings_page docs/configuration.md
+
+compose-up: ## the same system in containers
+	@exec scripts/compose up -d
+
+compose-down: ## stop the containers, and the engines that they started
+	@exec scripts/compose down
