@@ -145,6 +145,17 @@ class Vllm(Section):
     load_timeout_seconds: PositiveFloat = Field(
         default=1800.0, description="Seconds after which a load fails even if it shows progress."
     )
+    silence_timeout_seconds: PositiveFloat = Field(
+        default=60.0, description="Seconds a loaded engine may answer no health check."
+    )
+    sleep_mode: bool = Field(
+        default=False,
+        description="Whether engines on a GPU can sleep; opens vLLM's administration on their port.",
+    )
+    host_memory_bytes: PositiveInt = Field(
+        default=16 * GIB,
+        description="Host memory of a GPU engine's container, beside the size of its weights.",
+    )
     extra_args: tuple[str, ...] = Field(default=(), description="More arguments for every engine.")
 
 
@@ -191,6 +202,20 @@ class RuntimeAgent(Section):
     )
     engine_network: str = Field(
         default="modelium-engines", description="Docker network of engines and gateways."
+    )
+    engine_user: str = Field(
+        default="2000:0",
+        pattern=r"^\d+:\d+$",
+        description="User and group id of engines in containers.",
+    )
+    engine_pids_limit: PositiveInt = Field(
+        default=1024, description="Processes and threads an engine's container may have."
+    )
+    memory_free_timeout_seconds: PositiveFloat = Field(
+        default=10.0, description="Seconds to wait for a stopped engine's memory to be free."
+    )
+    exit_drain_seconds: NonNegativeFloat = Field(
+        default=2.0, description="Seconds requests get to end when the agent itself is stopped."
     )
     state_directory: Path = Field(
         default=Path(".modelium/agent"), description="Where engines' records and logs are kept."

