@@ -10,10 +10,12 @@ events (an ended generation) never reach the table: `ModelRecord` says what is s
 
 - A record without a row for `ModelRemoved → None` still has an engine: it is marked `removed` and
   forgotten when that engine has ended.
+- `unloading` is also the drain before an engine sleeps.
 - A live model whose files change keeps its state: its engine serves the files it was started with
   until the orchestrator replaces it.
-- Engines start in every state without one: an agent that was lost, or whose record was lost with
-  Redis, re-announces the engines it still runs, and files may change while a load is on its way.
+- Facts about an engine are allowed in the states without one: an agent that was lost, or whose
+  record was lost with Redis, tells of the engines it still runs, and files may change while a load
+  is on its way. An end that the record knows no engine for only has its generation noted.
 """
 
 from typing import Final
@@ -29,11 +31,18 @@ _FILES_CHANGED: Final[dict[type[ev.Message], State]] = {
     ev.ModelRejected: S.REJECTED,
     ev.ModelRemoved: None,
 }
-_ENGINE_STARTS: Final[dict[type[ev.Message], State]] = {
-    ev.RuntimeLoading: S.LOADING,
-    ev.RuntimeLoaded: S.LOADED,
-    ev.RuntimeFailed: S.ERROR,
-}
+
+
+def _engine(ended: State) -> dict[type[ev.Message], State]:
+    """What facts about an engine make of a state without one; `ended` is where it rests."""
+    return {
+        ev.RuntimeLoading: S.LOADING,
+        ev.RuntimeLoaded: S.LOADED,
+        ev.RuntimeSleeping: S.SLEEPING,
+        ev.RuntimeUnloading: S.UNLOADING,
+        ev.RuntimeUnloaded: ended,
+        ev.RuntimeFailed: S.ERROR,
+    }
 
 
 def _live(state: S) -> dict[type[ev.Message], State]:
@@ -55,30 +64,37 @@ TRANSITIONS: Final[dict[State, dict[type[ev.Message], State]]] = {
     None: {ev.ModelDiscovered: S.DISCOVERED},
     S.DISCOVERED: {
         **_FILES_CHANGED,
-        **_ENGINE_STARTS,
+        **_engine(ended=S.DISCOVERED),
         ev.ModelAnalyzing: S.ANALYZING,
         ev.ModelAnalyzed: S.UNLOADED,
     },
     S.ANALYZING: {
         **_FILES_CHANGED,
-        **_ENGINE_STARTS,
+        **_engine(ended=S.ANALYZING),
         ev.ModelAnalyzing: S.ANALYZING,
         ev.ModelAnalyzed: S.UNLOADED,
     },
-    S.UNLOADED: {**_FILES_CHANGED, **_ENGINE_STARTS, ev.ModelAnalyzed: S.UNLOADED},
+    S.UNLOADED: {
+        **_FILES_CHANGED,
+        **_engine(ended=S.UNLOADED),
+        ev.ModelAnalyzed: S.UNLOADED,
+    },
     S.LOADING: {**_live(S.LOADING), ev.RuntimeLoading: S.LOADING},
     S.LOADED: {**_live(S.LOADED), ev.RuntimeSleeping: S.SLEEPING, ev.RuntimeLoading: S.LOADING},
-    S.SLEEPING: {**_live(S.SLEEPING), ev.RuntimeLoading: S.LOADING},
-    S.UNLOADING: _live(S.UNLOADING),
+    S.SLEEPING: {
+        **_live(S.SLEEPING),
+        ev.RuntimeSleeping: S.SLEEPING,
+        ev.RuntimeLoading: S.LOADING,
+    },
+    S.UNLOADING: {**_live(S.UNLOADING), ev.RuntimeSleeping: S.SLEEPING},
     S.ERROR: {
         **_FILES_CHANGED,
-        **_ENGINE_STARTS,
+        **_engine(ended=S.UNLOADED),
         ev.ModelAnalyzed: S.UNLOADED,
-        ev.RuntimeUnloaded: S.UNLOADED,
     },
     S.REJECTED: {
         **_FILES_CHANGED,
-        **_ENGINE_STARTS,
+        **_engine(ended=S.REJECTED),
         ev.ModelAnalyzing: S.ANALYZING,
         ev.ModelAnalyzed: S.UNLOADED,
     },
