@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from modelium.common.clock import Clock, SystemClock
 from modelium.common.errors import Conflict
 from modelium.common.records import AgentRecord, InstanceRecord, ModelRecord, Record
+from modelium.common.store import AgentRecords, Records
 
 R = TypeVar("R", bound=Record)
 
@@ -61,9 +62,9 @@ class InMemoryStore:
     """Implements `store.Store`."""
 
     def __init__(self, clock: Clock) -> None:
-        self.models = _Records(ModelRecord, "model", clock)
-        self.instances = _Records(InstanceRecord, "instance_id", clock)
-        self.agents = _AgentRecords(clock)
+        self.models: Records[ModelRecord] = _Records(ModelRecord, "model", clock)
+        self.instances: Records[InstanceRecord] = _Records(InstanceRecord, "instance_id", clock)
+        self.agents: AgentRecords = _AgentRecords(clock)
         self.answers = True
         """What `ping` says."""
 

@@ -1,0 +1,66 @@
+"""The bus over NATS: JetStream for what is stored, plain subjects for the rest.
+
+This and the `nats_*` modules beside it are all that imports nats. The connection is
+`nats_connection.py`, durable consumers are `nats_consumer.py`, live ones `nats_follower.py`.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from modelium.common import metrics
+from modelium.common.bus import Handlers
+from modelium.common.clock import Clock, SystemClock
+from modelium.common.envelope import encode
+from modelium.common.events import Command, Message
+from modelium.common.nats_connection import NatsConnection
+from modelium.common.nats_consumer import NatsConsumer
+from modelium.common.nats_follower import NatsFollower
+from modelium.common.subjects import COMMANDS_STREAM, EVENTS_STREAM, subject_for, subject_of
+
+
+class NatsBus:
+    """Implements `bus.Bus`; `source` says in every message who sent it."""
+
+    def __init__(self, url: str, *, source: str, clock: Clock | None = None) -> None:
+        self._source = source
+        self._clock = clock or SystemClock()
+        self._connection = NatsConnection(url, source)
+
+    async def open(self, *, timeout_s: float | None = None) -> None:
+        """Connect and declare the streams, waiting for the server for `timeout_s` (None: for ever).
+
+        Raises:
+            DependencyUnavailable: it did not answer in time.
+        """
+        await self._connection.open(timeout_s)
+
+    async def close(self) -> None:
+        """Hang up; consumers and followers must have been cancelled before."""
+        await self._connection.close()
+
+    @property
+    def connected(self) -> bool:
+        return self._connection.connected
+
+    async def publish(self, message: Message) -> None:
+        payload, headers = encode(message, self._source)
+        send = self._connection.store if message.stored else self._connection.send
+        await send(subject_of(message), payload, headers)
+        metrics.EVENTS_PUBLISHED.labels(message.subject).inc()
+
+    async def consume(
+        self, durable: str, handlers: Handlers, *, agent_id: str | None = None
+    ) -> None:
+        commands = {issubclass(kind, Command) for kind in handlers}
+        if commands != {agent_id is not None}:
+            raise ValueError("an agent consumes its commands, everybody else events")
+        routes = {subject_for(kind, agent_id): (kind, handlers[kind]) for kind in handlers}
+        stream = EVENTS_STREAM if agent_id is None else COMMANDS_STREAM
+        consumer = NatsConsumer(
+            self._connection, self._clock, stream=stream, durable=durable, routes=routes
+        )
+        await consumer.run()
+
+    async def follow(
+        self, handlers: Handlers, *, on_gap: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        await NatsFollower(self._connection, handlers, on_gap).run()
