@@ -1,0 +1,1 @@
+"""The registry: turns events into records; the only writer of the store."""

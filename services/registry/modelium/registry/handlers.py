@@ -1,0 +1,158 @@
+"""Saves what an event makes of a record, and announces it; decides nothing.
+
+A record is announced after it is saved and before the event is acknowledged, so a crash in between
+is healed by the redelivery, which announces it again. Readers may therefore hear of one version
+more than once.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import structlog
+
+from modelium.common import events as ev
+from modelium.common.bus import Bus, Handler
+from modelium.common.clock import Clock
+from modelium.common.errors import Conflict, RetryLater
+from modelium.common.records import AgentRecord, ModelRecord, ModelState
+from modelium.common.store import Store
+from modelium.registry.instances import adopted, instance_of, may_adopt
+from modelium.registry.projection import Event, after_decision, apply, is_news
+
+AGENT_TTL_S: Final = 15.0
+"""An agent whose heartbeat is not heard for so long is gone."""
+_ATTEMPTS: Final = 5
+
+log = structlog.get_logger()
+
+
+async def on_event(event: Event, *, store: Store, bus: Bus, clock: Clock) -> None:
+    """Apply a fact about a model's files or engine; a repeat or a stale one only announces."""
+    if event.model is None:
+        return  # the watcher publishes it again with the model's name
+
+    def after(record: ModelRecord | None) -> ModelRecord | None:
+        return apply(record, event, clock.now()) if is_news(record, event) else record
+
+    before, record = await _change(store, event.model, after)
+    if isinstance(event, ev.RuntimeEvent):
+        earlier = before.instance_id if before else None
+        await _keep_instance(store, record, {event.instance_id, earlier})
+    await _announce(bus, clock, event.model, before, record)
+
+
+async def on_decision_made(event: ev.DecisionMade, *, store: Store, bus: Bus, clock: Clock) -> None:
+    """Show why a model waits; announced only when the reason is another, so nothing echoes."""
+    for decision in event.decisions:
+        before, record = await _change(store, decision.model, partial(after_decision, decision))
+        if record is not before:
+            await _announce(bus, clock, decision.model, before, record)
+
+
+async def on_agent_heartbeat(
+    event: ev.AgentHeartbeat, *, store: Store, bus: Bus, clock: Clock
+) -> None:
+    """Keep the agent's record alive, and show engines that no record shows."""
+    agent = AgentRecord(
+        agent_id=event.agent_id,
+        launcher=event.launcher,
+        devices=event.devices,
+        instances=tuple(instance.instance_id for instance in event.instances),
+    )
+    await store.agents.renew(agent, ttl_s=AGENT_TTL_S)
+    for instance in filter(may_adopt, event.instances):
+        record = await store.models.get(instance.model)
+        fact = adopted(record, instance, seen_at=event.occurred_at)
+        if fact is not None:
+            log.info("instance.adopted", model=fact.model, instance_id=fact.instance_id)
+            await on_event(fact, store=store, bus=bus, clock=clock)
+
+
+async def _change(
+    store: Store, model: str, after: Callable[[ModelRecord | None], ModelRecord | None]
+) -> tuple[ModelRecord | None, ModelRecord | None]:
+    """Save what `after` makes of the record, and return it before and after.
+
+    Raises:
+        RetryLater: somebody else kept saving in between.
+    """
+    for _ in range(_ATTEMPTS):
+        before = await store.models.get(model)
+        wanted = after(before)
+        try:
+            return before, await _save(store, model, before, wanted)
+        except Conflict:
+            continue
+    raise RetryLater(f"the record of {model} changes all the time")
+
+
+async def _save(
+    store: Store, model: str, before: ModelRecord | None, wanted: ModelRecord | None
+) -> ModelRecord | None:
+    if wanted == before:
+        return before
+    if wanted is None:
+        await store.models.delete(model)
+        return None
+    return await store.models.save(wanted)
+
+
+async def _keep_instance(
+    store: Store, record: ModelRecord | None, mentioned: set[str | None]
+) -> None:
+    """Let the store show the record's engine, and none of the others `mentioned`."""
+    wanted = instance_of(record)
+    for instance_id in mentioned - {None, wanted and wanted.instance_id}:
+        await store.instances.delete(str(instance_id))
+    if wanted is None:
+        return
+    shown = await store.instances.get(wanted.instance_id)
+    if shown is not None:
+        stamp = {"version": shown.version, "updated_at": shown.updated_at}
+        wanted = wanted.model_copy(update=stamp)
+    if wanted != shown:
+        await store.instances.save(wanted)
+
+
+async def _announce(
+    bus: Bus, clock: Clock, model: str, before: ModelRecord | None, record: ModelRecord | None
+) -> None:
+    previous = before.state if before else None
+    await bus.publish(
+        ev.ModelStateChanged(model=model, previous=previous, record=record, occurred_at=clock.now())
+    )
+    if record != before:
+        _log_change(model, previous, record)
+
+
+def _log_change(model: str, previous: ModelState | None, record: ModelRecord | None) -> None:
+    if record is None:
+        log.info("model.forgotten", model=model, previous=previous)
+        return
+    log.info(
+        "model.state_changed",
+        model=model,
+        previous=previous,
+        state=record.state,
+        generation=record.generation,
+        reason=record.reason,
+    )
+
+
+EVENT_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
+    ev.ModelDiscovered: on_event,
+    ev.ModelAnalyzing: on_event,
+    ev.ModelAnalyzed: on_event,
+    ev.ModelRejected: on_event,
+    ev.ModelRemoved: on_event,
+    ev.RuntimeLoading: on_event,
+    ev.RuntimeLoaded: on_event,
+    ev.RuntimeSleeping: on_event,
+    ev.RuntimeUnloading: on_event,
+    ev.RuntimeUnloaded: on_event,
+    ev.RuntimeFailed: on_event,
+    ev.DecisionMade: on_decision_made,
+}
+LIVE_HANDLERS: Final[dict[type[ev.Message], Handler]] = {ev.AgentHeartbeat: on_agent_heartbeat}
+HANDLERS: Final[dict[type[ev.Message], Handler]] = {**EVENT_HANDLERS, **LIVE_HANDLERS}

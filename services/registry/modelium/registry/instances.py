@@ -1,0 +1,91 @@
+"""An engine's own record, and how a heartbeat brings back what the store has lost; pure."""
+
+from datetime import datetime
+
+from modelium.common.events import RuntimeEvent, RuntimeLoaded, RuntimeSleeping
+from modelium.common.records import (
+    LIVE_STATES,
+    Instance,
+    InstanceRecord,
+    InstanceState,
+    ModelRecord,
+    ModelState,
+)
+
+
+def instance_of(record: ModelRecord | None) -> InstanceRecord | None:
+    """The engine that the model's record tells of, or None."""
+    if record is None or record.state not in LIVE_STATES or not record.instance_id:
+        return None
+    return InstanceRecord(
+        instance_id=record.instance_id,
+        model=record.model,
+        agent_id=record.agent_id or "",
+        device_ids=record.device_ids,
+        generation=record.generation,
+        state=InstanceState(record.state.value),
+        endpoint=record.endpoint,
+        fingerprint=record.loaded_fingerprint or "",
+        reserved_bytes=record.reserved_bytes,
+        resident_bytes=record.resident_bytes,
+        load_s=record.load_s,
+    )
+
+
+def may_adopt(instance: Instance) -> bool:
+    """Whether the engine is one that a record should show; asked before the record is read."""
+    if instance.state is InstanceState.LOADED:
+        return instance.endpoint is not None
+    return instance.state is InstanceState.SLEEPING
+
+
+def adopted(
+    record: ModelRecord | None, instance: Instance, *, seen_at: datetime
+) -> RuntimeEvent | None:
+    """The fact that the record lacks about an engine its agent reported at `seen_at`, or None.
+
+    After the store has lost records, or an agent was thought lost, the engine may serve while its
+    record shows another. What the record says of the same generation counts if it is newer than
+    the report, and a drain always: its end is on its way.
+    """
+    if record is None or not may_adopt(instance) or _is_over(record, instance):
+        return None
+    if instance.generation == record.generation and not _is_outdated(record, instance, seen_at):
+        return None
+    return _fact(instance, seen_at)
+
+
+def _is_over(record: ModelRecord, instance: Instance) -> bool:
+    newest_ended = max(record.ended_generation, record.generation - 1)
+    return instance.generation <= newest_ended
+
+
+def _is_outdated(record: ModelRecord, instance: Instance, seen_at: datetime) -> bool:
+    if record.state == ModelState.UNLOADING:
+        return False
+    if record.updated_at is not None and record.updated_at >= seen_at:
+        return False
+    shown = record.state.value, record.endpoint
+    endpoint = instance.endpoint if instance.state is InstanceState.LOADED else None
+    return shown != (instance.state.value, endpoint)
+
+
+def _fact(instance: Instance, seen_at: datetime) -> RuntimeEvent:
+    engine = {
+        "model": instance.model,
+        "instance_id": instance.instance_id,
+        "agent_id": instance.agent_id,
+        "device_ids": instance.device_ids,
+        "generation": instance.generation,
+        "resident_bytes": instance.resident_bytes,
+        "occurred_at": seen_at,
+    }
+    if instance.state is InstanceState.SLEEPING:
+        return RuntimeSleeping.model_validate(engine)
+    serves = {
+        "endpoint": instance.endpoint,
+        "fingerprint": instance.fingerprint,
+        "load_s": instance.load_s,
+        "reserved_bytes": instance.reserved_bytes,
+    }
+    return RuntimeLoaded.model_validate(engine | serves)

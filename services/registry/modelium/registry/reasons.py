@@ -1,0 +1,34 @@
+"""The sentences that say why a model does not serve; pure.
+
+Every record in a state other than `loaded` carries one of them in `ModelRecord.reason`.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+NOT_ANALYSED: Final = "waiting for its files to be analysed"
+ANALYSING: Final = "analysing its files"
+NOT_REQUESTED: Final = "not requested yet"
+ASLEEP: Final = "asleep: its weights are in host memory"
+FILES_GONE: Final = "its files are gone; it ends with its engine"
+
+
+def loading(device_ids: Sequence[str]) -> str:
+    """An engine is being started or woken."""
+    return f"loading on {', '.join(device_ids) or 'a device'}"
+
+
+def draining(why: str) -> str:
+    """The engine takes no more requests and ends those it has."""
+    return f"draining: {why}" if why else "draining before it is unloaded"
+
+
+def unloaded(why: str) -> str:
+    """The engine has ended as asked."""
+    return f"unloaded: {why}" if why else "not requested since it was unloaded"
+
+
+def failed(why: str, retry_in_s: float | None) -> str:
+    """The engine did not start or has ended by itself; `retry_in_s` is how long it must wait."""
+    why = why.rstrip(".") or "its engine failed"
+    return why if retry_in_s is None else f"{why}; no new attempt for {retry_in_s:g} s"
