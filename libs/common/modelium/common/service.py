@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import structlog
 
-from modelium.common import logs, metrics
+from modelium.common import logs, memory, metrics
 from modelium.common.boundary import attempt
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock, SystemClock
@@ -129,6 +129,7 @@ async def _main(name: str, build: Build, config: Path | None, health_surface: bo
                 _serve_health(name, shell)
             await _connect(shell, bus, store)
             await build(shell)
+            memory.settle()
             _log.info("service.started")
     except* _Stop:
         _log.info("service.stopped")
