@@ -52,8 +52,13 @@ def _bind_error(error: OSError, host: str, port: int, setting: str) -> Dependenc
     )
 
 
-async def serve_http(app: Any, listen_on: socket.socket, *, grace_s: float = 0.0) -> None:
-    """Serve until cancelled; then requests in flight get `grace_s` seconds to end."""
+async def serve_http(
+    app: Any, listen_on: socket.socket, *, grace_s: float = 0.0, idle_s: int = 5
+) -> None:
+    """Serve until cancelled; then requests in flight get `grace_s` seconds to end.
+
+    A connection on which nothing happens for `idle_s` seconds is closed.
+    """
     config = uvicorn.Config(
         cast("Any", app),
         access_log=False,
@@ -61,6 +66,7 @@ async def serve_http(app: Any, listen_on: socket.socket, *, grace_s: float = 0.0
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=max(1, round(grace_s)),
+        timeout_keep_alive=idle_s,
         ws="none",
     )
     server = _Server(config)

@@ -57,6 +57,12 @@ class Shell(Protocol):
     def check(self, name: str, probe: Callable[[], Awaitable[bool]]) -> None:
         """Add a condition to /readyz."""
 
+    def before_stop(self, drain: Callable[[], Awaitable[None]]) -> None:
+        """Await `drain` when the service is told to stop, while its tasks still run.
+
+        They are cancelled only after it has returned, so it must bound itself.
+        """
+
 
 Build = Callable[[Shell], Awaitable[None]]
 
@@ -75,12 +81,16 @@ class _Shell:
     resources: AsyncExitStack
     group: asyncio.TaskGroup
     checks: Checks = field(default_factory=Checks)
+    drains: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     def task(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         self.group.create_task(work, name=name)
 
     def check(self, name: str, probe: Callable[[], Awaitable[bool]]) -> None:
         self.checks.add(name, probe)
+
+    def before_stop(self, drain: Callable[[], Awaitable[None]]) -> None:
+        self.drains.append(drain)
 
 
 def run(name: str, build: Build, *, health_surface: bool = True) -> None:
@@ -154,6 +164,8 @@ async def _until_stopped(stop: asyncio.Event, shell: _Shell) -> None:
     await stop.wait()
     _log.info("service.stopping")
     shell.checks.stopping = True
+    for drain in shell.drains:
+        await drain()
     raise _Stop
 
 
