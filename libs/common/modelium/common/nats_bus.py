@@ -5,6 +5,7 @@ This and the `nats_*` modules beside it are all that imports nats. The connectio
 """
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from modelium.common import metrics
 from modelium.common.bus import Handlers
@@ -16,12 +17,23 @@ from modelium.common.nats_consumer import NatsConsumer
 from modelium.common.nats_follower import NatsFollower
 from modelium.common.subjects import COMMANDS_STREAM, EVENTS_STREAM, subject_for, subject_of
 
+ACK_WAIT_S: Final = 10.0
+"""The message that a dead process was handling is delivered to another after this."""
+
 
 class NatsBus:
     """Implements `bus.Bus`; `source` says in every message who sent it."""
 
-    def __init__(self, url: str, *, source: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        source: str,
+        clock: Clock | None = None,
+        ack_wait_s: float = ACK_WAIT_S,
+    ) -> None:
         self._source = source
+        self._ack_wait_s = ack_wait_s
         self._clock = clock or SystemClock()
         self._connection = NatsConnection(url, source)
 
@@ -56,7 +68,12 @@ class NatsBus:
         routes = {subject_for(kind, agent_id): (kind, handlers[kind]) for kind in handlers}
         stream = EVENTS_STREAM if agent_id is None else COMMANDS_STREAM
         consumer = NatsConsumer(
-            self._connection, self._clock, stream=stream, durable=durable, routes=routes
+            self._connection,
+            self._clock,
+            stream=stream,
+            durable=durable,
+            routes=routes,
+            ack_wait_s=self._ack_wait_s,
         )
         await consumer.run()
 

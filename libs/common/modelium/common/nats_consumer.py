@@ -29,7 +29,7 @@ from modelium.common.envelope import (
 )
 from modelium.common.events import Message
 from modelium.common.nats_connection import AWAY, NatsConnection
-from modelium.common.nats_topology import ACK_WAIT_S, declare_consumer, declare_streams
+from modelium.common.nats_topology import declare_consumer, declare_streams
 from modelium.common.subjects import dead
 
 FETCH_S: Final = 1.0
@@ -46,13 +46,21 @@ class NatsConsumer:
     """Runs until cancelled; see `bus.Bus.consume`."""
 
     def __init__(
-        self, connection: NatsConnection, clock: Clock, *, stream: str, durable: str, routes: Routes
+        self,
+        connection: NatsConnection,
+        clock: Clock,
+        *,
+        stream: str,
+        durable: str,
+        routes: Routes,
+        ack_wait_s: float,
     ) -> None:
         self._connection = connection
         self._clock = clock
         self._stream = stream
         self._durable = durable
         self._routes = routes
+        self._ack_wait_s = ack_wait_s
         self._postponed: dict[int, int] = {}
         """Deliveries of a message, by its sequence, that do not count as failures."""
 
@@ -71,7 +79,9 @@ class NatsConsumer:
         incarnation = self._connection.incarnation
         js = self._connection.js
         await declare_streams(js)
-        await declare_consumer(js, self._stream, self._durable, tuple(self._routes))
+        await declare_consumer(
+            js, self._stream, self._durable, tuple(self._routes), ack_wait_s=self._ack_wait_s
+        )
         self._postponed.clear()
         pull = await js.pull_subscribe_bind(self._durable, self._stream)
         try:
@@ -129,7 +139,7 @@ class NatsConsumer:
     async def _keep(self, msg: Msg) -> None:
         """Tell the server, while a handler takes long, that it is still at work."""
         while True:
-            await self._clock.sleep(ACK_WAIT_S / 3)
+            await self._clock.sleep(self._ack_wait_s / 3)
             if self._connection.connected:
                 await msg.in_progress()
 

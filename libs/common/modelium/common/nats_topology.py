@@ -21,8 +21,6 @@ from nats.js.errors import BadRequestError
 
 from modelium.common.subjects import STREAMS, Stream
 
-ACK_WAIT_S: Final = 10.0
-"""A message whose consumer died is delivered to another after this."""
 DUPLICATE_WINDOW_S: Final = 120
 NAME_IN_USE: Final = 10058
 
@@ -36,7 +34,7 @@ async def declare_streams(js: JetStreamContext) -> None:
 
 
 async def declare_consumer(
-    js: JetStreamContext, stream: str, durable: str, subjects: tuple[str, ...]
+    js: JetStreamContext, stream: str, durable: str, subjects: tuple[str, ...], *, ack_wait_s: float
 ) -> None:
     """Create a durable pull consumer, or update its subjects; its position is kept."""
     await js.add_consumer(
@@ -46,7 +44,7 @@ async def declare_consumer(
             filter_subjects=list(subjects),
             deliver_policy=DeliverPolicy.ALL,
             ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=ACK_WAIT_S,
+            ack_wait=ack_wait_s,
             max_deliver=-1,  # `delivery.py` counts: the server would strand a message silently
             max_ack_pending=256,
         ),
