@@ -150,7 +150,7 @@ class Vllm(Section):
     )
     sleep_mode: bool = Field(
         default=False,
-        description="Whether engines on a GPU can sleep; opens vLLM's administration on their port.",
+        description="Whether GPU engines can sleep; opens vLLM's administration on their port.",
     )
     host_memory_bytes: PositiveInt = Field(
         default=16 * GIB,

@@ -107,9 +107,17 @@ _EXCEPTION = re.compile(r"\b((?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrup
 
 
 def classify(
-    log: Sequence[str], *, exit_code: int | None, oom_killed: bool, was_ready: bool
+    log: Sequence[str],
+    *,
+    exit_code: int | None,
+    oom_killed: bool,
+    was_ready: bool,
+    symptom: str = "",
 ) -> Failure:
-    """Why the engine ended without being asked to; its exit code alone proves nothing."""
+    """Why the engine ended without being asked to; its exit code alone proves nothing.
+
+    `symptom` is what was seen of an engine that had to be killed; the log may say more.
+    """
     fallback = FailureKind.CRASHED if was_ready else FailureKind.START_FAILED
     if oom_killed:
         return Failure(_OOM, f"The engine {_verb(was_ready)}: it used more memory than it may have")
@@ -122,11 +130,13 @@ def classify(
     text = _last_exception(log)
     if text is not None:
         return Failure(fallback, f"The engine {_verb(was_ready)}: {text}")
+    if symptom:
+        return Failure(fallback, f"The engine {_verb(was_ready)}: {symptom}")
     return Failure(fallback, f"The engine {_verb(was_ready)} {_exit(exit_code)}")
 
 
 def _verb(was_ready: bool) -> str:
-    return "ended by itself" if was_ready else "did not start"
+    return "broke down" if was_ready else "did not start"
 
 
 def _exit(exit_code: int | None) -> str:

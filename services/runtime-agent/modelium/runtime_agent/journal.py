@@ -19,6 +19,8 @@ class Entry(Frozen):
 
     record: EngineRecord
     state: InstanceState
+    served: bool
+    """Whether it has been ready at some time."""
     load_s: float | None = None
     resident_bytes: int = 0
     unload: UnloadModel | None = None

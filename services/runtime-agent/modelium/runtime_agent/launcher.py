@@ -12,6 +12,7 @@ from typing import Protocol
 from pydantic import Field
 
 from modelium.common.errors import ModeliumError
+from modelium.common.events import LoadModel
 from modelium.common.records import (
     AgentId,
     DeviceKind,
@@ -41,6 +42,21 @@ class EngineRecord(Frozen):
     @property
     def instance_id(self) -> InstanceId:
         return instance_id(self.model, self.generation)
+
+
+def record_of(command: LoadModel, kind: DeviceKind) -> EngineRecord:
+    """What is kept of the engine that `command` asks for."""
+    return EngineRecord(
+        model=command.model,
+        generation=command.generation,
+        agent_id=command.agent_id,
+        device_ids=command.device_ids,
+        device_kind=kind,
+        runtime=command.descriptor.runtime,
+        task=command.descriptor.task,
+        fingerprint=command.fingerprint,
+        reserved_bytes=command.reserve_bytes,
+    )
 
 
 @dataclass(frozen=True)

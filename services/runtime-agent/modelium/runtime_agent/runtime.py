@@ -47,7 +47,9 @@ class Runtime(Protocol):
 
     limits: Limits
 
-    def spec(self, command: LoadModel, site: Site, devices: Sequence[Traits]) -> LaunchSpec:
+    def spec(
+        self, command: LoadModel, record: EngineRecord, site: Site, devices: Sequence[Traits]
+    ) -> LaunchSpec:
         """How to start an engine.
 
         Raises:

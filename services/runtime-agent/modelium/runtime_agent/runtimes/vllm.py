@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelium.common.events import LoadModel
-from modelium.common.records import DeviceKind, RuntimeKind, Task
+from modelium.common.records import DeviceKind, Task
 from modelium.common.settings import LauncherKind, Vllm
 from modelium.runtime_agent.devices import Traits
 from modelium.runtime_agent.engine_http import EngineHttp, NoAnswer
@@ -51,20 +51,10 @@ class VllmRuntime:
             silence_timeout_s=settings.silence_timeout_seconds,
         )
 
-    def spec(self, command: LoadModel, site: Site, devices: Sequence[Traits]) -> LaunchSpec:
-        kind = devices[0].kind
-        record = EngineRecord(
-            model=command.model,
-            generation=command.generation,
-            agent_id=command.agent_id,
-            device_ids=command.device_ids,
-            device_kind=kind,
-            runtime=RuntimeKind.VLLM,
-            task=command.descriptor.task,
-            fingerprint=command.fingerprint,
-            reserved_bytes=command.reserve_bytes,
-        )
-        on_cpu = kind is DeviceKind.CPU
+    def spec(
+        self, command: LoadModel, record: EngineRecord, site: Site, devices: Sequence[Traits]
+    ) -> LaunchSpec:
+        on_cpu = record.device_kind is DeviceKind.CPU
         return LaunchSpec(
             record=record,
             site=site,

@@ -1,0 +1,101 @@
+"""Wires the runtime agent."""
+
+from functools import partial
+
+from modelium.common.bus import bind
+from modelium.common.service import Shell, run
+from modelium.common.settings import LauncherKind
+from modelium.runtime_agent.container_spec import ContainerSettings
+from modelium.runtime_agent.containers import connect
+from modelium.runtime_agent.devices import CpuSlots, Devices
+from modelium.runtime_agent.drain import DrainTracker
+from modelium.runtime_agent.engine_http import EngineHttp
+from modelium.runtime_agent.gpus import find_gpus
+from modelium.runtime_agent.handlers import COMMANDS, FOLLOWED
+from modelium.runtime_agent.heartbeat import beat
+from modelium.runtime_agent.journal import Journal
+from modelium.runtime_agent.lanes import Lanes
+from modelium.runtime_agent.launcher import Launcher
+from modelium.runtime_agent.memory import MemoryMeter
+from modelium.runtime_agent.processes import ProcessLauncher
+from modelium.runtime_agent.runtimes.vllm import VllmRuntime
+from modelium.runtime_agent.supervisor import Supervisor, announce_until_stored
+from modelium.runtime_agent.tools import Tools
+
+
+async def build(shell: Shell) -> None:
+    """Find devices, adopt engines, then listen."""
+    agent = shell.settings.runtime_agent
+    tools = await _tools(shell)
+    supervisor = Supervisor(tools, agent_id=agent.id)
+    await supervisor.adopt()
+
+    async def missed_stats() -> None:
+        tools.drains.missed_some(shell.clock.monotonic())
+
+    dependencies = {"supervisor": supervisor, "drains": tools.drains, "clock": shell.clock}
+    commands, followed = bind(COMMANDS, **dependencies), bind(FOLLOWED, **dependencies)
+    shell.task("engines", supervisor.run())
+    shell.task("gateways", shell.bus.follow(followed, on_gap=missed_stats))
+    shell.task("commands", shell.bus.consume(f"agent-{agent.id}", commands, agent_id=agent.id))
+    shell.task(
+        "heartbeat",
+        beat(
+            supervisor,
+            shell.bus,
+            shell.clock,
+            agent_id=agent.id,
+            launcher=agent.launcher,
+            interval_s=agent.heartbeat_seconds,
+        ),
+    )
+    if not agent.keep_engines_on_exit:
+        shell.before_stop(partial(supervisor.stop_all, agent.exit_drain_seconds))
+
+
+async def _tools(shell: Shell) -> Tools:
+    settings, clock = shell.settings, shell.clock
+    http = EngineHttp()
+    shell.resources.push_async_callback(http.close)
+    devices = _devices(shell)
+    return Tools(
+        launcher=await _launcher(shell),
+        runtime=VllmRuntime(settings.vllm, http),
+        devices=devices,
+        lanes=Lanes(),
+        drains=DrainTracker(clock.monotonic()),
+        journal=Journal(settings.runtime_agent.state_directory / "journal"),
+        meter=MemoryMeter(devices, clock, settings.runtime_agent.memory_free_timeout_seconds),
+        clock=clock,
+        announce=partial(announce_until_stored, shell.bus, clock),
+    )
+
+
+def _devices(shell: Shell) -> Devices:
+    gpu, agent = shell.settings.gpu, shell.settings.runtime_agent
+    found = find_gpus(gpu.devices, share=gpu.memory_fraction) if gpu.enabled else None
+    return found or CpuSlots(
+        agent_id=agent.id,
+        slots=agent.cpu_slots,
+        slot_bytes=agent.cpu_slot_memory_bytes,
+        slot_cores=agent.cpu_slot_cores,
+        within_cgroup=agent.launcher is LauncherKind.PROCESS,
+    )
+
+
+async def _launcher(shell: Shell) -> Launcher:
+    agent = shell.settings.runtime_agent
+    if agent.launcher is LauncherKind.PROCESS:
+        return ProcessLauncher(agent.state_directory, agent_id=agent.id, clock=shell.clock)
+    return await connect(
+        ContainerSettings(
+            agent_id=agent.id,
+            network=agent.engine_network,
+            user=agent.engine_user,
+            pids_limit=agent.engine_pids_limit,
+        )
+    )
+
+
+if __name__ == "__main__":
+    run("runtime-agent", build)

@@ -1,0 +1,58 @@
+"""Makes the facts that an agent announces about an engine; pure."""
+
+from typing import Any, TypeVar
+
+from modelium.common.events import (
+    RuntimeEvent,
+    RuntimeFailed,
+    RuntimeLoaded,
+    RuntimeLoading,
+    RuntimeSleeping,
+    RuntimeUnloading,
+)
+from modelium.common.records import Instance, InstanceState
+from modelium.runtime_agent.failures import Failure
+from modelium.runtime_agent.launcher import EngineRecord
+
+E = TypeVar("E", bound=RuntimeEvent)
+LOG_LINES = 50
+
+
+def fact(kind: type[E], engine: EngineRecord | Instance, /, **more: Any) -> E:
+    """An event of `kind` about this engine; `more` are the event's own fields."""
+    return kind(
+        model=engine.model,
+        instance_id=engine.instance_id,
+        agent_id=engine.agent_id,
+        device_ids=engine.device_ids,
+        generation=engine.generation,
+        **more,
+    )
+
+
+def failed(engine: EngineRecord, failure: Failure, log: tuple[str, ...] = ()) -> RuntimeFailed:
+    """The end of an engine that nobody asked to end."""
+    tail = log[-LOG_LINES:]
+    return fact(RuntimeFailed, engine, kind=failure.kind, reason=failure.reason, log_tail=tail)
+
+
+def state_of(engine: Instance, unload_reason: str) -> RuntimeEvent:
+    """What an engine's present state is announced with, the first time and again."""
+    resident, reserved = engine.resident_bytes, engine.reserved_bytes
+    match engine.state:
+        case InstanceState.LOADING:
+            return fact(RuntimeLoading, engine, reserved_bytes=reserved)
+        case InstanceState.SLEEPING:
+            return fact(RuntimeSleeping, engine, resident_bytes=resident)
+        case InstanceState.UNLOADING:
+            return fact(RuntimeUnloading, engine, reason=unload_reason)
+        case InstanceState.LOADED:
+            return fact(
+                RuntimeLoaded,
+                engine,
+                endpoint=engine.endpoint or "",
+                fingerprint=engine.fingerprint,
+                load_s=engine.load_s,
+                reserved_bytes=reserved,
+                resident_bytes=resident,
+            )

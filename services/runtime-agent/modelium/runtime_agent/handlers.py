@@ -1,0 +1,42 @@
+"""What an agent does with messages: it notes what is wanted and returns at once."""
+
+from modelium.common.bus import Handlers
+from modelium.common.clock import Clock
+from modelium.common.events import GatewayStats, LoadModel, SleepModel, UnloadModel, WakeModel
+from modelium.runtime_agent.drain import DrainTracker
+from modelium.runtime_agent.supervisor import Supervisor
+
+
+async def load_model(command: LoadModel, *, supervisor: Supervisor) -> None:
+    """Start an engine, or announce again what became of the one already started."""
+    supervisor.load(command)
+
+
+async def unload_model(command: UnloadModel, *, supervisor: Supervisor) -> None:
+    """Drain and stop an engine; one that is not there is announced as unloaded."""
+    supervisor.tell(command)
+
+
+async def sleep_model(command: SleepModel, *, supervisor: Supervisor) -> None:
+    """Drain an engine and put it to sleep, where that is possible."""
+    supervisor.tell(command)
+
+
+async def wake_model(command: WakeModel, *, supervisor: Supervisor) -> None:
+    """Wake a sleeping engine."""
+    supervisor.tell(command)
+
+
+async def on_gateway_stats(stats: GatewayStats, *, drains: DrainTracker, clock: Clock) -> None:
+    """Learn which engines the gateway still uses."""
+    drains.heard(stats, clock.monotonic())
+
+
+COMMANDS: Handlers = {
+    LoadModel: load_model,
+    UnloadModel: unload_model,
+    SleepModel: sleep_model,
+    WakeModel: wake_model,
+}
+FOLLOWED: Handlers = {GatewayStats: on_gateway_stats}
+HANDLERS: Handlers = {**COMMANDS, **FOLLOWED}

@@ -1,0 +1,55 @@
+"""Measures what engines take of devices, and waits until it is given back.
+
+On a GPU the difference in free memory counts: one start, stop, sleep or wake happens at a time, and
+NVML cannot see into containers. On a CPU an engine's memory is that of its processes, which is free
+as soon as they are gone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modelium.common.clock import Clock
+from modelium.common.records import DeviceKind
+from modelium.runtime_agent.devices import Devices
+
+POLL_S = 0.25
+ENOUGH = 0.9
+"""Of what an engine held; drivers keep a little for themselves."""
+
+Free = dict[str, int]
+"""Free bytes by device; GPUs only."""
+
+
+@dataclass(frozen=True)
+class MemoryMeter:
+    """Measures by the driver's own figures."""
+
+    devices: Devices
+    clock: Clock
+    timeout_s: float
+
+    async def free(self, device_ids: Sequence[str]) -> Free:
+        """What is free now of those of these devices that are GPUs."""
+        return {
+            device.device_id: device.free_bytes
+            for device in await self.devices.measure({})
+            if device.device_id in device_ids and device.kind is DeviceKind.CUDA
+        }
+
+    async def taken(self, device_ids: Sequence[str], before: Free) -> int:
+        """How much less is free than before, on the device where it is most."""
+        now = await self.free(device_ids)
+        return max((before[device] - now[device] for device in before), default=0)
+
+    async def until_freed(self, before: Free, held_bytes: int) -> bool:
+        """Wait until what an engine held is free; False when the time is over first."""
+        wanted = {device: free + int(held_bytes * ENOUGH) for device, free in before.items()}
+        deadline_s = self.clock.monotonic() + self.timeout_s
+        while wanted:
+            now = await self.free(tuple(wanted))
+            if all(now[device] >= bytes_ for device, bytes_ in wanted.items()):
+                return True
+            if self.clock.monotonic() >= deadline_s:
+                return False
+            await self.clock.sleep(POLL_S)
+        return True

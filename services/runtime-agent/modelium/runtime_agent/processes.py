@@ -1,0 +1,283 @@
+"""Engines as processes of this machine, each in a session of its own, outliving the agent.
+
+Every engine has a record file (marker, pid, start time, port) and a log file. The record is written
+before the process is started, so that an engine is found even when the agent is killed in between.
+`subprocess` is used rather than asyncio's processes: those are killed with their event loop.
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from modelium.common.clock import Clock
+from modelium.common.records import Frozen
+from modelium.common.settings import LauncherKind
+from modelium.runtime_agent import process_tree as tree
+from modelium.runtime_agent.launcher import (
+    Engine,
+    EngineRecord,
+    LaunchFailed,
+    LaunchSpec,
+    Site,
+    Status,
+    Usage,
+)
+from modelium.runtime_agent.model_files import readable_by
+
+T = TypeVar("T")
+HOST = "127.0.0.1"
+POLL_S = 0.05
+KILL_TIMEOUT_S = 30.0
+"""A process that waits for a device in the kernel cannot be killed; nobody waits for it longer."""
+TAIL_BYTES = 256 * 1024
+KEPT_LOGS = 20
+_KEPT_VARIABLE = "MODELIUM_RUN"
+
+
+async def _blocking(call: Callable[..., T], *args: Any) -> T:
+    """The one way from here to calls that block."""
+    return await asyncio.to_thread(call, *args)
+
+
+class ProcessRecord(Frozen):
+    """One record file."""
+
+    record: EngineRecord
+    marker: str
+    port: int
+    pid: int | None = None
+    start_ticks: int = 0
+    boot_id: str = ""
+
+    @property
+    def leader(self) -> tree.Identity | None:
+        return None if self.pid is None else tree.Identity(self.pid, self.start_ticks, self.boot_id)
+
+
+class ProcessEngine:
+    """One engine; `child` is there when this very agent has started it."""
+
+    def __init__(
+        self,
+        kept: ProcessRecord,
+        files: "_Files",
+        clock: Clock,
+        child: subprocess.Popen[bytes] | None = None,
+    ) -> None:
+        self.record = kept.record
+        self.endpoint = f"http://{HOST}:{kept.port}"
+        self._kept = kept
+        self._files = files
+        self._clock = clock
+        self._child = child
+
+    async def status(self) -> Status:
+        return self._status()
+
+    async def usage(self) -> Usage:
+        return await _blocking(self._usage)
+
+    async def stop(self, grace_s: float) -> None:
+        """SIGTERM goes to the first process only: it lets the others finish what they do."""
+        if self._status().running and self._kept.pid is not None:
+            os.kill(self._kept.pid, signal.SIGTERM)
+        deadline_s = self._clock.monotonic() + grace_s
+        while self._status().running and self._clock.monotonic() < deadline_s:
+            await self._clock.sleep(POLL_S)
+        await self.kill()
+
+    async def kill(self) -> None:
+        deadline_s = self._clock.monotonic() + KILL_TIMEOUT_S
+        while pids := await _blocking(self._members):
+            tree.kill_all(pids)
+            if self._clock.monotonic() >= deadline_s:
+                break
+            await self._clock.sleep(POLL_S)
+        self._status()
+
+    async def log_tail(self, lines: int) -> tuple[str, ...]:
+        return await _blocking(self._files.log_tail, self.record.instance_id, lines)
+
+    async def forget(self) -> None:
+        await _blocking(self._files.forget, self.record.instance_id)
+
+    def _members(self) -> list[int]:
+        return tree.members(self._kept.marker, self._kept.leader)
+
+    def _status(self) -> Status:
+        if self._child is not None:
+            code = self._child.poll()
+            return Status(running=code is None, exit_code=code)
+        leader = self._kept.leader
+        return Status(running=leader is not None and tree.is_running(leader))
+
+    def _usage(self) -> Usage:
+        used = tree.usage(self._members())
+        log_bytes = self._files.log_bytes(self.record.instance_id)
+        return Usage(str(log_bytes), used.cpu_s, used.resident_bytes)
+
+
+class ProcessLauncher:
+    """Starts engines as processes; `folder` holds their records and logs."""
+
+    def __init__(self, folder: Path, *, agent_id: str, clock: Clock) -> None:
+        self._files = _Files(folder)
+        self._agent_id = agent_id
+        self._clock = clock
+        self._started: dict[str, ProcessEngine] = {}
+
+    def site(self, record: EngineRecord, path: str) -> Site:
+        return Site(LauncherKind.PROCESS, path, path, HOST, _free_port())
+
+    async def start(self, spec: LaunchSpec) -> Engine:
+        instance = spec.record.instance_id
+        running = self._started.get(instance)
+        if running is not None and running._status().running:
+            return running
+        engine = await _blocking(self._start, spec)
+        self._started[instance] = engine
+        return engine
+
+    async def adopt(self) -> list[Engine]:
+        return [*await _blocking(self._adopt)]
+
+    def readable_by_engine(self, mode: int, uid: int, gid: int) -> bool:
+        gids = frozenset({os.getegid(), *os.getgroups()})
+        return readable_by(mode, uid, gid, uid=os.geteuid(), gids=gids)
+
+    def _start(self, spec: LaunchSpec) -> ProcessEngine:
+        marker = f"{spec.record.instance_id}@{secrets.token_hex(8)}"
+        kept = ProcessRecord(record=spec.record, marker=marker, port=spec.site.port)
+        self._files.write(kept)
+        try:
+            child = self._spawn(spec, marker)
+        except OSError as wrong:
+            self._files.forget(spec.record.instance_id)
+            raise LaunchFailed(
+                f"{spec.argv[0]} cannot be run ({wrong.strerror or wrong})"
+            ) from wrong
+        found = tree.identity(child.pid)
+        if found is not None:
+            start = {"start_ticks": found.start_ticks, "boot_id": found.boot_id}
+            kept = kept.model_copy(update={"pid": child.pid, **start})
+            self._files.write(kept)
+        return ProcessEngine(kept, self._files, self._clock, child)
+
+    def _spawn(self, spec: LaunchSpec, marker: str) -> subprocess.Popen[bytes]:
+        environment = _inherited() | self._files.caches() | dict(spec.environment)
+        environment |= {tree.MARKER: marker, "SPT_NOENV": "1", "PYTHONUNBUFFERED": "1"}
+        with self._files.open_log(spec.record.instance_id) as log:
+            return subprocess.Popen(
+                spec.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self._files.folder,
+                env=environment,
+                start_new_session=True,
+            )
+
+    def _adopt(self) -> list[ProcessEngine]:
+        mine = [k for k in self._files.records() if k.record.agent_id == self._agent_id]
+        return [ProcessEngine(self._completed(k), self._files, self._clock) for k in mine]
+
+    def _completed(self, kept: ProcessRecord) -> ProcessRecord:
+        """With the pid, where the last agent was killed before it could write it down."""
+        found = tree.find_leader(kept.marker) if kept.pid is None else None
+        if found is None:
+            return kept
+        start = {"start_ticks": found.start_ticks, "boot_id": found.boot_id}
+        completed = kept.model_copy(update={"pid": found.pid, **start})
+        self._files.write(completed)
+        return completed
+
+
+class _Files:
+    """Records, logs and caches below one folder; blocking."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+
+    def _record_path(self, instance: str) -> Path:
+        return self.folder / "engines" / f"{instance}.json"
+
+    def _log_path(self, instance: str) -> Path:
+        return self.folder / "logs" / f"{instance}.log"
+
+    def write(self, kept: ProcessRecord) -> None:
+        path = self._record_path(kept.record.instance_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written = path.with_suffix(".part")
+        written.write_text(kept.model_dump_json())
+        written.replace(path)
+
+    def records(self) -> list[ProcessRecord]:
+        found = []
+        for path in sorted((self.folder / "engines").glob("*.json")):
+            try:
+                found.append(ProcessRecord.model_validate_json(path.read_text()))
+            except ValidationError:
+                path.unlink()
+        return found
+
+    def forget(self, instance: str) -> None:
+        self._record_path(instance).unlink(missing_ok=True)
+
+    def open_log(self, instance: str) -> Any:
+        """A new log; the oldest beyond `KEPT_LOGS` are removed."""
+        path = self._log_path(instance)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        logs = sorted(path.parent.glob("*.log"), key=lambda log: log.stat().st_mtime)
+        for old in logs[: max(0, len(logs) - KEPT_LOGS + 1)]:
+            if not self._record_path(old.stem).exists():
+                old.unlink(missing_ok=True)
+        return path.open("wb")
+
+    def log_bytes(self, instance: str) -> int:
+        path = self._log_path(instance)
+        return path.stat().st_size if path.exists() else 0
+
+    def log_tail(self, instance: str, lines: int) -> tuple[str, ...]:
+        path = self._log_path(instance)
+        if not path.exists():
+            return ()
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            return tuple(log.read().decode(errors="replace").splitlines()[-lines:])
+
+    def caches(self) -> dict[str, str]:
+        """Compiled kernels outlive an engine, below this folder rather than in a home."""
+        cache = self.folder / "cache"
+        cache.mkdir(parents=True, exist_ok=True)
+        return {
+            "VLLM_CACHE_ROOT": str(cache / "vllm"),
+            "HF_HOME": str(cache / "huggingface"),
+            "TRITON_CACHE_DIR": str(cache / "triton"),
+            "TORCHINDUCTOR_CACHE_DIR": str(cache / "torchinductor"),
+        }
+
+
+def _inherited() -> dict[str, str]:
+    """This process's environment without settings of ours, or of vLLM's, that are not for it."""
+    dropped = ("MODELIUM_", "VLLM_")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name == _KEPT_VARIABLE or not name.startswith(dropped)
+    }
+
+
+def _free_port() -> int:
+    """A port that was free a moment ago; the engine reports it if it no longer is."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

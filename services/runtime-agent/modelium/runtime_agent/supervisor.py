@@ -1,0 +1,239 @@
+"""All engines of this agent: begins their lives, passes orders on, answers for those that ended.
+
+Handlers call `load` and `tell`, which note what is wanted and return. `run` owns the tasks. A
+command that was delivered again, or that names an ended generation, changes nothing: what is known
+of its engine is announced again.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+from modelium.common.bus import Bus
+from modelium.common.clock import Clock
+from modelium.common.errors import DependencyUnavailable, Reject, RetryLater
+from modelium.common.events import (
+    Command,
+    LoadModel,
+    RuntimeEvent,
+    RuntimeUnloaded,
+    SleepModel,
+    UnloadModel,
+    WakeModel,
+)
+from modelium.common.records import Device, DeviceKind, FailureKind, Instance, RuntimeKind
+from modelium.runtime_agent.facts import fact, failed
+from modelium.runtime_agent.failures import Failure
+from modelium.runtime_agent.instance import Life
+from modelium.runtime_agent.journal import Entry
+from modelium.runtime_agent.launcher import Engine, EngineRecord, record_of
+from modelium.runtime_agent.tools import Tools
+
+REMEMBERED = 200
+REPLACED = "a newer load of the same model was commanded"
+STOPPING = "the agent is stopped"
+
+log = structlog.get_logger()
+
+
+class Supervisor:
+    """Owns the lives; everything here runs on one event loop."""
+
+    def __init__(self, tools: Tools, *, agent_id: str) -> None:
+        self._tools = tools
+        self._agent_id = agent_id
+        self._lives: dict[str, Life] = {}
+        self._ended: OrderedDict[str, RuntimeEvent] = OrderedDict()
+        self._work: asyncio.Queue[Coroutine[Any, Any, None]] = asyncio.Queue()
+        self._stopping = False
+        self._all_ended = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run the lives, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                group.create_task(await self._work.get())
+
+    async def adopt(self) -> None:
+        """Take over what an earlier agent has left; call once, before commands arrive.
+
+        Raises:
+            DependencyUnavailable: the launcher's own service does not answer.
+        """
+        entries = {e.record.instance_id: e for e in await self._tools.journal.entries()}
+        for engine in await self._tools.launcher.adopt():
+            entry = entries.pop(engine.record.instance_id, None)
+            log.info("engine.adopted", instance_id=engine.record.instance_id)
+            self._begin(engine.record, engine=engine, entry=entry)
+        for entry in entries.values():
+            self._work.put_nowait(self._announce_lost(entry))
+
+    def load(self, command: LoadModel) -> None:
+        """Begin a life, unless this or a newer load attempt is known; older ones are ended.
+
+        Raises:
+            RetryLater: the agent is being stopped.
+        """
+        if self._stopping:
+            raise RetryLater("this agent is being stopped")
+        if self._announced_again(command) or self._is_outdated(command):
+            return
+        kind = self._kind(command)
+        record = record_of(command, kind or DeviceKind.CPU)
+        problem = self._problem(command, kind)
+        if problem is not None:
+            failure = Failure(FailureKind.START_FAILED, problem)
+            self._work.put_nowait(self._announce_end(failed(record, failure)))
+            return
+        for life in self._of_model(command.model):
+            life.tell(self._unload(life.record, REPLACED))
+        self._begin(record, command=command)
+
+    def tell(self, command: UnloadModel | SleepModel | WakeModel) -> None:
+        """Pass an order on; an engine that is not there is unloaded already.
+
+        Raises:
+            Reject: engines on this kind of device cannot sleep, or there is no such engine.
+        """
+        life = self._lives.get(command.instance_id)
+        if not isinstance(command, UnloadModel):
+            self._ensure_can_sleep(command, life)
+        if life is not None and life.tell(command):
+            return
+        if not self._announced_again(command) and isinstance(command, UnloadModel):
+            self._work.put_nowait(self._announce_end(self._unloaded(command)))
+
+    def instances(self) -> tuple[Instance, ...]:
+        """All engines as they are now."""
+        return tuple(life.snapshot() for life in self._lives.values())
+
+    async def devices(self) -> tuple[Device, ...]:
+        """All devices as they are now."""
+        resident: dict[str, int] = {}
+        for life in self._lives.values():
+            for device in life.record.device_ids:
+                resident[device] = resident.get(device, 0) + life.resident_bytes
+        return await self._tools.devices.measure(resident)
+
+    async def stop_all(self, drain_s: float) -> None:
+        """Unload every engine and take no more commands; returns when all have ended."""
+        self._stopping = True
+        for life in self._lives.values():
+            life.tell(self._unload(life.record, STOPPING, drain_s))
+        if self._lives:
+            await self._all_ended.wait()
+
+    def _begin(
+        self,
+        record: EngineRecord,
+        *,
+        command: LoadModel | None = None,
+        engine: Engine | None = None,
+        entry: Entry | None = None,
+    ) -> None:
+        life = Life(record, self._tools)
+        self._lives[record.instance_id] = life
+        if command is not None:
+            self._work.put_nowait(self._tend(life, life.run(command)))
+        elif engine is not None:
+            self._work.put_nowait(self._tend(life, life.resume(engine, entry)))
+
+    async def _tend(self, life: Life, living: Coroutine[Any, Any, RuntimeEvent]) -> None:
+        last = await living
+        log.info("engine.ended", instance_id=life.record.instance_id, how=last.subject)
+        del self._lives[life.record.instance_id]
+        self._remember(last)
+        if not self._lives:
+            self._all_ended.set()
+
+    async def _announce_lost(self, entry: Entry) -> None:
+        """The journal knows of an engine that the launcher does not: it is gone for good."""
+        if entry.unload is not None:
+            event: RuntimeEvent = fact(RuntimeUnloaded, entry.record, reason=entry.unload.reason)
+        else:
+            reason = "The engine ended while its agent was away, and left nothing behind"
+            event = failed(entry.record, Failure(FailureKind.CRASHED, reason))
+        await self._announce_end(event)
+        await self._tools.journal.remove(entry.record.instance_id)
+
+    async def _announce_end(self, event: RuntimeEvent) -> None:
+        self._remember(event)
+        await self._tools.announce(event)
+
+    def _announced_again(self, command: Command) -> bool:
+        """Whether the engine is known; then its state, or how it ended, is told once more."""
+        life = self._lives.get(command.instance_id)
+        event = life.event() if life else self._ended.get(command.instance_id)
+        if event is None:
+            return False
+        # A new message: the bus drops one with an id that it has seen a moment ago.
+        again = type(event).model_validate(event.model_dump(exclude={"message_id", "occurred_at"}))
+        self._work.put_nowait(self._tools.announce(again))
+        return True
+
+    def _is_outdated(self, command: LoadModel) -> bool:
+        lives = [life.record.generation for life in self._of_model(command.model)]
+        ended = [e.generation for e in self._ended.values() if e.model == command.model]
+        return command.generation < max(lives + ended, default=0)
+
+    def _of_model(self, model: str) -> list[Life]:
+        return [life for life in self._lives.values() if life.record.model == model]
+
+    def _kind(self, command: LoadModel) -> DeviceKind | None:
+        """Of the devices, if all are this agent's."""
+        traits = [self._tools.devices.traits(device) for device in command.device_ids]
+        kinds = {t.kind if t else None for t in traits}
+        return kinds.pop() if len(kinds) == 1 else None
+
+    def _problem(self, command: LoadModel, kind: DeviceKind | None) -> str | None:
+        if kind is None:
+            return f"Agent {self._agent_id} does not own {', '.join(command.device_ids)}"
+        if command.descriptor.runtime is not RuntimeKind.VLLM:
+            return f"Agent {self._agent_id} cannot run {command.descriptor.runtime} engines"
+        return None
+
+    def _ensure_can_sleep(self, command: Command, life: Life | None) -> None:
+        if life is None:
+            raise Reject(f"there is no engine {command.instance_id} on this agent")
+        if not self._tools.runtime.can_sleep(life.record.device_kind):
+            raise Reject(f"engines on {life.record.device_kind} cannot sleep with these settings")
+
+    def _unload(self, record: EngineRecord, reason: str, drain_s: float = 0.0) -> UnloadModel:
+        return UnloadModel(
+            agent_id=record.agent_id,
+            model=record.model,
+            instance_id=record.instance_id,
+            generation=record.generation,
+            reason=reason,
+            drain_deadline_s=drain_s,
+        )
+
+    def _unloaded(self, command: UnloadModel) -> RuntimeUnloaded:
+        return RuntimeUnloaded(
+            model=command.model,
+            instance_id=command.instance_id,
+            agent_id=command.agent_id,
+            device_ids=(),
+            generation=command.generation,
+            reason=command.reason,
+        )
+
+    def _remember(self, event: RuntimeEvent) -> None:
+        self._ended[event.instance_id] = event
+        while len(self._ended) > REMEMBERED:
+            self._ended.popitem(last=False)
+
+
+async def announce_until_stored(bus: Bus, clock: Clock, event: RuntimeEvent) -> None:
+    """Publish, waiting for NATS as long as it takes: what happened to an engine must be known."""
+    while True:
+        try:
+            await bus.publish(event)
+        except DependencyUnavailable as away:
+            log.warning("bus.unavailable", reason=str(away))
+            await clock.sleep(1.0)
+        else:
+            return

@@ -1,0 +1,41 @@
+"""What the lives of all engines of an agent share."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from modelium.common.clock import Clock
+from modelium.common.events import RuntimeEvent
+from modelium.runtime_agent.devices import Devices
+from modelium.runtime_agent.drain import DrainTracker
+from modelium.runtime_agent.journal import Journal
+from modelium.runtime_agent.lanes import Lanes
+from modelium.runtime_agent.launcher import Launcher
+from modelium.runtime_agent.memory import MemoryMeter
+from modelium.runtime_agent.runtime import Runtime
+
+DRAIN_POLL_S = 0.05
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The ports and the shared state of one agent."""
+
+    launcher: Launcher
+    runtime: Runtime
+    devices: Devices
+    lanes: Lanes
+    drains: DrainTracker
+    journal: Journal
+    meter: MemoryMeter
+    clock: Clock
+    announce: Callable[[RuntimeEvent], Coroutine[Any, Any, None]]
+    """Returns when the event is stored; waits for NATS as long as it takes."""
+
+    async def drained(self, model: str, generation: int, deadline_s: float) -> None:
+        """Wait until no gateway uses the engine, or until the deadline is over."""
+        since_s = self.clock.monotonic()
+        while (now_s := self.clock.monotonic()) - since_s < deadline_s:
+            if self.drains.is_drained(model, generation, since_s=since_s, now_s=now_s):
+                return
+            await self.clock.sleep(DRAIN_POLL_S)

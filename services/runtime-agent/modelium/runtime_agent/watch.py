@@ -1,0 +1,109 @@
+"""Watches one engine: until it is ready, and as long as it lives.
+
+Both end by raising `EngineFailed` with the reason for people. Ready is health 200 *and* an answered
+test request. An engine that nobody asked to end has failed, whatever its exit code: vLLM exits 0
+when its core was killed.
+"""
+
+from dataclasses import dataclass
+
+from modelium.common.clock import Clock
+from modelium.common.errors import DependencyUnavailable, ModeliumError
+from modelium.common.records import FailureKind
+from modelium.runtime_agent.failures import Failure, classify
+from modelium.runtime_agent.launcher import Engine
+from modelium.runtime_agent.progress import LoadProgress, Signs
+from modelium.runtime_agent.runtime import Health, NotServing, Runtime
+
+STARTING_POLL_S = 0.25
+SERVING_POLL_S = 1.0
+LOG_LINES = 400
+
+
+class EngineFailed(ModeliumError):
+    """An engine did not start, or ended without being asked to."""
+
+    def __init__(self, failure: Failure, log: tuple[str, ...] = ()) -> None:
+        super().__init__(failure.reason)
+        self.failure = failure
+        self.log = log
+
+
+@dataclass(frozen=True)
+class Watch:
+    """The engine, and what is needed to look after it."""
+
+    engine: Engine
+    runtime: Runtime
+    clock: Clock
+
+    async def until_healthy(self) -> None:
+        """Wait for health 200, as long as the load shows progress."""
+        progress = LoadProgress(
+            started_s=self.clock.monotonic(),
+            stall_timeout_s=self.runtime.limits.stall_timeout_s,
+            load_timeout_s=self.runtime.limits.load_timeout_s,
+        )
+        while await self._health(was_ready=False) is not Health.SERVING:
+            usage = await self.engine.usage()
+            signs = Signs(usage.log_mark, usage.cpu_s)
+            late = progress.overdue(signs, self.clock.monotonic())
+            if late is not None:
+                await self._give_up(f"The engine did not start: {late}")
+            await self.clock.sleep(STARTING_POLL_S)
+
+    async def prove(self) -> None:
+        """See it answer one test request: health 200 does not mean that the model can run."""
+        try:
+            await self.runtime.prove(self.engine.endpoint, self.engine.record)
+        except NotServing as broken:
+            await self._broken(was_ready=False, symptom=broken.reason)
+
+    async def while_serving(self) -> None:
+        """Look every second, for ever."""
+        answered_s = self.clock.monotonic()
+        while True:
+            if await self._health(was_ready=True) is Health.SERVING:
+                answered_s = self.clock.monotonic()
+            elif self.clock.monotonic() - answered_s >= self.runtime.limits.silence_timeout_s:
+                await self._give_up(
+                    "The engine has not answered its health check for"
+                    f" {self.runtime.limits.silence_timeout_s:.0f} s"
+                )
+            await self.clock.sleep(SERVING_POLL_S)
+
+    async def ensure_running(self, *, was_ready: bool) -> None:
+        """Raise EngineFailed if it has ended."""
+        try:
+            status = await self.engine.status()
+        except DependencyUnavailable:
+            return  # whoever runs it does not answer; that says nothing about the engine
+        if not status.running:
+            await self._broken(was_ready=was_ready)
+
+    async def _health(self, *, was_ready: bool) -> Health:
+        await self.ensure_running(was_ready=was_ready)
+        health = await self.runtime.health(self.engine.endpoint)
+        if health is Health.DEAD:
+            await self._broken(was_ready=was_ready, symptom="it reports that it is dead (503)")
+        return health
+
+    async def _broken(self, *, was_ready: bool, symptom: str = "") -> None:
+        """Find out why from what it has left behind. An engine that still runs is killed."""
+        log = await self.engine.log_tail(LOG_LINES)
+        status = await self.engine.status()
+        if status.running:
+            await self.engine.kill()
+        failure = classify(
+            log,
+            exit_code=status.exit_code,
+            oom_killed=status.oom_killed,
+            was_ready=was_ready,
+            symptom=symptom,
+        )
+        raise EngineFailed(failure, log)
+
+    async def _give_up(self, reason: str) -> None:
+        log = await self.engine.log_tail(LOG_LINES)
+        await self.engine.kill()
+        raise EngineFailed(Failure(FailureKind.TIMEOUT, reason), log)
