@@ -1,0 +1,78 @@
+"""docker-compose.yml as data: what both generations of compose accept, what must be hardened."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.system import ROOT
+
+ENGINE_IMAGES = {"engine-cpu", "engine-gpu"}
+"""They run /bin/true once, so that `up` builds or pulls the images of the engines."""
+
+
+def _compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return loaded
+
+
+COMPOSE = _compose()
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+RUNNING = {name: s for name, s in SERVICES.items() if name not in ENGINE_IMAGES}
+
+
+def test_nothing_that_compose_1_29_refuses_is_used() -> None:
+    known = {"services", "networks", "volumes"}
+    assert {key for key in COMPOSE if not key.startswith("x-")} == known
+    for name, service in SERVICES.items():
+        assert not {"develop", "gpus", "configs"} & service.keys(), name
+        assert "start_interval" not in service.get("healthcheck", {}), name
+        for condition in service.get("depends_on", {}).values():
+            assert set(condition) == {"condition"}, name
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_every_container_is_hardened(name: str) -> None:
+    service = RUNNING[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["healthcheck"]["test"]
+    assert "privileged" not in service
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_only_agents_are_root_and_hold_the_socket(name: str) -> None:
+    service = RUNNING[name]
+    is_agent = name.startswith("agent-")
+    assert service["user"].startswith("0") == is_agent
+    mounts = " ".join(str(volume) for volume in service.get("volumes", []))
+    assert ("docker.sock" in mounts) == is_agent
+
+
+def test_models_are_mounted_read_only_wherever_they_are_mounted() -> None:
+    mounts = [str(v) for s in SERVICES.values() for v in s.get("volumes", []) if "/models" in v]
+    assert len(mounts) == 3  # the watcher and two agents
+    assert all(mount.endswith(":ro") for mount in mounts)
+
+
+def test_the_only_published_port_is_the_gateways_on_loopback() -> None:
+    ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert list(ports) == ["gateway"]
+    assert all(port.startswith("127.0.0.1:") for port in ports["gateway"])
+
+
+def test_the_bus_and_the_engines_have_no_way_out() -> None:
+    networks = COMPOSE["networks"]
+    assert networks["bus"]["internal"] is True
+    assert networks["engines"]["internal"] is True
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_image_can_be_another_one(name: str) -> None:
+    assert SERVICES[name]["image"].startswith("${")
+
+
+def test_the_cpu_agent_and_the_gpu_agent_do_not_run_together() -> None:
+    assert SERVICES["agent-cpu"]["profiles"] == ["cpu"]
+    assert SERVICES["agent-gpu"]["profiles"] == ["gpu"]
