@@ -1,0 +1,1 @@
+"""HTTP in, engines out; requests wait here while their model loads."""

@@ -1,0 +1,80 @@
+"""The raw ASGI application: sends each request to the hot path, the health page or FastAPI.
+
+Counts what is inside, and refuses new work while the gateway starts or stops.
+"""
+
+from typing import Final
+
+from modelium.common.clock import Clock
+from modelium.common.health import HEALTH_PATHS, AsgiApp
+from modelium.gateway import errors_http as errors
+from modelium.gateway.call import Call, Receive, Scope, Send, parse_call, parse_object, path_of
+from modelium.gateway.errors_http import ApiError
+from modelium.gateway.gate import Gate
+from modelium.gateway.paths import RULES
+from modelium.gateway.predict import translate
+from modelium.gateway.proxy import Prepare, Proxy
+
+_PREDICT: Final = "/predict/"
+_POLL_S: Final = 0.05
+
+
+class GatewayApp:
+    """See the module."""
+
+    def __init__(
+        self, *, proxy: Proxy, gate: Gate, health: AsgiApp, cold: AsgiApp, clock: Clock
+    ) -> None:
+        self._proxy = proxy
+        self._gate = gate
+        self._health = health
+        self._cold = cold
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        path = scope["path"]
+        if path in HEALTH_PATHS:
+            await self._health(scope, receive, send)
+        elif path in RULES:
+            await self._hot(scope, receive, send, parse_call)
+        elif path.startswith(_PREDICT):
+            await self._hot(scope, receive, send, self._predict)
+        else:
+            await self._cold(scope, receive, send)
+
+    async def _hot(self, scope: Scope, receive: Receive, send: Send, prepare: Prepare) -> None:
+        stats = self._proxy.stats
+        stats.active += 1
+        try:
+            self._refuse(scope)
+            await self._proxy.serve(scope, receive, send, prepare)
+        except ApiError as error:
+            await self._proxy.client(scope, send).fail(error)
+        finally:
+            stats.active -= 1
+
+    def _refuse(self, scope: Scope) -> None:
+        self._gate.refuse_if_closed()
+        if scope["method"] != "POST":
+            raise errors.method_not_allowed(scope["method"], scope["path"])
+
+    def _predict(self, scope: Scope, body: bytes) -> Call:
+        model = scope["path"].removeprefix(_PREDICT)
+        request = parse_object(body)
+        record = self._proxy.table.record(model)
+        if record is None:
+            raise errors.model_not_found(model)
+        path, translated = translate(model, request, record.descriptor)
+        query = path_of(scope).partition("?")[2]
+        full_path = f"{path}?{query}" if query else path
+        headers = [h for h in scope["headers"] if h[0] != b"content-type"]
+        headers.append((b"content-type", b"application/json"))
+        return Call(full_path, headers, translated, model, request.get("stream") is True)
+
+    async def drain(self, grace_s: float) -> None:
+        """Let nothing new in, and wait until what is inside has ended, for `grace_s` seconds."""
+        self._gate.stopping = True
+        deadline_s = self._clock.monotonic() + grace_s
+        while self._proxy.stats.active and self._clock.monotonic() < deadline_s:
+            await self._clock.sleep(_POLL_S)

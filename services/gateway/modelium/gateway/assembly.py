@@ -1,0 +1,114 @@
+"""Puts the parts of a gateway together; tests give it fakes where `__main__` gives the shell."""
+
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from modelium.common.bus import Bus
+from modelium.common.clock import Clock
+from modelium.common.health import Checks, health_app
+from modelium.common.settings import Gateway as GatewaySettings
+from modelium.common.store import Store
+from modelium.gateway.announcing import Announcer
+from modelium.gateway.api import ColdParts, cold_app
+from modelium.gateway.app import GatewayApp
+from modelium.gateway.call import RequestIds
+from modelium.gateway.demand import Demand
+from modelium.gateway.gate import Gate
+from modelium.gateway.holding import Holding
+from modelium.gateway.model_updates import ModelUpdates
+from modelium.gateway.proxy import Limits, Proxy
+from modelium.gateway.routing import RouteTable
+from modelium.gateway.stats import Stats
+from modelium.gateway.upstream import Upstream
+from modelium.gateway.waiting import WaitingRoom
+
+
+class Surroundings(Protocol):
+    """What a gateway needs of the shell."""
+
+    clock: Clock
+    bus: Bus
+    store: Store
+    instance: str
+    checks: Checks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway:
+    """A gateway whose `work` must run; `app` serves."""
+
+    app: GatewayApp
+    table: RouteTable
+    room: WaitingRoom
+    stats: Stats
+    updates: ModelUpdates
+    announcer: Announcer
+    holding: Holding
+    demand: Demand
+
+    def work(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+        """What runs as long as the gateway, by name."""
+        return [
+            ("store", self.updates.run()),
+            ("holding", self.holding.tick()),
+            ("demand", self.demand.run()),
+            ("stats.beat", self.announcer.beat()),
+            ("stats", self.announcer.run()),
+        ]
+
+
+def assemble(around: Surroundings, settings: GatewaySettings, upstream: Upstream) -> Gateway:
+    """A gateway that knows no model yet."""
+    clock, table, stats, gate = around.clock, RouteTable(), Stats(), Gate()
+    room = WaitingRoom(settings.max_queue_per_model)
+    demand = Demand(around.bus, clock)
+    announcer = Announcer(
+        gateway_id=around.instance, table=table, room=room, stats=stats, bus=around.bus, clock=clock
+    )
+    updates = ModelUpdates(
+        table=table,
+        room=room,
+        stats=stats,
+        announcer=announcer,
+        store=around.store,
+        clock=clock,
+        gate=gate,
+    )
+    holding = Holding(table=table, room=room, demand=demand, clock=clock)
+    proxy = Proxy(
+        table=table,
+        holding=holding,
+        upstream=upstream,
+        stats=stats,
+        announcer=announcer,
+        request_ids=RequestIds(around.instance),
+        clock=clock,
+        limits=Limits(
+            max_body_bytes=settings.max_body_bytes,
+            queue_timeout_s=settings.queue_timeout_seconds,
+        ),
+    )
+    cold = ColdParts(
+        gateway_id=around.instance,
+        table=table,
+        room=room,
+        stats=stats,
+        store=around.store,
+        bus=around.bus,
+        clock=clock,
+        gate=gate,
+    )
+    app = GatewayApp(
+        proxy=proxy, gate=gate, health=health_app(around.checks), cold=cold_app(cold), clock=clock
+    )
+    return Gateway(
+        app=app,
+        table=table,
+        room=room,
+        stats=stats,
+        updates=updates,
+        announcer=announcer,
+        holding=holding,
+        demand=demand,
+    )

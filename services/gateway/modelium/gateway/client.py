@@ -1,0 +1,112 @@
+"""The client's side of one answer: what was already sent decides how an error can be told.
+
+Before the headers, an error is an HTTP status with a JSON body. In a stream it is an event
+`data: {"error": …}`, and the stream ends without `[DONE]`. In any other answer that has begun, all
+that is left is to break the connection, so that nobody takes a part for the whole.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from modelium.common.clock import Clock
+from modelium.common.errors import ModeliumError
+from modelium.gateway.call import Headers, Send
+from modelium.gateway.errors_http import ApiError, Loading
+
+_STREAM_HEADERS: Final[Headers] = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+_ENGINE_STARTS: Final = Loading("loaded", 0, 0, "")
+
+
+class Broken(ModeliumError):
+    """The answer cannot be ended properly: the server must cut the connection."""
+
+
+class Client:
+    """Writes one answer. Set `progress` while the request waits for its model."""
+
+    __slots__ = (
+        "_clock",
+        "_send",
+        "first_byte_s",
+        "is_stream",
+        "progress",
+        "request_id",
+        "started",
+        "status",
+    )
+
+    def __init__(self, send: Send, request_id: str, clock: Clock) -> None:
+        self._send = send
+        self._clock = clock
+        self.first_byte_s: float | None = None
+        self.request_id = request_id
+        self.started = False
+        self.is_stream = False
+        self.status = 0
+        self.progress: Callable[[], Loading] | None = None
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send the status and the headers."""
+        self.started = True
+        self.status = status
+        name = (b"x-request-id", self.request_id.encode())
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": [*headers, name]}
+        )
+
+    async def start_stream(self, headers: Headers | None = None) -> None:
+        """Send the headers of an event stream (the engine's, if it has answered), once."""
+        if not self.started:
+            self.is_stream = True
+            await self.start(200, _STREAM_HEADERS if headers is None else headers)
+
+    async def comment(self) -> None:
+        """Show in a stream that has begun, and has no content yet, that it is alive."""
+        if self.is_stream and self.first_byte_s is None:
+            now = self.progress() if self.progress else _ENGINE_STARTS
+            text = f": modelium state={now.state} position={now.position} eta_s={now.eta_s}\n\n"
+            await self._write(text.encode())
+
+    async def body(self, data: bytes) -> None:
+        """Send bytes of the answer as they are."""
+        if self.first_byte_s is None:
+            self.first_byte_s = self._clock.monotonic()
+        if data:
+            await self._write(data)
+
+    async def _write(self, data: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def finish(self, data: bytes = b"") -> None:
+        """Send the last bytes, and end the answer properly."""
+        await self._send({"type": "http.response.body", "body": data})
+
+    async def fail(self, error: ApiError) -> None:
+        """Tell the error in the way that is left.
+
+        Raises:
+            Broken: no way is left.
+        """
+        if not self.started:
+            data = error.encoded()
+            await self.start(error.status, [*_json_headers(data), *error.headers()])
+            await self.finish(data)
+        elif self.is_stream:
+            await self.fail_raw(error.encoded())
+        else:
+            raise Broken(error.message)
+
+    async def fail_raw(self, error_object: bytes) -> None:
+        """End a stream with an error event: one line of JSON."""
+        await self.finish(b"data: " + error_object + b"\n\n")
+
+
+def _json_headers(data: bytes) -> Headers:
+    return [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(data)).encode()),
+    ]

@@ -1,0 +1,55 @@
+"""Asks for the models that somebody waits for: publishes `model.requested`, not too often.
+
+Asking never holds a request up: what is wanted is noted, one task publishes it. A message that is
+lost strands nobody, because what waits is in every `gateway.stats` as well.
+"""
+
+import asyncio
+import math
+from typing import Final
+
+import structlog
+
+from modelium.common.bus import Bus
+from modelium.common.clock import Clock
+from modelium.common.errors import DependencyUnavailable
+from modelium.common.events import ModelRequested
+
+REPEAT_S: Final = 5.0
+"""Least seconds between two messages for one model that is waited for without a break."""
+
+log = structlog.get_logger()
+
+
+class Demand:
+    """What is wanted and was not asked for yet."""
+
+    def __init__(self, bus: Bus, clock: Clock) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._asked_s: dict[str, float] = {}
+        self._due: set[str] = set()
+        self._any_due = asyncio.Event()
+
+    def want(self, model: str, *, anew: bool = False) -> None:
+        """Ask for a known model; `anew`: nobody waited for it until now, so do not hold back."""
+        now_s = self._clock.monotonic()
+        if not anew and now_s - self._asked_s.get(model, -math.inf) < REPEAT_S:
+            return
+        self._asked_s[model] = now_s
+        self._due.add(model)
+        self._any_due.set()
+
+    async def run(self) -> None:
+        """Publish what is wanted, until cancelled."""
+        while True:
+            await self._any_due.wait()
+            self._any_due.clear()
+            while self._due:
+                await self._ask(self._due.pop())
+
+    async def _ask(self, model: str) -> None:
+        try:
+            await self._bus.publish(ModelRequested(model=model, requested_by="gateway"))
+        except DependencyUnavailable as error:
+            log.warning("gateway.request_not_published", model=model, error=str(error))

@@ -1,0 +1,74 @@
+"""The gateway's numbers for Prometheus, read from `stats.py` when somebody asks for /metrics."""
+
+from collections.abc import Iterator
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from modelium.common.clock import Clock
+from modelium.gateway.routing import RouteTable
+from modelium.gateway.stats import BUCKETS_S, Histogram, Stats
+from modelium.gateway.waiting import WaitingRoom
+
+_PREFIX = "modelium_gateway_"
+
+
+class GatewayCollector(Collector):
+    """Makes metrics of counters, so that a request only adds to plain numbers."""
+
+    def __init__(self, stats: Stats, table: RouteTable, room: WaitingRoom, clock: Clock) -> None:
+        self._stats = stats
+        self._table = table
+        self._room = room
+        self._clock = clock
+
+    def describe(self) -> list[Metric]:
+        """Nothing, so that registering does not ask for the numbers."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """See `Collector.collect`."""
+        yield from self._counts()
+        yield self._histogram(
+            "request_duration_seconds", "From arrival to end, waiting included.", "duration"
+        )
+        yield self._histogram(
+            "time_to_first_token_seconds", "From arrival to the engine's first byte.", "first_byte"
+        )
+
+    def _counts(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily(
+            f"{_PREFIX}requests", "Requests that have ended.", labels=["model", "outcome"]
+        )
+        in_flight = GaugeMetricFamily(
+            f"{_PREFIX}inflight_requests", "Requests at an engine now.", labels=["model"]
+        )
+        depth = GaugeMetricFamily(
+            f"{_PREFIX}queue_depth", "Requests that wait for their model.", labels=["model"]
+        )
+        now_s = self._clock.monotonic()
+        for figures in self._stats.snapshot(self._table, self._room, now_s):
+            ok = figures.requests - figures.failures
+            requests.add_metric([figures.model, "ok"], ok)
+            requests.add_metric([figures.model, "failed"], figures.failures)
+            in_flight.add_metric([figures.model], figures.in_flight)
+            depth.add_metric([figures.model], figures.waiting)
+        yield from (requests, in_flight, depth)
+
+    def _histogram(self, name: str, help_text: str, which: str) -> Metric:
+        family = HistogramMetricFamily(_PREFIX + name, help_text, labels=["model"])
+        for model, counts in self._stats.models.items():
+            histogram: Histogram = getattr(counts, which)
+            family.add_metric([model], _cumulative(histogram), histogram.total_s)
+        return family
+
+
+def _cumulative(histogram: Histogram) -> list[tuple[str, float]]:
+    bounds = [*(str(bound) for bound in BUCKETS_S), "+Inf"]
+    sums = [sum(histogram.counts[: i + 1]) for i in range(len(bounds))]
+    return list(zip(bounds, map(float, sums), strict=True))

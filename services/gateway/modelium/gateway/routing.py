@@ -1,0 +1,178 @@
+"""Where a request for a model goes: what this gateway knows of every model.
+
+Pure. Fed with records by `model_updates.py`; read by the hot path, which therefore needs
+neither NATS nor Redis. Who waits, and for how long, is `holding.py`'s.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from modelium.common.records import ModelRecord, ModelState
+
+SUSPECT_S: Final = 1.0
+"""How long a generation that just failed a request gets no other, unless its record changes."""
+DEFAULT_LOAD_S: Final = 30.0
+"""Expected duration of a load that was never measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A loaded engine."""
+
+    endpoint: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Not loaded now, but can be; `recheck_at_s` (monotonic) if time alone may change that."""
+
+    recheck_at_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Its last engine failed; the record says why and when it is tried again."""
+
+    record: ModelRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Its files cannot be served."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """There is no such model, or its files are gone."""
+
+
+Outcome = Route | Waiting | Failed | Refused | Unknown
+
+_UNKNOWN: Final = Unknown()
+_WAITING: Final = Waiting()
+
+
+def _outcome(record: ModelRecord) -> Outcome:
+    if record.removed:
+        return _UNKNOWN
+    if record.state is ModelState.REJECTED:
+        return Refused(record.reason)
+    if record.state is ModelState.ERROR:
+        return Failed(record)
+    if record.state is ModelState.LOADED and record.endpoint:
+        return Route(record.endpoint.rstrip("/"), record.generation)
+    return _WAITING
+
+
+@dataclass(slots=True)
+class _Entry:
+    record: ModelRecord
+    outcome: Outcome
+    since_s: float
+    suspect_until_s: float = 0.0
+
+
+@dataclass
+class RouteTable:
+    """The newest known record of every model. Times are monotonic seconds."""
+
+    _entries: dict[str, _Entry] = field(default_factory=dict)
+
+    def apply(self, record: ModelRecord, now_s: float) -> bool:
+        """Take over `record` unless it is older than the known one; whether anything changed.
+
+        A lower version that was saved later is newer: its store has lost its data and begun again.
+        """
+        known = self._entries.get(record.model)
+        if known is not None and not _newer(record, known.record):
+            return False
+        since_s = now_s
+        if known is not None and known.record.state is record.state:
+            since_s = known.since_s
+        self._entries[record.model] = _Entry(record, _outcome(record), since_s)
+        return True
+
+    def forget(self, model: str) -> bool:
+        """Drop a model; whether it was known."""
+        return self._entries.pop(model, None) is not None
+
+    def replace(
+        self, records: Iterable[ModelRecord], before: Mapping[str, int], now_s: float
+    ) -> set[str]:
+        """Bring the table in line with all stored `records`; the models that changed.
+
+        `before` is `versions()` from before the store was read: a model that was known then, has
+        not changed since and is not stored is forgotten. A store without any record is taken for
+        one that has lost its data, and nothing is forgotten.
+        """
+        stored = {record.model: record for record in records}
+        changed = {name for name, record in stored.items() if self.apply(record, now_s)}
+        now = self.versions()
+        for model, version in before.items():
+            if stored and model not in stored and now.get(model) == version:
+                self.forget(model)
+                changed.add(model)
+        return changed
+
+    def versions(self) -> dict[str, int]:
+        """The known version of every model."""
+        return {name: entry.record.version for name, entry in self._entries.items()}
+
+    def route(self, model: str, now_s: float) -> Outcome:
+        """Where a request for `model` goes now."""
+        entry = self._entries.get(model)
+        if entry is None:
+            return _UNKNOWN
+        if entry.suspect_until_s > now_s:
+            return Waiting(entry.suspect_until_s)
+        return entry.outcome
+
+    def routed_generation(self, model: str, now_s: float) -> int | None:
+        """The generation that `route` leads to, if any."""
+        outcome = self.route(model, now_s)
+        return outcome.generation if isinstance(outcome, Route) else None
+
+    def is_suspect(self, model: str, now_s: float) -> bool:
+        """Whether the model would be routed, had it not just failed."""
+        entry = self._entries.get(model)
+        return entry is not None and entry.suspect_until_s > now_s
+
+    def suspect(self, model: str, generation: int, now_s: float) -> None:
+        """Route nothing to this generation for `SUSPECT_S`, or until its record changes."""
+        entry = self._entries.get(model)
+        if entry is not None and entry.record.generation == generation:
+            entry.suspect_until_s = now_s + SUSPECT_S
+
+    def record(self, model: str) -> ModelRecord | None:
+        """The record of a model that is there."""
+        entry = self._entries.get(model)
+        return entry.record if entry is not None and not entry.record.removed else None
+
+    def records(self) -> list[ModelRecord]:
+        """All models that are there, by name."""
+        known = (entry.record for entry in self._entries.values())
+        return sorted((r for r in known if not r.removed), key=lambda record: record.model)
+
+    def eta_s(self, model: str, now_s: float) -> int | None:
+        """Seconds until `model` may serve (0: it does), by its last load; None: never as it is."""
+        entry = self._entries.get(model)
+        if entry is None or isinstance(entry.outcome, Refused | Unknown):
+            return None
+        if isinstance(entry.outcome, Route):
+            return 0
+        expected_s = entry.record.load_s or DEFAULT_LOAD_S
+        if entry.record.state is ModelState.LOADING:
+            expected_s -= now_s - entry.since_s
+        return max(1, round(expected_s))
+
+
+def _newer(record: ModelRecord, known: ModelRecord) -> bool:
+    if record.version > known.version:
+        return True
+    if record.updated_at is None or known.updated_at is None:
+        return False
+    return record.version < known.version and record.updated_at > known.updated_at

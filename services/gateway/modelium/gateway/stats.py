@@ -1,0 +1,117 @@
+"""What this gateway did and does per model: counters, leases, latencies.
+
+Pure; a snapshot of it is the `gateway.stats` message (`announcing.py`) and the /metrics page
+(`metrics.py`). The hot path only adds to plain numbers here.
+"""
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Final
+
+from modelium.common.figures import GatewayModelStats
+from modelium.gateway.routing import RouteTable
+from modelium.gateway.waiting import WaitingRoom
+
+BUCKETS_S: Final = (0.005, 0.02, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+"""Upper bounds of the histograms, in seconds."""
+_RECENT: Final = 100
+
+
+@dataclass(slots=True)
+class Histogram:
+    """Counts per bucket of `BUCKETS_S` and one beyond."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_S) + 1))
+    total_s: float = 0.0
+
+    def add(self, value_s: float) -> None:
+        """Count one observation."""
+        self.counts[bisect_left(BUCKETS_S, value_s)] += 1
+        self.total_s += value_s
+
+
+@dataclass(slots=True)
+class ModelCounts:
+    """One model's numbers since this gateway started."""
+
+    requests: int = 0
+    failures: int = 0
+    last_end_s: float | None = None
+    in_flight: dict[int, int] = field(default_factory=dict)
+    duration: Histogram = field(default_factory=Histogram)
+    first_byte: Histogram = field(default_factory=Histogram)
+    recent_s: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
+
+
+@dataclass
+class Stats:
+    """All models' numbers; `active` counts the requests inside this gateway, waiting or served."""
+
+    models: dict[str, ModelCounts] = field(default_factory=dict)
+    active: int = 0
+
+    def of(self, model: str) -> ModelCounts:
+        """A known model's numbers; never call it with a name that a client made up."""
+        counts = self.models.get(model)
+        if counts is None:
+            counts = self.models[model] = ModelCounts()
+        return counts
+
+    def enter(self, model: str, generation: int) -> None:
+        """A request goes to this engine now: a lease that keeps it from being stopped."""
+        leases = self.of(model).in_flight
+        leases[generation] = leases.get(generation, 0) + 1
+
+    def leave(self, model: str, generation: int) -> bool:
+        """The request has left that engine; whether it was the last one there."""
+        leases = self.of(model).in_flight
+        leases[generation] -= 1
+        if leases[generation]:
+            return False
+        del leases[generation]
+        return True
+
+    def ended(self, model: str, *, ok: bool, took_s: float, now_s: float) -> None:
+        """A request has ended, however many engines it took."""
+        counts = self.of(model)
+        counts.requests += 1
+        counts.failures += not ok
+        counts.last_end_s = now_s
+        counts.duration.add(took_s)
+        if ok:
+            counts.recent_s.append(took_s)
+
+    def forget(self, model: str) -> None:
+        """Drop a model that is gone, unless some request of it still runs."""
+        counts = self.models.get(model)
+        if counts is not None and not counts.in_flight:
+            del self.models[model]
+
+    def snapshot(
+        self, table: RouteTable, room: WaitingRoom, now_s: float
+    ) -> tuple[GatewayModelStats, ...]:
+        """The figures of every model that is known, waited for, or being served."""
+        served = (name for name, counts in self.models.items() if counts.in_flight)
+        names: Sequence[str] = sorted({*table.versions(), *room.models(), *served})
+        return tuple(self._figures(name, table, room, now_s) for name in names)
+
+    def _figures(
+        self, model: str, table: RouteTable, room: WaitingRoom, now_s: float
+    ) -> GatewayModelStats:
+        counts = self.models.get(model) or ModelCounts()
+        last_s = counts.last_end_s
+        return GatewayModelStats(
+            model=model,
+            requests=counts.requests,
+            failures=counts.failures,
+            in_flight=sum(counts.in_flight.values()),
+            waiting=room.count(model),
+            oldest_wait_s=room.oldest_wait_s(model, now_s),
+            idle_s=None if last_s is None else max(0.0, now_s - last_s),
+            latency_p50_s=median(counts.recent_s) if counts.recent_s else None,
+            routed_generation=table.routed_generation(model, now_s),
+            in_flight_generations=tuple(sorted(counts.in_flight)),
+        )
