@@ -39,7 +39,7 @@ lock: ## write requirements/*.txt again from pyproject.toml
 	@exec scripts/lock
 
 docs: ## write the generated pages again
-	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m modelium.cli.settings_page docs/configuration.md
+	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m modelium.cli.settings_list docs/configuration.md
 
 compose-up: ## the same system in containers
 	@exec scripts/compose up -d

@@ -1,0 +1,193 @@
+"""The words and options of the `modelium` command; what they do is in the other modules.
+
+Those are imported when their command runs, so that `--help` and completion stay quick.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+HELP = """Many models, few GPUs, one OpenAI-compatible API.
+
+Commands that ask the gateway find it at $MODELIUM_URL, else where the settings say.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 69 something needed is not there, 77 not allowed,
+78 wrong settings."""
+
+app = typer.Typer(
+    name="modelium",
+    help=HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(help="Show and check the settings.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="Settings file; else $MODELIUM_CONFIG, ./modelium.yaml, ..."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _model_names(incomplete: str) -> list[str]:
+    """For shell completion; nothing when there is no gateway."""
+    from modelium.cli.gateway_client import GatewayClient
+    from modelium.common.errors import ModeliumError
+    from modelium.common.load_settings import load
+
+    try:
+        names = [entry["id"] for entry in GatewayClient.of(load()).models()]
+    except ModeliumError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+Model = Annotated[str, typer.Argument(help="Name of a model.", autocompletion=_model_names)]
+
+
+def _client(config: Path | None) -> Any:
+    from modelium.cli.gateway_client import GatewayClient
+    from modelium.common.load_settings import load
+
+    return GatewayClient.of(load(config))
+
+
+@app.command()
+def up(
+    config: Config = None,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it runs.")] = False,
+    sample: Annotated[
+        bool, typer.Option("--sample/--no-sample", help="Drop a sample model if there is none.")
+    ] = True,
+) -> None:
+    """Start NATS, Redis and all services as processes of this machine.
+
+    What it keeps is in .modelium of the working directory. A second `up` shows what runs.
+    """
+    from modelium.cli.layout import Layout
+    from modelium.cli.up import up as start
+    from modelium.common.load_settings import load_with_origins
+
+    start(load_with_origins(config), Layout.here(), detach=detach, sample=sample)
+
+
+@app.command()
+def down() -> None:
+    """Stop everything that `up` started here, and leave no process behind."""
+    from modelium.cli.console import say
+    from modelium.cli.down import down as stop
+    from modelium.cli.layout import Layout
+
+    say("Modelium is stopped." if stop(Layout.here()) else "Modelium does not run here.")
+
+
+@app.command()
+def status(config: Config = None, as_json: AsJson = False) -> None:
+    """Show the processes that `up` started here, and the gateway's view of the system."""
+    from modelium.cli.layout import Layout
+    from modelium.cli.show import show_status
+
+    show_status(_client(config), Layout.here(), as_json=as_json)
+
+
+@app.command()
+def models(config: Config = None, as_json: AsJson = False) -> None:
+    """List the models, their states, and why one does not serve."""
+    from modelium.cli.show import show_models
+
+    show_models(_client(config), as_json=as_json)
+
+
+Wait = Annotated[bool, typer.Option("--wait", help="Return when it is done.")]
+
+
+@app.command()
+def load(model: Model, config: Config = None, wait: Wait = False, as_json: AsJson = False) -> None:
+    """Ask for a model to be loaded into memory."""
+    from modelium.cli.change import load as ask
+
+    ask(_client(config), model, wait=wait, as_json=as_json)
+
+
+@app.command()
+def unload(
+    model: Model, config: Config = None, wait: Wait = False, as_json: AsJson = False
+) -> None:
+    """Ask for a model to be drained and taken out of memory."""
+    from modelium.cli.change import unload as ask
+
+    ask(_client(config), model, wait=wait, as_json=as_json)
+
+
+@app.command()
+def run(
+    model: Model,
+    prompt: Annotated[str | None, typer.Argument(help="Left out: a conversation.")] = None,
+    config: Config = None,
+    system: Annotated[str | None, typer.Option(help="System message.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0.0, help="0: always the same.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Chat with a model; it is loaded if need be."""
+    from modelium.cli.chat import Options, chat
+
+    options = Options(system=system, max_tokens=max_tokens, temperature=temperature)
+    chat(_client(config), model, prompt, options, as_json=as_json)
+
+
+@app.command()
+def logs(
+    what: Annotated[
+        str | None, typer.Argument(help="A service, nats, redis, or a model; left out: all.")
+    ] = None,
+    config: Config = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines to begin with.")] = 20,
+) -> None:
+    """Show logs of what `up` started here; for a model, those of its newest engine."""
+    from modelium.cli.layout import Layout
+    from modelium.cli.logs import show_logs
+    from modelium.common.load_settings import load as load_settings
+
+    show_logs(load_settings(config), Layout.here(), what, lines=lines, follow=follow)
+
+
+@app.command()
+def doctor(config: Config = None, as_json: AsJson = False) -> None:
+    """Look for what is wrong on this machine, and say what to do about it."""
+    from modelium.cli.doctor import examine
+
+    raise typer.Exit(examine(config, as_json=as_json))
+
+
+@app.command()
+def health(service: Annotated[str, typer.Argument(help="For example registry.")]) -> None:
+    """Ask a service on this machine whether it is ready; exit code 0 or 1."""
+    from modelium.cli.health import is_ready
+
+    raise typer.Exit(0 if is_ready(service) else 1)
+
+
+@config_app.command("show")
+def config_show(
+    config: Config = None,
+    origin: Annotated[bool, typer.Option("--origin", help="Where each value is set.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print every setting with unit, default, description and value."""
+    from modelium.cli.show_config import show_config
+
+    show_config(config, origin=origin, as_json=as_json)
+
+
+@config_app.command("check")
+def config_check(config: Config = None) -> None:
+    """Check file and environment; names every problem, exit code 78 if there is one."""
+    from modelium.cli.console import out
+    from modelium.common.load_settings import load_with_origins
+
+    loaded = load_with_origins(config)
+    out(f"{loaded.file or 'no file, defaults'}: {len(loaded.origins)} settings, all right")

@@ -1,0 +1,117 @@
+"""What the command writes: steps with their times, tables, colours, JSON.
+
+Progress goes to stderr and results to stdout, so that `--json` can be piped. Colours appear on a
+terminal only, and never with `NO_COLOR`.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from modelium.common.clock import Clock, SystemClock
+
+CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+STATE_COLOURS = {
+    "loaded": "green",
+    "ready": "green",
+    "ok": "green",
+    "loading": "yellow",
+    "unloading": "yellow",
+    "sleeping": "cyan",
+    "error": "red",
+    "rejected": "red",
+    "failed": "red",
+    "warning": "yellow",
+}
+
+
+def coloured(text: str, colour: str | None, stream: TextIO) -> str:
+    """`text` in a colour, where `stream` and the user want one."""
+    if colour is None or not stream.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return f"\x1b[{CODES[colour]}m{text}\x1b[0m"
+
+
+def out(text: str = "") -> None:
+    """A line of the result."""
+    print(text, file=sys.stdout, flush=True)
+
+
+def say(text: str = "", colour: str | None = None) -> None:
+    """A line beside the result."""
+    print(coloured(text, colour, sys.stderr), file=sys.stderr, flush=True)
+
+
+def out_json(value: Any) -> None:
+    """The result for programs."""
+    out(json.dumps(value, indent=2, default=str))
+
+
+def out_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as needed; the last one is not padded. States have their colours."""
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    out(coloured(_aligned(titles, widths), "bold", sys.stdout))
+    for row in rows:
+        cells = [
+            coloured(cell.ljust(width), STATE_COLOURS.get(cell), sys.stdout)
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        out("  ".join(cells).rstrip())
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+class Step:
+    """One step on its line; `note` shows what it is doing just now."""
+
+    def __init__(self, text: str, clock: Clock) -> None:
+        self._text = text
+        self._clock = clock
+        self._started = clock.monotonic()
+        self._noted = ""
+        self._shown_s = 0.0
+
+    def note(self, what: str = "") -> None:
+        """Show progress: on a terminal in place, else a line whenever `what` changes."""
+        now_s = self._clock.monotonic() - self._started
+        if sys.stderr.isatty():
+            if now_s - self._shown_s >= 0.2:
+                self._shown_s = now_s
+                self._write(f"\r\x1b[K  {self._text} ... {now_s:.0f} s {what}")
+        elif what != self._noted or (now_s >= 1.0 and not self._shown_s):
+            self._shown_s = now_s
+            self._write(f"  {self._text} ... {what}\n")
+        self._noted = what
+
+    def done(self, result: str) -> None:
+        """The line's end."""
+        took_s = self._clock.monotonic() - self._started
+        start = "\r\x1b[K" if sys.stderr.isatty() else ""
+        self._write(f"{start}  {self._text} ... {result}, {took_s:.1f} s\n")
+
+    def failed(self) -> None:
+        """End the line before somebody says what went wrong."""
+        self.done(coloured("failed", "red", sys.stderr))
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+@contextmanager
+def step(text: str, result: str = "done", clock: Clock | None = None) -> Iterator[Step]:
+    """A step that is done when the block ends, and failed when it raises."""
+    shown = Step(text, clock or SystemClock())
+    shown.note()
+    try:
+        yield shown
+    except BaseException:
+        shown.failed()
+        raise
+    shown.done(result)

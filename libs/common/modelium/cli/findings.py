@@ -1,0 +1,237 @@
+"""The single examinations of `modelium doctor`: each looks at one thing of this machine.
+
+A check yields findings and raises nothing but `ModeliumError`, which becomes a finding too.
+"""
+
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from modelium.cli import preflight, programs
+from modelium.cli.layout import Layout
+from modelium.cli.local_system import answers
+from modelium.cli.supervise import Supervisor
+from modelium.common.load_settings import Settings
+from modelium.common.settings import GIB, LauncherKind
+
+ENGINE_DISK_BYTES = 6 * GIB
+DATA_DISK_BYTES = 2 * GIB
+DOCKER_SOCKET = "/var/run/docker.sock"
+
+
+class Verdict(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, what was found, and what to do about it."""
+
+    subject: str
+    verdict: Verdict
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What is examined."""
+
+    settings: Settings
+    config: Path | None
+    layout: Layout
+
+
+def _fine(subject: str, text: str) -> Finding:
+    return Finding(subject, Verdict.OK, text)
+
+
+def python(_: Patient) -> Iterator[Finding]:
+    """The interpreter and its environment."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield _fine("python", f"{version} at {sys.executable}")
+    if sys.prefix == sys.base_prefix:
+        text = "not in a virtual environment"
+        yield Finding("venv", Verdict.WARNING, text, "Use .venv/bin/modelium; `make up` makes it.")
+    else:
+        yield _fine("venv", sys.prefix)
+
+
+def servers(patient: Patient) -> Iterator[Finding]:
+    """NATS and Redis: installed and new enough, or answering where they are elsewhere."""
+    for name, url, port in (
+        ("nats", patient.settings.nats.url, 4222),
+        ("redis", patient.settings.redis.url, 6379),
+    ):
+        if not programs.is_local(url):
+            yield _foreign(name, url, port)
+        elif name == "nats":
+            binary = preflight.find_nats()
+            version = ".".join(map(str, preflight.nats_version(str(binary))))
+            yield _fine(name, f"{binary}, version {version}")
+        else:
+            binary = preflight.find_redis()
+            yield _fine(name, f"{binary}, {preflight.redis_version(str(binary))}")
+
+
+def _foreign(name: str, url: str, port: int) -> Finding:
+    address = programs.server_address(url, f"{name}.url", port)
+    if answers(address, readyz=False):
+        return _fine(name, f"answers at {address.host}:{address.port}")
+    text = f"does not answer at {address.host}:{address.port}"
+    return Finding(name, Verdict.FAILED, text, f"Start it, or correct {name}.url.")
+
+
+def ports(patient: Patient) -> Iterator[Finding]:
+    """Free, or held by this very system."""
+    if Supervisor(patient.layout).is_running():
+        yield _fine("ports", "held by this system, which is running")
+        return
+    binaries = programs.Binaries(Path(sys.executable), None, None)
+    every = [
+        *programs.servers(patient.settings, patient.layout, binaries),
+        *programs.services(patient.settings, binaries, patient.config),
+    ]
+    preflight.check_ports(every)
+    yield _fine("ports", ", ".join(str(program.address.port) for program in every) + " are free")
+
+
+def engine(patient: Patient) -> Iterator[Finding]:
+    """An interpreter with vLLM, for the process launcher."""
+    if patient.settings.runtime_agent.launcher is LauncherKind.DOCKER:
+        yield _fine("engine", f"in containers of {patient.settings.vllm.image}")
+        return
+    found = preflight.find_engine_python(patient.settings, patient.layout)
+    if found is None:
+        yield Finding("engine", Verdict.WARNING, "vllm.enabled is false", "No model can be served.")
+        return
+    packages = next(found.parent.parent.glob("lib/python3*/site-packages/vllm"), None)
+    if packages is None:
+        text, remedy = f"{found} has no vLLM", "Remove its folder and run scripts/bootstrap."
+        yield Finding("engine", Verdict.FAILED, text, remedy)
+    else:
+        yield _fine("engine", f"vLLM of {found}")
+
+
+def gpus(patient: Patient) -> Iterator[Finding]:
+    """What NVML sees."""
+    if not patient.settings.gpu.enabled:
+        yield _fine("gpu", "not looked for (gpu.enabled is false)")
+        return
+    tool = shutil.which("nvidia-smi")
+    driver = Path("/proc/driver/nvidia/version")
+    if tool:
+        yield _fine("gpu", f"driver tools at {tool}")
+    elif driver.exists():
+        text = "a driver is loaded but nvidia-smi is missing"
+        yield Finding("gpu", Verdict.WARNING, text, "Install the tools of the driver's version.")
+    else:
+        yield _fine("gpu", "none here; engines run on the CPU")
+
+
+def docker(patient: Patient) -> Iterator[Finding]:
+    """The Docker Engine's socket, where the docker launcher needs it."""
+    url = os.environ.get("DOCKER_HOST", f"unix://{DOCKER_SOCKET}")
+    path = urlsplit(url).path
+    needed = patient.settings.runtime_agent.launcher is LauncherKind.DOCKER
+    bad = Verdict.FAILED if needed else Verdict.OK
+    if not url.startswith("unix://"):
+        yield _fine("docker", f"at {url}")
+    elif not Path(path).exists():
+        yield Finding("docker", bad, f"no engine at {path}", "Start it: systemctl start docker.")
+    elif not os.access(path, os.R_OK | os.W_OK):
+        remedy = "usermod -aG docker $(id -un), then log in again"
+        yield Finding("docker", bad, f"{path} may not be used by this user", remedy)
+    else:
+        yield _socket(path, bad)
+
+
+def _socket(path: str, bad: Verdict) -> Finding:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError as wrong:
+            text = f"{path} is there but nobody answers ({wrong.strerror})"
+            return Finding("docker", bad, text, "Start it: systemctl start docker.")
+    return _fine("docker", f"an engine answers at {path}")
+
+
+def folders(patient: Patient) -> Iterator[Finding]:
+    """The models folders and our own."""
+    for folder in patient.settings.orchestration.model_discovery.watch_directories:
+        if not folder.exists():
+            yield _fine("models", f"{folder} is not there yet; `up` makes it")
+        elif not os.access(folder, os.R_OK | os.X_OK):
+            text = f"{folder} may not be read"
+            yield Finding("models", Verdict.FAILED, text, f"chown -R $(id -un) {folder}")
+        else:
+            yield _fine("models", str(folder))
+            yield from _unreadable(folder)
+
+
+def _unreadable(folder: Path) -> Iterator[Finding]:
+    """Engines in containers read the files as another user."""
+    private = [file for file in folder.glob("*/*") if file.is_file() and not _public(file)]
+    if private:
+        text = f"{private[0]} and {len(private) - 1} more are readable by their owner only"
+        yield Finding("models", Verdict.WARNING, text, f"chmod -R a+rX {folder}")
+
+
+def _public(file: Path) -> bool:
+    return bool(file.stat().st_mode & 0o004)
+
+
+def disk(patient: Patient) -> Iterator[Finding]:
+    """Room for an engine's installation and for what NATS and Redis keep."""
+    place = patient.layout.folder if patient.layout.folder.exists() else Path.cwd()
+    free = shutil.disk_usage(place).free
+    needed = DATA_DISK_BYTES if patient.layout.engine_python() else ENGINE_DISK_BYTES
+    text = f"{free / GIB:.1f} GiB free at {place}"
+    if free < needed:
+        remedy = f"Make room: {needed / GIB:.0f} GiB are needed."
+        yield Finding("disk", Verdict.FAILED, text, remedy)
+    else:
+        yield _fine("disk", text)
+
+
+def memory(patient: Patient) -> Iterator[Finding]:
+    """Whether one engine fits."""
+    vllm = patient.settings.vllm
+    needed = vllm.overhead_bytes + vllm.kv_cache_bytes
+    available = psutil.virtual_memory().available
+    text = (
+        f"{available / GIB:.1f} GiB available, an engine needs {needed / GIB:.1f} and its weights"
+    )
+    if available < needed:
+        yield Finding(
+            "memory", Verdict.WARNING, text, "Stop something, or lower the vllm settings."
+        )
+    else:
+        yield _fine("memory", text)
+
+
+def clock(_: Patient) -> Iterator[Finding]:
+    """A clock that was never set breaks certificates and makes times unreadable."""
+    now = datetime.now(UTC)
+    built = datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
+    if now < built:
+        text = f"it says {now:%Y-%m-%d %H:%M} UTC, before these files were written"
+        yield Finding("clock", Verdict.WARNING, text, "Set it: timedatectl set-ntp true.")
+    else:
+        yield _fine("clock", f"{now:%Y-%m-%d %H:%M} UTC")
+
+
+CHECKS = (python, servers, ports, engine, gpus, docker, folders, disk, memory, clock)

@@ -1,0 +1,147 @@
+"""The gateway's HTTP API, as the command uses it; the standard library only."""
+
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import quote
+
+from modelium.cli.programs import base_url, service_address
+from modelium.common.errors import DependencyUnavailable, ModeliumError
+from modelium.common.load_settings import Settings
+
+STATUS_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 900.0
+"""Longer than any gateway holds a request by default; it sends comments all the while."""
+AWAY = (OSError, HTTPException)
+
+
+class Refused(ModeliumError):
+    """The gateway answered with an error; `code` is its word for it."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a stream says while the model loads, in the gateway's words."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of the answer."""
+
+    text: str
+
+
+class GatewayClient:
+    """One gateway, by its base URL."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    @classmethod
+    def of(cls, settings: Settings) -> "GatewayClient":
+        """The gateway of `MODELIUM_URL`, else the one of the settings."""
+        named = os.environ.get("MODELIUM_URL")
+        return cls(named or base_url(service_address(settings, "gateway")))
+
+    def status(self) -> dict[str, Any]:
+        """GET /status."""
+        answer: dict[str, Any] = self._json("GET", "/status")
+        return answer
+
+    def models(self) -> list[dict[str, Any]]:
+        """Every model: `id`, and under `modelium` its record."""
+        answer: list[dict[str, Any]] = self._json("GET", "/v1/models")["data"]
+        return answer
+
+    def model(self, name: str) -> dict[str, Any] | None:
+        """The record of one model; None when there is no such model."""
+        found = (entry for entry in self.models() if entry["id"] == name)
+        entry = next(found, None)
+        record: dict[str, Any] | None = entry and entry.get("modelium", {})
+        return record
+
+    def load(self, name: str) -> Any:
+        """Ask for a model to be loaded; returns at once."""
+        return self._json("POST", f"/admin/models/{quote(name, safe='')}/load", {})
+
+    def unload(self, name: str) -> Any:
+        """Ask for a model to be drained and unloaded; returns at once."""
+        return self._json("POST", f"/admin/models/{quote(name, safe='')}/unload", {})
+
+    def chat(
+        self, model: str, messages: list[dict[str, str]], **options: Any
+    ) -> Iterator[Progress | Piece]:
+        """A streamed chat completion, with what the gateway says while the model loads.
+
+        Raises:
+            Refused: the gateway or the engine answered with an error, at the start or later.
+        """
+        body = {"model": model, "messages": messages, "stream": True, **options}
+        with self._open("POST", "/v1/chat/completions", body, ANSWER_TIMEOUT_S) as answer:
+            for line in _lines(answer, self.url):
+                if line.startswith(":"):
+                    yield Progress(line.removeprefix(":").strip().removeprefix("modelium "))
+                elif line.startswith("data:") and line != "data: [DONE]":
+                    yield from _pieces(json.loads(line.removeprefix("data:")))
+
+    def _json(self, method: str, path: str, body: Any = None) -> Any:
+        with self._open(method, path, body, STATUS_TIMEOUT_S) as answer:
+            content = answer.read()
+        return json.loads(content) if content else None
+
+    def _open(self, method: str, path: str, body: Any, timeout_s: float) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            self.url + path, data, {"content-type": "application/json"}, method=method
+        )
+        try:
+            return urllib.request.urlopen(request, timeout=timeout_s)
+        except urllib.error.HTTPError as refusal:
+            raise _refused(refusal) from refusal
+        except AWAY as wrong:
+            raise _away(self.url, wrong) from wrong
+
+
+def _away(url: str, wrong: Exception) -> DependencyUnavailable:
+    reason = getattr(wrong, "reason", wrong)
+    return DependencyUnavailable(
+        f"No gateway answers at {url} ({reason})",
+        "Start it with `make up` or `docker compose up -d`, or set MODELIUM_URL to where it is.",
+    )
+
+
+def _refused(refusal: urllib.error.HTTPError) -> Refused:
+    try:
+        error = json.loads(refusal.read())["error"]
+    except (ValueError, KeyError, TypeError):
+        return Refused(refusal.code, "", f"The gateway answered {refusal.code} {refusal.reason}.")
+    return Refused(refusal.code, str(error.get("code", "")), str(error.get("message", error)))
+
+
+def _lines(answer: Any, url: str) -> Iterator[str]:
+    """The lines of a stream; a connection that breaks is an error, not an end."""
+    try:
+        for line in answer:
+            yield line.decode("utf-8", "replace").rstrip("\r\n")
+    except AWAY as wrong:
+        raise _away(url, wrong) from wrong
+
+
+def _pieces(chunk: dict[str, Any]) -> Iterator[Piece]:
+    if error := chunk.get("error"):
+        raise Refused(int(error.get("status", 502)), str(error.get("code")), error["message"])
+    for choice in chunk.get("choices", ()):
+        if text := choice.get("delta", {}).get("content"):
+            yield Piece(text)

@@ -1,0 +1,100 @@
+"""`modelium up`: the whole system as processes of this machine.
+
+Everything is checked before anything starts, and everything is stopped when something does not.
+"""
+
+from modelium.cli import greeting, leftovers, preflight
+from modelium.cli.console import say, step
+from modelium.cli.down import down
+from modelium.cli.layout import Layout
+from modelium.cli.local_system import LocalSystem, exclusively, prepare, start, start_in_order
+from modelium.cli.waiting import Stopped, pause, stopped_by_signals
+from modelium.common.errors import DependencyUnavailable
+from modelium.common.load_settings import Loaded
+
+WATCH_INTERVAL_S = 1.0
+
+
+def up(loaded: Loaded, layout: Layout, *, detach: bool, sample: bool) -> None:
+    """Start everything and show that it works; then stay until a signal, unless `detach`."""
+    with stopped_by_signals():
+        system = prepare(loaded, layout)
+        if system.supervisor.is_running():
+            _resume(system)
+            return
+        with exclusively(layout):
+            _sweep_leftovers(layout)
+            preflight.check_ports(system.programs)
+            _run(system, detach=detach, sample=sample)
+
+
+def _run(system: LocalSystem, *, detach: bool, sample: bool) -> None:
+    """From here on, whatever ends this process ends all others, but for `detach`."""
+    try:
+        start(system)
+        _welcome(system, sample=sample)
+        if detach:
+            say("  It runs in the background; `modelium down` (make down) stops it.")
+            return
+        say("  Ctrl-C stops everything; so does `modelium down` (make down) elsewhere.")
+        _watch(system)
+    except Stopped as signal:
+        say(f"\n{signal}: stopping; once more stops at once")
+        down(system.layout)
+    except BaseException:
+        down(system.layout)
+        raise
+
+
+def _resume(system: LocalSystem) -> None:
+    """It runs already: start what is missing of it, and say so."""
+    states = system.supervisor.states()
+    missing = [p for p in system.programs if states.get(p.name) not in {"RUNNING", "STARTING"}]
+    say("Modelium is already running here.")
+    start_in_order(system, missing)
+    show_addresses(system)
+    say("  `modelium status` shows more, `modelium down` (make down) stops it.")
+
+
+def _sweep_leftovers(layout: Layout) -> None:
+    left = leftovers.marked(layout.run)
+    if left:
+        with step(f"{len(left)} processes of an earlier run are stopped"):
+            leftovers.sweep(layout.run)
+
+
+def _welcome(system: LocalSystem, *, sample: bool) -> None:
+    folder = system.settings.orchestration.model_discovery.watch_directories[0]
+    empty = greeting.is_empty(folder)
+    if empty and sample:
+        greeting.greet(system.client, folder)
+    show_addresses(system)
+    if empty and not sample:
+        say(f"  {folder} is empty: cp -r a model there.")
+    elif not empty:
+        greeting.hint(system.client)
+
+
+def show_addresses(system: LocalSystem) -> None:
+    """Where everything is."""
+    models = system.settings.orchestration.model_discovery.watch_directories
+    say()
+    say(f"  gateway  {system.client.url}  (OpenAI API: {system.client.url}/v1)", "bold")
+    say(f"  models   {', '.join(map(str, models))}  (drop a model's folder here)")
+    say(f"  NATS     {system.settings.nats.url}")
+    say(f"  Redis    {system.settings.redis.url}")
+    say(f"  logs     {system.layout.logs}  (or `modelium logs`)")
+
+
+def _watch(system: LocalSystem) -> None:
+    """Stay until a signal; tell when a process is given up, and end when all is over."""
+    told: set[str] = set()
+    while system.supervisor.is_running():
+        given_up = {n for n, state in system.supervisor.states().items() if state == "FATAL"}
+        for name in sorted(given_up - told):
+            say(f"  {name} ends again and again and is given up: modelium logs {name}", "red")
+        told = given_up
+        pause(WATCH_INTERVAL_S)
+    if leftovers.marked(system.layout.run):
+        raise DependencyUnavailable("supervisord has ended", "Start again with `make up`.")
+    say("  Everything was stopped from elsewhere.")
