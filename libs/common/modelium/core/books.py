@@ -55,8 +55,13 @@ class Books:
         for device_id in device_ids:
             self.commanded[device_id] = model.model
 
+    def is_here(self, model: ModelView) -> bool:
+        """Whether it has an engine on devices whose agent is alive."""
+        return len(self._devices_of(model)) == len(model.device_ids) > 0
+
     def can_stop(self, model: ModelView) -> bool:
         """Whether its engine's agent is there and none of its devices is at something else."""
-        devices = {device.device_id: device for device in self.snapshot.devices}
-        mine = [devices[i] for i in model.device_ids if i in devices]
-        return len(mine) == len(model.device_ids) > 0 and not any(map(self.busy, mine))
+        return self.is_here(model) and not any(map(self.busy, self._devices_of(model)))
+
+    def _devices_of(self, model: ModelView) -> list[DeviceView]:
+        return [d for d in self.snapshot.devices if d.device_id in model.device_ids]

@@ -51,9 +51,11 @@ def decide(
 
 
 def _must_go(books: Books) -> Iterable[Unload]:
+    """A load under way is cancelled, which is the one order that does not wait for its device."""
     for model in books.snapshot.models:
         reason = _reason_to_go(model)
-        if reason and model.state in STOPPABLE and books.can_stop(model):
+        cancelled = model.state is ModelState.LOADING and books.is_here(model)
+        if reason and (cancelled or (model.state in STOPPABLE and books.can_stop(model))):
             books.command(model.device_ids, model)
             yield Unload(model.model, reason)
 
@@ -61,7 +63,7 @@ def _must_go(books: Books) -> Iterable[Unload]:
 def _reason_to_go(model: ModelView) -> str:
     if model.removed:
         return "its files are gone"
-    if model.stale_files:
+    if model.stale_files and model.state in STOPPABLE:
         return "its files have changed"
     if model.unload_requested and not model.pinned:
         return "an operator asked for it"

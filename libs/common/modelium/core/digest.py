@@ -4,6 +4,7 @@ from hashlib import sha256
 
 from modelium.common.events import MetricsTick
 from modelium.common.records import Descriptor
+from modelium.core.snapshot import Snapshot
 
 
 def digest_of_tick(tick: MetricsTick) -> str:
@@ -14,6 +15,11 @@ def digest_of_tick(tick: MetricsTick) -> str:
 def digest_of_descriptor(descriptor: Descriptor) -> str:
     """Of everything that is in it."""
     return _digest(descriptor.model_dump_json())
+
+
+def digest_of_snapshot(seen: Snapshot) -> str:
+    """Of every model and device in it."""
+    return _digest(repr(seen))
 
 
 def _digest(text: str) -> str:

@@ -52,16 +52,17 @@ def needed_bytes(
     return max(learned, weight_bytes(descriptor, kind, policy) + cache)
 
 
-def needed_by_record(record: ModelRecord, kind: DeviceKind, policy: MemoryPolicy) -> int:
+def needed_by_record(
+    record: ModelRecord, kind: DeviceKind, policy: MemoryPolicy, *, measured_bytes: int = 0
+) -> int:
     """Bytes of one device for the model's next engine; 0 while its files are not analysed.
 
-    A measurement of other files, or one after which the model failed, does not lower the estimate.
+    `measured_bytes` is of these files on this kind of device. While the model's loads fail, it does
+    not lower the estimate.
     """
     if record.descriptor is None:
         return 0
-    stale = record.loaded_fingerprint not in (None, record.fingerprint)
-    measured = 0 if stale else record.resident_bytes
-    learned = needed_bytes(record.descriptor, kind, policy, measured_bytes=measured)
+    learned = needed_bytes(record.descriptor, kind, policy, measured_bytes=measured_bytes)
     if record.failures:
         return max(learned, estimated_bytes(record.descriptor, kind, policy))
     return learned

@@ -1,6 +1,8 @@
-"""The numbers that decisions depend on; the services fill them from their settings."""
+"""The numbers that decisions depend on, made from the settings."""
 
 from dataclasses import dataclass, field
+
+from modelium.common.settings import Policies, Vllm
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +31,24 @@ class Policy:
     always_loaded: frozenset[str] = field(default_factory=frozenset)
     unknown_load_s: float = 30.0
     """What a load is taken to last until one was measured."""
+
+
+def memory_policy(vllm: Vllm) -> MemoryPolicy:
+    """What the settings give an engine."""
+    return MemoryPolicy(
+        kv_cache_bytes=vllm.kv_cache_bytes,
+        overhead_bytes=vllm.overhead_bytes,
+        max_context_tokens=vllm.max_context_tokens,
+        cpu_float32=vllm.dtype in ("auto", "float32"),
+    )
+
+
+def policy(policies: Policies) -> Policy:
+    """The settings as decisions take them."""
+    return Policy(
+        min_residency_s=policies.min_residency_seconds,
+        displace_after_s=policies.displace_after_seconds,
+        evict_after_idle_s=policies.evict_after_idle_seconds,
+        evict_when_memory_above_percent=policies.evict_when_memory_above_percent,
+        always_loaded=frozenset(policies.always_loaded),
+    )

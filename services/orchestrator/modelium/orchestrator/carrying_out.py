@@ -1,0 +1,125 @@
+"""Carries out what was decided: commands to agents, and the reasons why models wait."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import structlog
+
+from modelium.common.bus import Bus
+from modelium.common.errors import DependencyUnavailable
+from modelium.common.events import DecisionMade, LoadModel, Message, UnloadModel
+from modelium.common.figures import DecidedAction, Decision, DecisionSource
+from modelium.common.records import Instance
+from modelium.core.actions import Action, Load, Queue, Unload
+from modelium.core.digest import digest_of_snapshot
+from modelium.core.policy import MemoryPolicy
+from modelium.core.snapshot import Snapshot
+from modelium.orchestrator import commands
+from modelium.orchestrator.engines import engines
+from modelium.orchestrator.in_flight import Sent
+from modelium.orchestrator.placement_state import PlacementState
+
+ORIGIN: Final = "orchestrator"
+
+log = structlog.get_logger()
+
+
+async def publish(bus: Bus, message: Message) -> bool:
+    """Whether it is stored; if NATS was away for too long, what it was for is decided again."""
+    try:
+        await bus.publish(message)
+    except DependencyUnavailable as unavailable:
+        log.warning("message.not_stored", subject=message.subject, reason=str(unavailable))
+        return False
+    return True
+
+
+class CarryingOut:
+    """Belongs to the owner of the state; remembers the reasons it has told."""
+
+    def __init__(
+        self, *, bus: Bus, state: PlacementState, memory: MemoryPolicy, drain_deadline_s: float
+    ) -> None:
+        self._bus = bus
+        self._state = state
+        self._memory = memory
+        self._drain_deadline_s = drain_deadline_s
+        self._told: dict[str, str] = {}
+
+    async def actions(self, actions: Iterable[Action], seen: Snapshot, now_s: float) -> None:
+        """Publish the command for each, then what was decided and why."""
+        waiting: dict[str, str] = {}
+        decisions: list[Decision] = []
+        for action in actions:
+            if isinstance(action, Queue):
+                waiting[action.model] = action.cause
+                if self._told.get(action.model) != action.cause:
+                    decisions.append(_decision(action, DecidedAction.QUEUE))
+            elif await self._command(action, seen, now_s):
+                decisions.append(_decision(action, _KIND[type(action)]))
+        self._told = waiting
+        if decisions:
+            await self._tell(decisions, seen)
+
+    async def again(self, now_s: float) -> None:
+        """Send what has been unanswered for long once more, as it was."""
+        for commands_sent in (self._state.sent, self._state.stopping):
+            for key, sent in list(commands_sent.items()):
+                if sent.is_due(now_s):
+                    log.warning("command.unanswered", **_fields(sent.command))
+                    commands_sent[key] = sent.again(now_s)
+                    await publish(self._bus, sent.command)
+
+    async def stop_orphan(self, orphan: Instance, now_s: float) -> None:
+        """Have an engine stopped that belongs to no model."""
+        command = commands.stop_orphan(orphan, self._drain_deadline_s)
+        log.warning("engine.belongs_to_no_model", **_fields(command))
+        if await publish(self._bus, command):
+            self._state.stopping[orphan.instance_id] = Sent(command, now_s)
+
+    async def _command(self, action: Load | Unload, seen: Snapshot, now_s: float) -> bool:
+        command = self._made(action, seen, now_s)
+        if command is None or not await publish(self._bus, command):
+            return False
+        self._state.was_sent(Sent(command, now_s))
+        log.info("command.sent", reason=action.reason, **_fields(command))
+        return True
+
+    def _made(
+        self, action: Load | Unload, seen: Snapshot, now_s: float
+    ) -> LoadModel | UnloadModel | None:
+        """None: a load on its way cannot be cancelled before its agent has begun it."""
+        record = self._state.records[action.model]
+        if isinstance(action, Load):
+            kinds = {device.device_id: device.kind for device in seen.devices}
+            generation = self._state.next_generation(action.model)
+            return commands.load_model(action, record, generation, kinds, self._memory)
+        engine = engines(self._state, now_s).get(action.model)
+        if engine is None or action.model in self._state.sent:
+            return None
+        return commands.unload_model(engine, record, action.reason, self._drain_deadline_s)
+
+    async def _tell(self, decisions: list[Decision], seen: Snapshot) -> None:
+        message = DecisionMade(
+            origin=ORIGIN,
+            source=DecisionSource.RULES,
+            inputs_digest=digest_of_snapshot(seen),
+            decisions=tuple(decisions),
+        )
+        await publish(self._bus, message)
+
+
+_KIND: Final = {Load: DecidedAction.LOAD, Unload: DecidedAction.EVICT}
+
+
+def _decision(action: Action, kind: DecidedAction) -> Decision:
+    return Decision(model=action.model, action=kind, reason=action.reason)
+
+
+def _fields(command: LoadModel | UnloadModel) -> dict[str, str | int]:
+    return {
+        "command": type(command).__name__,
+        "model": command.model,
+        "generation": command.generation,
+        "agent_id": command.agent_id,
+    }

@@ -1,0 +1,78 @@
+"""Commands for agents, made from what was decided. Pure.
+
+Their `message_id` is the same however often they are made from the same state, so that a command
+sent again, by this process or the next, is stored once.
+"""
+
+from collections.abc import Mapping
+
+from modelium.common.events import LoadModel, UnloadModel
+from modelium.common.records import DeviceKind, Instance, ModelRecord, instance_id
+from modelium.core.actions import Load
+from modelium.core.memory import context_tokens, kv_cache_bytes
+from modelium.core.policy import MemoryPolicy
+from modelium.orchestrator.engines import Engine
+
+
+def load_model(
+    action: Load,
+    record: ModelRecord,
+    generation: int,
+    kinds: Mapping[str, DeviceKind],
+    policy: MemoryPolicy,
+) -> LoadModel:
+    """The command for a load; `kinds` says what each device is.
+
+    Raises:
+        ValueError: the model has no descriptor; `decide` never chooses such a model.
+    """
+    if record.descriptor is None:
+        raise ValueError(f"{record.model} has no descriptor")
+    instance = instance_id(record.model, generation)
+    kind = kinds[action.device_ids[0]]
+    return LoadModel(
+        message_id=f"{instance}-load",
+        agent_id=action.agent_id,
+        model=record.model,
+        instance_id=instance,
+        generation=generation,
+        device_ids=action.device_ids,
+        path=record.path,
+        fingerprint=record.fingerprint,
+        descriptor=record.descriptor,
+        reserve_bytes=action.reserve_bytes,
+        kv_cache_bytes=kv_cache_bytes(record.descriptor, kind, policy),
+        context_length=context_tokens(record.descriptor, policy),
+    )
+
+
+def unload_model(
+    engine: Engine, record: ModelRecord, reason: str, drain_deadline_s: float
+) -> UnloadModel:
+    """The command to drain and stop a model's engine.
+
+    The record's version is in the id: an engine that went on to serve after it was told to stop
+    (its agent was restarted in between) can be told once more.
+    """
+    return UnloadModel(
+        message_id=f"{engine.instance_id}-unload-{record.version}",
+        agent_id=engine.agent_id,
+        model=record.model,
+        instance_id=engine.instance_id,
+        generation=engine.generation,
+        reason=reason,
+        drain_deadline_s=drain_deadline_s,
+    )
+
+
+def stop_orphan(orphan: Instance, drain_deadline_s: float) -> UnloadModel:
+    """The command to stop an engine that belongs to no model."""
+    return UnloadModel(
+        message_id=f"{orphan.instance_id}-unload-orphan",
+        agent_id=orphan.agent_id,
+        model=orphan.model,
+        instance_id=orphan.instance_id,
+        generation=orphan.generation,
+        reason="it belongs to no model",
+        drain_deadline_s=drain_deadline_s,
+    )

@@ -1,0 +1,109 @@
+"""What the gateways say is wanted, added up: leases, rates and the last use of each model.
+
+A gateway's figures count until it has been silent for `LEASE_S`; what it has counted before is
+not lost with it. Pure but for its own memory; `now_s` is the monotonic clock.
+"""
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Final
+
+from modelium.common.events import GatewayStats
+from modelium.common.figures import GatewayModelStats
+
+LEASE_S: Final = 5.0
+FORGET_S: Final = 300.0
+RATE_WINDOW_S: Final = 60.0
+"""The rate is an average in which a request counts e times less for each window since."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDemand:
+    """One model over all gateways, now."""
+
+    waiting: int = 0
+    oldest_wait_s: float = 0.0
+    in_flight: int = 0
+    idle_s: float | None = None
+    rate_per_s: float = 0.0
+    latency_p50_s: float | None = None
+
+
+@dataclass(slots=True)
+class _Rate:
+    weight: float = 0.0
+    at_s: float = 0.0
+
+    def decayed(self, now_s: float) -> float:
+        return self.weight * math.exp(-(now_s - self.at_s) / RATE_WINDOW_S)
+
+    def add(self, requests: int, now_s: float) -> None:
+        self.weight = self.decayed(now_s) + requests
+        self.at_s = now_s
+
+
+class Demand:
+    """The memory of all gateways' figures."""
+
+    def __init__(self) -> None:
+        self._heard: dict[str, tuple[float, dict[str, GatewayModelStats]]] = {}
+        self._rates: dict[str, _Rate] = defaultdict(_Rate)
+        self._used_at_s: dict[str, float] = {}
+        self._ended: dict[str, int] = defaultdict(int)
+
+    def heard(self, stats: GatewayStats, now_s: float) -> None:
+        """Replace what this gateway said before."""
+        known = self._heard.get(stats.gateway_id)
+        for model in stats.models:
+            if known:
+                before = known[1].get(model.model)
+                self._count(model, before.requests if before else 0, now_s)
+            self._note_use(model, now_s)
+        self._heard[stats.gateway_id] = (now_s, {model.model: model for model in stats.models})
+        for gone in [i for i, (at_s, _) in self._heard.items() if now_s - at_s > FORGET_S]:
+            del self._heard[gone]
+
+    def _count(self, model: GatewayModelStats, before: int, now_s: float) -> None:
+        ended = max(0, model.requests - before)
+        self._ended[model.model] += ended
+        if ended:
+            self._rates[model.model].add(ended, now_s)
+
+    def _note_use(self, model: GatewayModelStats, now_s: float) -> None:
+        if model.idle_s is not None:
+            used_at_s = now_s - model.idle_s
+            self._used_at_s[model.model] = max(
+                used_at_s, self._used_at_s.get(model.model, used_at_s)
+            )
+
+    def any_gateway(self, now_s: float) -> bool:
+        """Whether any gateway holds its lease."""
+        return any(now_s - at_s < LEASE_S for at_s, _ in self._heard.values())
+
+    def ended(self, model: str) -> int:
+        """Requests of a model that have ended since this began to count."""
+        return self._ended.get(model, 0)
+
+    def of(self, model: str, now_s: float) -> ModelDemand:
+        """What is wanted of a model now."""
+        leased = [
+            (now_s - at_s, models[model])
+            for at_s, models in self._heard.values()
+            if now_s - at_s < LEASE_S and model in models
+        ]
+        waits = [stats.oldest_wait_s + age_s for age_s, stats in leased if stats.waiting]
+        latencies = [s.latency_p50_s for _, s in leased if s.latency_p50_s is not None]
+        in_flight = sum(stats.in_flight for _, stats in leased)
+        if in_flight:
+            self._used_at_s[model] = now_s
+        used_at_s = self._used_at_s.get(model)
+        rate = self._rates.get(model)
+        return ModelDemand(
+            waiting=sum(stats.waiting for _, stats in leased),
+            oldest_wait_s=max(waits, default=0.0),
+            in_flight=in_flight,
+            idle_s=None if used_at_s is None else max(0.0, now_s - used_at_s),
+            rate_per_s=rate.decayed(now_s) / RATE_WINDOW_S if rate else 0.0,
+            latency_p50_s=max(latencies, default=None),
+        )

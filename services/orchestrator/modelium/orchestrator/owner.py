@@ -1,0 +1,169 @@
+"""The one task that owns placement state: everything else posts to it.
+
+It applies what was posted, then decides once for all of it, and carries that out before it looks
+at the next. A tick every second makes sure that time alone is noticed too.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from modelium.common.bus import Bus
+from modelium.common.clock import Clock
+from modelium.common.events import (
+    AgentHeartbeat,
+    DecisionMade,
+    GatewayStats,
+    Message,
+    ModelRequested,
+    ModelStateChanged,
+    ModelUnloadRequested,
+)
+from modelium.common.load_settings import Settings
+from modelium.common.records import ModelRecord, RuntimeKind
+from modelium.core.decide import decide
+from modelium.core.policy import memory_policy, policy
+from modelium.orchestrator.advising import Advising
+from modelium.orchestrator.carrying_out import CarryingOut, publish
+from modelium.orchestrator.lost import LostEngines
+from modelium.orchestrator.orphans import Orphans
+from modelium.orchestrator.placement_state import WANTED_FOR_S, PlacementState
+from modelium.orchestrator.views import Numbers, snapshot
+
+TICK_S: Final = 1.0
+HELD_UP_S: Final = 5.0
+"""A pause this long between two rounds is ours: nobody's silence in it counts."""
+STALE_AFTER: Final = timedelta(seconds=WANTED_FOR_S)
+"""A request that was stored longer ago is nobody's any more; gateways repeat theirs."""
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """A second has passed."""
+
+
+@dataclass(frozen=True)
+class Resynced:
+    """The store was read as a whole."""
+
+    records: Sequence[ModelRecord]
+    agents: Sequence[str]
+
+
+Posted = Message | Ticked | Resynced
+
+
+class Owner:
+    """Run `run` in one task and `tick` in another; `post` from anywhere on the loop."""
+
+    def __init__(self, *, bus: Bus, clock: Clock, settings: Settings) -> None:
+        now_s = clock.monotonic()
+        self._bus = bus
+        self._clock = clock
+        self._numbers = _numbers(settings)
+        self._inbox: asyncio.Queue[Posted] = asyncio.Queue()
+        self._state = PlacementState(now_s)
+        self._lost = LostEngines()
+        self._orphans = Orphans()
+        self._said_by_brain: list[DecisionMade] = []
+        self._acted_at_s = now_s
+        drain_s = settings.orchestration.policies.drain_deadline_seconds
+        self._carrying_out = CarryingOut(
+            bus=bus, state=self._state, memory=self._numbers.memory, drain_deadline_s=drain_s
+        )
+        self._advising = Advising(
+            bus=bus, state=self._state, settings=settings, policy=self._numbers.policy, now_s=now_s
+        )
+
+    def post(self, posted: Posted) -> None:
+        """Hand it over; it is applied in the order of posting."""
+        self._inbox.put_nowait(posted)
+
+    async def tick(self) -> None:
+        """Post a tick every second, until cancelled."""
+        while True:
+            await self._clock.sleep(TICK_S)
+            self.post(Ticked())
+
+    async def run(self) -> None:
+        """Apply, decide, carry out, until cancelled."""
+        while True:
+            self._apply(await self._inbox.get())
+            while not self._inbox.empty():
+                self._apply(self._inbox.get_nowait())
+            await self._act()
+
+    def _apply(self, posted: Posted) -> None:
+        state, now_s, now = self._state, self._clock.monotonic(), self._clock.now()
+        match posted:
+            case ModelStateChanged(record=None):
+                state.forget(posted.model)
+            case ModelStateChanged(record=ModelRecord() as record):
+                state.changed(record, now_s, now)
+            case AgentHeartbeat():
+                state.heard_agent(posted, now_s)
+            case GatewayStats():
+                state.heard_gateway(posted, now_s)
+            case Resynced(records, agents):
+                state.resynced(records, agents, now_s, now)
+            case ModelRequested() | ModelUnloadRequested() if (
+                now - posted.occurred_at < STALE_AFTER
+            ):
+                self._asked(posted, now_s)
+            case DecisionMade(origin="brain", plan=None):
+                self._said_by_brain.append(posted)
+            case _:
+                pass
+
+    def _asked(self, request: ModelRequested | ModelUnloadRequested, now_s: float) -> None:
+        if isinstance(request, ModelRequested):
+            self._state.requested(request.model, now_s)
+        else:
+            self._state.asked_to_unload(request.model)
+
+    async def _act(self) -> None:
+        now_s = self._clock.monotonic()
+        if not self._bus.connected or now_s - self._acted_at_s > HELD_UP_S:
+            self._state.agents.excuse(now_s)
+            self._lost.excuse()
+        self._acted_at_s = now_s
+        self._state.expire(now_s)
+        if self._bus.connected and self._state.is_ready(now_s):
+            await self._report_lost(now_s)
+            await self._decide(now_s)
+            await self._tidy(now_s)
+
+    async def _report_lost(self, now_s: float) -> None:
+        for failed in self._lost.find(self._state, now_s):
+            await publish(self._bus, failed)
+
+    async def _decide(self, now_s: float) -> None:
+        seen = snapshot(self._state, self._numbers, now_s, self._clock.now())
+        said, self._said_by_brain = self._said_by_brain, []
+        for message in said:
+            await self._advising.brain_said(message, seen, now_s)
+        await self._advising.tick_if_due(seen, now_s)
+        advice = self._advising.advice
+        actions = decide(
+            seen, advice.current(now_s), self._numbers.policy, advice_age_s=advice.age_s(now_s)
+        )
+        await self._carrying_out.actions(actions, seen, now_s)
+
+    async def _tidy(self, now_s: float) -> None:
+        await self._carrying_out.again(now_s)
+        for orphan in self._orphans.to_stop(self._state, now_s):
+            await self._carrying_out.stop_orphan(orphan, now_s)
+
+
+def _numbers(settings: Settings) -> Numbers:
+    enabled = {
+        RuntimeKind.VLLM: settings.vllm.enabled,
+        RuntimeKind.RAY_SERVE: settings.ray_serve.enabled,
+    }
+    return Numbers(
+        memory=memory_policy(settings.vllm),
+        policy=policy(settings.orchestration.policies),
+        runtimes=frozenset(kind for kind, on in enabled.items() if on),
+    )

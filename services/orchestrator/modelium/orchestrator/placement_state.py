@@ -1,0 +1,185 @@
+"""All the orchestrator knows, owned by one task (`owner.py`).
+
+Nothing here is precious: records come from the store, devices and engines from heartbeats, waiting
+requests from the gateways' stats; each of them is said again after a restart. `now_s` is the
+monotonic clock, `now` the wall clock.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from modelium.common.events import AgentHeartbeat, GatewayStats
+from modelium.common.records import (
+    LIVE_STATES,
+    DeviceKind,
+    Instance,
+    InstanceState,
+    ModelRecord,
+    ModelState,
+)
+from modelium.orchestrator.agents import Agents
+from modelium.orchestrator.demand import Demand
+from modelium.orchestrator.in_flight import Sent, is_settled
+
+WANTED_FOR_S: Final = 60.0
+"""How long a request from outside counts when no gateway has a request waiting."""
+RESYNC_TRUSTED_S: Final = 5.0
+"""A record that was announced more recently than this is newer than what the store was read to be;
+an older one is replaced even by a lower version, for the store may have been lost."""
+SETTLE_S: Final = 2.0
+"""After a start: how long heartbeats and stats are waited for before anything is decided."""
+
+
+class PlacementState:
+    """Mutable; only its owner may touch it."""
+
+    def __init__(self, now_s: float) -> None:
+        self.records: dict[str, ModelRecord] = {}
+        self.agents = Agents(now_s)
+        self.demand = Demand()
+        self.sent: dict[str, Sent] = {}
+        """Model to its command on the way; at most one each."""
+        self.stopping: dict[str, Sent] = {}
+        """Engines that belong to no model, and the command that stops each."""
+        self.wanted: dict[str, tuple[float, float]] = {}
+        """Model to when it was first and last asked for from outside."""
+        self.unload_requested: set[str] = set()
+        self._started_s = now_s
+        self._synced = False
+        self._expected_agents: frozenset[str] = frozenset()
+        self._newest_generation: dict[str, int] = {}
+        self._measured: dict[tuple[str, str, DeviceKind], int] = {}
+        self._changed_at_s: dict[str, float] = {}
+        self._loaded_at_s: dict[str, tuple[str, float]] = {}
+        """Model to its engine's instance id and the time it was loaded."""
+
+    def is_ready(self, now_s: float) -> bool:
+        """Whether enough was heard to decide: the store, and agents and gateways or a pause."""
+        everybody = self.demand.any_gateway(now_s) and all(
+            self.agents.has_spoken(agent_id) for agent_id in self._expected_agents
+        )
+        return self._synced and (everybody or now_s - self._started_s >= SETTLE_S)
+
+    def resynced(
+        self, records: Iterable[ModelRecord], agents: Iterable[str], now_s: float, now: datetime
+    ) -> None:
+        """The store was read as a whole: forget what it no longer has."""
+        read = {record.model: record for record in records}
+        for gone in self.records.keys() - read.keys():
+            self.forget(gone)
+        for record in read.values():
+            if now_s - self._changed_at_s.get(record.model, -RESYNC_TRUSTED_S) >= RESYNC_TRUSTED_S:
+                self.records.pop(record.model, None)
+            self.changed(record, now_s, now)
+        self._expected_agents = frozenset(agents)
+        self._synced = True
+
+    def changed(self, record: ModelRecord, now_s: float, now: datetime) -> None:
+        """A record was saved; an older version than the one known changes nothing."""
+        known = self.records.get(record.model)
+        if known and record.version < known.version:
+            return
+        self._changed_at_s[record.model] = now_s
+        self.records[record.model] = record
+        self._seen_generation(record.model, max(record.generation, record.ended_generation))
+        self._settle(record.model)
+        if record.state not in LIVE_STATES:
+            self.unload_requested.discard(record.model)
+        if record.state is ModelState.LOADED:
+            self.wanted.pop(record.model, None)
+            self._note_loaded(record, now_s, now)
+
+    def forget(self, model: str) -> None:
+        """The registry has forgotten the model."""
+        self.records.pop(model, None)
+        self.unload_requested.discard(model)
+        self._settle(model)
+
+    def heard_agent(self, heartbeat: AgentHeartbeat, now_s: float) -> None:
+        """An agent is alive, with these devices and engines."""
+        self.agents.heard(heartbeat, now_s)
+        for instance in heartbeat.instances:
+            self._seen_generation(instance.model, instance.generation)
+            self._note_measured(heartbeat, instance)
+        reported = {instance.instance_id for instance in heartbeat.instances}
+        for instance_id, sent in list(self.stopping.items()):
+            if sent.command.agent_id == heartbeat.agent_id and instance_id not in reported:
+                del self.stopping[instance_id]
+
+    def heard_gateway(self, stats: GatewayStats, now_s: float) -> None:
+        """A gateway is alive, with these requests."""
+        self.demand.heard(stats, now_s)
+
+    def requested(self, model: str, now_s: float) -> None:
+        """Somebody wants the model; it counts until it is loaded, or for a while."""
+        record = self.records.get(model)
+        if record is None or record.state is not ModelState.LOADED:
+            first_s, _ = self.wanted.get(model, (now_s, now_s))
+            self.wanted[model] = (first_s, now_s)
+
+    def asked_to_unload(self, model: str) -> None:
+        """An operator wants it out of memory; nothing to do if it is not there."""
+        self.wanted.pop(model, None)
+        record = self.records.get(model)
+        if record is not None and (record.state in LIVE_STATES or model in self.sent):
+            self.unload_requested.add(model)
+
+    def expire(self, now_s: float) -> None:
+        """Drop requests from outside that nobody repeats, and commands to agents gone silent."""
+        for model, (_, last_s) in list(self.wanted.items()):
+            if now_s - last_s >= WANTED_FOR_S:
+                del self.wanted[model]
+        for commands in (self.sent, self.stopping):
+            for key, sent in list(commands.items()):
+                if self.agents.is_silent(sent.command.agent_id, now_s):
+                    del commands[key]
+
+    def wanted_for_s(self, model: str, now_s: float) -> float | None:
+        """How long somebody has been waiting for the model; None: nobody is."""
+        demand = self.demand.of(model, now_s)
+        outside = self.wanted.get(model)
+        waits = [now_s - outside[0]] if outside else []
+        waits += [demand.oldest_wait_s] if demand.waiting else []
+        return max(waits, default=None)
+
+    def next_generation(self, model: str) -> int:
+        """The number of a new load attempt: one more than any that is known."""
+        return self._newest_generation.get(model, 0) + 1
+
+    def was_sent(self, sent: Sent) -> None:
+        """A command is on its way."""
+        self.sent[sent.command.model] = sent
+        self._seen_generation(sent.command.model, sent.command.generation)
+
+    def loaded_for_s(self, record: ModelRecord, now_s: float) -> float | None:
+        """How long its engine has served; None when it does not."""
+        if record.state is not ModelState.LOADED or record.model not in self._loaded_at_s:
+            return None
+        return now_s - self._loaded_at_s[record.model][1]
+
+    def _note_loaded(self, record: ModelRecord, now_s: float, now: datetime) -> None:
+        """From the wall clock once, so that a jump of it changes nothing later."""
+        engine = record.instance_id or ""
+        if self._loaded_at_s.get(record.model, ("-", 0.0))[0] != engine:
+            since_s = (now - record.loaded_at).total_seconds() if record.loaded_at else 0.0
+            self._loaded_at_s[record.model] = (engine, now_s - max(0.0, since_s))
+
+    def measured_bytes(self, record: ModelRecord, kind: DeviceKind) -> int:
+        """What an engine of these files was last seen to hold on such a device; 0: unknown."""
+        return self._measured.get((record.model, record.fingerprint, kind), 0)
+
+    def _note_measured(self, heartbeat: AgentHeartbeat, instance: Instance) -> None:
+        kinds = {device.device_id: device.kind for device in heartbeat.devices}
+        on = [kinds[device_id] for device_id in instance.device_ids if device_id in kinds]
+        if on and instance.state is InstanceState.LOADED and instance.resident_bytes:
+            key = (instance.model, instance.fingerprint, on[0])
+            self._measured[key] = instance.resident_bytes
+
+    def _settle(self, model: str) -> None:
+        sent = self.sent.get(model)
+        if sent and is_settled(sent, self.records.get(model)):
+            del self.sent[model]
+
+    def _seen_generation(self, model: str, generation: int) -> None:
+        self._newest_generation[model] = max(self._newest_generation.get(model, 0), generation)

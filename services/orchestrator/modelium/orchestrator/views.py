@@ -1,0 +1,178 @@
+"""What the core sees: the snapshot for `decide`, and the figures of a tick. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from modelium.common.figures import DeviceFigures, ModelFigures
+from modelium.common.records import (
+    LIVE_STATES,
+    DeviceKind,
+    InstanceState,
+    ModelRecord,
+    ModelState,
+    RuntimeKind,
+)
+from modelium.core.ledger import Holding, free_bytes
+from modelium.core.memory import needed_by_record
+from modelium.core.policy import MemoryPolicy, Policy
+from modelium.core.snapshot import DeviceView, ModelView, Snapshot
+from modelium.orchestrator.engines import Engine, engines, held_bytes, holdings, orphans
+from modelium.orchestrator.placement_state import PlacementState
+
+NOT_YET: Final = {
+    ModelState.DISCOVERED: "its files are waiting to be analysed",
+    ModelState.ANALYZING: "its files are being analysed",
+    ModelState.REJECTED: "its files cannot be served",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """By which numbers the state is looked at; fixed while the service runs."""
+
+    memory: MemoryPolicy
+    policy: Policy
+    runtimes: frozenset[RuntimeKind]
+    """Those that are enabled."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    state: PlacementState
+    numbers: Numbers
+    now_s: float
+    now: datetime
+    held: list[Holding]
+
+
+def snapshot(state: PlacementState, numbers: Numbers, now_s: float, now: datetime) -> Snapshot:
+    """Everything `decide` needs, with what is on its way already counted."""
+    moment = _Moment(state, numbers, now_s, now, holdings(state, now_s))
+    mine = engines(state, now_s)
+    return Snapshot(
+        models=tuple(
+            _model(moment, record, mine.get(name)) for name, record in sorted(state.records.items())
+        ),
+        devices=_devices(moment),
+    )
+
+
+def _devices(moment: _Moment) -> tuple[DeviceView, ...]:
+    busy = _busy_with_orphans(moment.state, moment.now_s)
+    return tuple(
+        DeviceView(
+            device_id=device.device_id,
+            agent_id=agent_id,
+            kind=device.kind,
+            name=device.name,
+            total_bytes=device.total_bytes,
+            free_bytes=free_bytes(device, moment.held),
+            busy=device.device_id in busy,
+        )
+        for agent_id, device in moment.state.agents.devices(moment.now_s)
+    )
+
+
+def _busy_with_orphans(state: PlacementState, now_s: float) -> frozenset[str]:
+    changing = {InstanceState.LOADING, InstanceState.UNLOADING}
+    return frozenset(
+        device_id
+        for orphan in orphans(state, now_s)
+        if orphan.state in changing or orphan.instance_id in state.stopping
+        for device_id in orphan.device_ids
+    )
+
+
+def _model(moment: _Moment, record: ModelRecord, engine: Engine | None) -> ModelView:
+    state, now_s = moment.state, moment.now_s
+    demand = state.demand.of(record.model, now_s)
+    return ModelView(
+        model=record.model,
+        state=engine.state if engine else record.state,
+        needed={kind: _needed(moment, record, kind) for kind in DeviceKind},
+        blocked=_blocked(record, moment.numbers),
+        pinned=record.model in moment.numbers.policy.always_loaded,
+        removed=record.removed,
+        stale_files=_serves_old_files(record),
+        unload_requested=record.model in state.unload_requested,
+        device_ids=engine.device_ids if engine else (),
+        held_bytes=held_bytes(engine, moment.held),
+        waiting=demand.waiting,
+        wanted_for_s=state.wanted_for_s(record.model, now_s),
+        in_flight=demand.in_flight,
+        idle_s=demand.idle_s,
+        loaded_for_s=state.loaded_for_s(record, now_s),
+        retry_in_s=_retry_in_s(record, moment.now),
+        rate_per_s=demand.rate_per_s,
+        load_s=record.load_s,
+        generation=record.generation,
+    )
+
+
+def _needed(moment: _Moment, record: ModelRecord, kind: DeviceKind) -> int:
+    measured = moment.state.measured_bytes(record, kind)
+    return needed_by_record(record, kind, moment.numbers.memory, measured_bytes=measured)
+
+
+def _serves_old_files(record: ModelRecord) -> bool:
+    """A fingerprint that is not known says nothing."""
+    old, new = record.loaded_fingerprint, record.fingerprint
+    return record.state in LIVE_STATES and bool(old) and bool(new) and old != new
+
+
+def _blocked(record: ModelRecord, numbers: Numbers) -> str:
+    if record.removed:
+        return "its files are gone"
+    if record.state in NOT_YET:
+        return NOT_YET[record.state]
+    if record.descriptor is None:
+        return "its files are not analysed"
+    if record.descriptor.runtime not in numbers.runtimes:
+        return f"its runtime, {record.descriptor.runtime}, is not enabled"
+    return ""
+
+
+def _retry_in_s(record: ModelRecord, now: datetime) -> float:
+    if record.state is not ModelState.ERROR or record.retry_at is None:
+        return 0.0
+    return max(0.0, (record.retry_at - now).total_seconds())
+
+
+def figures_of_models(
+    seen: Snapshot, state: PlacementState, rates: Mapping[str, float], now_s: float
+) -> tuple[ModelFigures, ...]:
+    """The models of a tick; `rates` are requests per second over its interval."""
+    kinds = {device.kind for device in seen.devices}
+    return tuple(
+        ModelFigures(
+            model=model.model,
+            state=model.state,
+            pinned=model.pinned,
+            rate_per_s=rates.get(model.model, 0.0),
+            idle_s=model.idle_s,
+            in_flight=model.in_flight,
+            waiting=model.waiting,
+            oldest_wait_s=model.wanted_for_s or 0.0,
+            latency_p50_s=state.demand.of(model.model, now_s).latency_p50_s,
+            loaded_for_s=model.loaded_for_s,
+            reload_s=model.load_s,
+            device_ids=model.device_ids,
+            held_bytes=model.held_bytes,
+            needed_bytes=max((model.needed[kind] for kind in kinds), default=0),
+        )
+        for model in seen.models
+    )
+
+
+def figures_of_devices(seen: Snapshot) -> tuple[DeviceFigures, ...]:
+    """The devices of a tick."""
+    return tuple(
+        DeviceFigures(
+            device_id=device.device_id,
+            total_bytes=device.total_bytes,
+            free_bytes=device.free_bytes,
+        )
+        for device in seen.devices
+    )
