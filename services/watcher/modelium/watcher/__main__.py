@@ -1,0 +1,40 @@
+"""Starts the watcher."""
+
+from modelium.common.bus import bind
+from modelium.common.clock import Clock
+from modelium.common.service import Shell, run
+from modelium.common.settings import LauncherKind
+from modelium.watcher.filesystem import ModelFolders
+from modelium.watcher.handlers import HANDLERS
+from modelium.watcher.notify import Notifier
+from modelium.watcher.watch import Watch
+
+
+async def build(shell: Shell) -> None:
+    """Watch the directories, and analyse what is discovered in them or named by others."""
+    settings = shell.settings.orchestration.model_discovery
+    folders = ModelFolders(
+        settings.watch_directories,
+        supported=settings.supported_extensions,
+        read_by_others=shell.settings.runtime_agent.launcher is LauncherKind.DOCKER,
+    )
+    await folders.prepare()
+    watch = Watch(
+        folders=folders, store=shell.store, bus=shell.bus, clock=shell.clock, settings=settings
+    )
+    notifier = Notifier(folders.roots, watch.wake)
+    await shell.resources.enter_async_context(notifier)
+    handlers = bind(HANDLERS, files=folders, store=shell.store, bus=shell.bus, clock=shell.clock)
+    shell.task("discoveries", shell.bus.consume("watcher", handlers))
+    shell.task("watch", watch.run())
+    shell.task("file-events", _renew(notifier, shell.clock, settings.scan_interval_seconds))
+
+
+async def _renew(notifier: Notifier, clock: Clock, interval_s: float) -> None:
+    while True:
+        await clock.sleep(interval_s)
+        await notifier.renew()
+
+
+if __name__ == "__main__":
+    run("watcher", build)

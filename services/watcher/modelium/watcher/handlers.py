@@ -1,0 +1,118 @@
+"""Reads each discovered model and tells what it is.
+
+Discoveries come from `watch.py` and from other systems. These may name only a path: what they left
+out is filled in and published as a discovery of its own, which the registry hears as well.
+"""
+
+from typing import Final, Protocol
+
+from modelium.common.bus import Bus, Handler
+from modelium.common.clock import Clock
+from modelium.common.errors import InvalidModel, Reject
+from modelium.common.events import (
+    Message,
+    ModelAnalyzed,
+    ModelAnalyzing,
+    ModelDiscovered,
+    ModelRejected,
+)
+from modelium.common.records import Descriptor, ModelRecord
+from modelium.common.store import Store
+from modelium.watcher.listing import Candidate, served_name
+from modelium.watcher.scan import Verdict, free_name
+
+
+class ModelFiles(Protocol):
+    """What a handler needs of the file system."""
+
+    async def look(self, path: str) -> Verdict:
+        """The model at `path`; raises `InvalidModel` when nothing there can be one."""
+
+    async def analyse(self, candidate: Candidate) -> Descriptor:
+        """What it is; raises `InvalidModel` when it cannot be served."""
+
+    def watches(self, path: str) -> bool:
+        """Whether `watch.py` looks after it."""
+
+
+async def on_model_discovered(
+    event: ModelDiscovered, *, files: ModelFiles, store: Store, bus: Bus, clock: Clock
+) -> None:
+    """Analyse the model, or first complete the event; safe to repeat."""
+    complete = bool(event.model and event.fingerprint)
+    try:
+        found = await files.look(event.path)
+    except InvalidModel as error:
+        if not complete:
+            raise Reject(error.reason) from error
+        await bus.publish(_rejected(event, error.reason, clock))
+        return
+    if complete and event.fingerprint == found.fingerprint:
+        await _analyse(event, found.candidate, files=files, bus=bus, clock=clock)
+    elif not (complete and files.watches(event.path)):
+        await bus.publish(_completed(event, found, await store.models.all(), clock))
+    # Otherwise the files have changed since, and are announced again once they have settled.
+
+
+async def _analyse(
+    event: ModelDiscovered, candidate: Candidate, *, files: ModelFiles, bus: Bus, clock: Clock
+) -> None:
+    begins = {**_common(event, "analyzing", clock), "size_bytes": event.size_bytes}
+    await bus.publish(ModelAnalyzing.model_validate(begins))
+    try:
+        descriptor = await files.analyse(candidate)
+    except InvalidModel as error:
+        await bus.publish(_rejected(event, error.reason, clock))
+        return
+    result = {"size_bytes": candidate.size_bytes, "descriptor": descriptor}
+    await bus.publish(ModelAnalyzed.model_validate(_common(event, "analyzed", clock) | result))
+
+
+def _rejected(event: ModelDiscovered, reason: str, clock: Clock) -> Message:
+    return ModelRejected.model_validate(_common(event, "rejected", clock) | {"reason": reason})
+
+
+def _common(event: ModelDiscovered, step: str, clock: Clock) -> dict[str, object]:
+    """A repeat of the handler says the same under the same id."""
+    return {
+        "message_id": f"{event.message_id}:{step}",
+        "occurred_at": clock.now(),
+        "model": event.model,
+        "path": event.path,
+        "fingerprint": event.fingerprint,
+    }
+
+
+def _completed(
+    event: ModelDiscovered, found: Verdict, records: list[ModelRecord], clock: Clock
+) -> ModelDiscovered:
+    """The same discovery with all its fields."""
+    path = found.candidate.path
+    return ModelDiscovered(
+        message_id=f"{event.message_id}:completed",
+        occurred_at=clock.now(),
+        path=path,
+        model=_name(event.model, path, records),
+        fingerprint=found.fingerprint,
+        size_bytes=found.candidate.size_bytes,
+    )
+
+
+def _name(wanted: str | None, path: str, records: list[ModelRecord]) -> str:
+    """The name it has, or the one it asks for, or its folder's.
+
+    Raises:
+        Reject: it asks for the name of another model, or for a second one.
+    """
+    known = next((record.model for record in records if record.path == path), None)
+    taken = {record.model: record.path for record in records if not record.removed}
+    if wanted is None:
+        return known or free_name(served_name(path), taken)
+    if known not in (None, wanted):
+        raise Reject(f"{path} is served as {known} already")
+    if taken.get(wanted, path) != path:
+        raise Reject(f"the name {wanted} belongs to {taken[wanted]}")
+    return wanted
+
+
+HANDLERS: Final[dict[type[Message], Handler]] = {ModelDiscovered: on_model_discovered}

@@ -1,0 +1,113 @@
+"""What Modelium reads of a model's `config.json` and tokenizer files; pure.
+
+The names are those of the transformers library, which is never imported: nothing in a model's
+folder is run.
+"""
+
+from typing import Any
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+
+from modelium.common.errors import InvalidModel
+from modelium.common.records import Task
+
+
+class Sizes(BaseModel):
+    """The numbers that decide how much memory serving takes."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    context_length: int = Field(
+        default=0,
+        ge=0,
+        validation_alias=AliasChoices("max_position_embeddings", "n_positions", "n_ctx"),
+    )
+    layers: int = Field(
+        default=0, ge=0, validation_alias=AliasChoices("num_hidden_layers", "n_layer")
+    )
+    heads: int = Field(
+        default=0, ge=0, validation_alias=AliasChoices("num_attention_heads", "n_head")
+    )
+    kv_heads: int | None = Field(default=None, ge=0, validation_alias="num_key_value_heads")
+    hidden_size: int = Field(
+        default=0, ge=0, validation_alias=AliasChoices("hidden_size", "n_embd")
+    )
+    head_dim: int | None = Field(default=None, ge=0)
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Keys and values of all layers, at two bytes an element; 0 where the sizes are unknown."""
+        heads = self.heads if self.kv_heads is None else self.kv_heads
+        head_dim = self.head_dim or (self.hidden_size // self.heads if self.heads else 0)
+        return self.layers * 2 * heads * head_dim * 2
+
+
+class Config(BaseModel):
+    """A model's `config.json`; one of several parts keeps the sizes in `text_config`."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    architectures: tuple[str, ...] | None = None
+    auto_map: dict[str, Any] | None = None
+    text_config: Sizes | None = None
+
+
+class TokenizerConfig(BaseModel):
+    """What of `tokenizer_config.json` matters here."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    chat_template: Any = None
+    auto_map: dict[str, Any] | None = None
+
+
+def parse_config(text: bytes) -> tuple[Config, Sizes]:
+    """Read a `config.json`.
+
+    Raises:
+        InvalidModel: it names no architecture, wants to run code of its own, or has wrong values.
+    """
+    try:
+        config = Config.model_validate_json(text)
+        sizes = config.text_config or Sizes.model_validate_json(text)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise InvalidModel(
+            f"config.json: {where + ': ' if where else ''}{problem['msg']}"
+        ) from None
+    if config.auto_map:
+        raise InvalidModel(_own_code("config.json"))
+    if not config.architectures:
+        raise InvalidModel("config.json names no architecture (`architectures` is empty)")
+    return config, sizes
+
+
+def has_chat_template(tokenizer_config: bytes | None, *, in_own_file: bool) -> bool:
+    """Whether the tokenizer knows how a chat is written.
+
+    Raises:
+        InvalidModel: the tokenizer wants to run code of its own, or its file has wrong values.
+    """
+    if tokenizer_config is None:
+        return in_own_file
+    try:
+        config = TokenizerConfig.model_validate_json(tokenizer_config)
+    except ValidationError:
+        raise InvalidModel("tokenizer_config.json cannot be understood") from None
+    if config.auto_map:
+        raise InvalidModel(_own_code("tokenizer_config.json"))
+    return in_own_file or bool(config.chat_template)
+
+
+def _own_code(file: str) -> str:
+    return f"{file} asks to run code of its own (auto_map), which Modelium never does"
+
+
+def task_of(architecture: str, *, chat: bool) -> Task:
+    """What the architecture is for, by the ending that transformers gives to each task."""
+    if architecture.endswith("ForCausalLM"):
+        return Task.CHAT if chat else Task.COMPLETION
+    if architecture.endswith("ForSequenceClassification"):
+        return Task.CLASSIFY
+    return Task.UNKNOWN

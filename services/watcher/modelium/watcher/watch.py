@@ -1,0 +1,158 @@
+"""Looks at the watch directories again and again, and announces what the store does not know.
+
+`scan.py` decides; this is its shell. A look follows every file event, every moment at which
+something may have settled, and every scan interval; at each of the last, and whenever the look
+shows something else than the one before, it is compared with the store.
+"""
+
+import asyncio
+import hashlib
+from typing import Final, Protocol
+
+import structlog
+
+from modelium.common.bus import Bus
+from modelium.common.clock import Clock
+from modelium.common.errors import DependencyUnavailable
+from modelium.common.events import Message, ModelDiscovered, ModelRemoved
+from modelium.common.settings import ModelDiscovery
+from modelium.common.store import Store
+from modelium.watcher import scan
+from modelium.watcher.listing import Candidate, Listing
+
+SHORTEST_PAUSE_S: Final = 0.1
+"""While a large model is copied, file events come by the thousand."""
+
+log = structlog.get_logger()
+
+
+class Listings(Protocol):
+    """The watch directories."""
+
+    async def listing(self) -> Listing:
+        """What is there now; a directory that cannot be read is not among its `roots`."""
+
+    async def inspect(self, candidate: Candidate) -> scan.Verdict:
+        """Its fingerprint, and what it still lacks; never raises for what a folder may hold."""
+
+
+class Watch:
+    """One task owns it; `wake` may be called from the same loop."""
+
+    def __init__(
+        self, *, folders: Listings, store: Store, bus: Bus, clock: Clock, settings: ModelDiscovery
+    ) -> None:
+        self._folders = folders
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._interval_s = settings.scan_interval_seconds
+        self._settle_s = settings.settle_seconds
+        self._patience_s = settings.incomplete_after_seconds
+        self._woken = asyncio.Event()
+        self._seen: dict[str, scan.Seen] = {}
+        self._verdicts: dict[str, scan.Verdict] = {}
+        self._sent: dict[str, scan.Sent] = {}
+        self._compared: object = None
+        self._compare_at_s = 0.0
+
+    def wake(self) -> None:
+        """Look again soon."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Look until cancelled; while the store or the bus is away, keep trying."""
+        while True:
+            try:
+                pause_s = await self.look()
+            except DependencyUnavailable as error:
+                log.warning("watch.waiting", reason=str(error))
+                pause_s = self._interval_s
+            await self._pause(pause_s)
+
+    async def look(self) -> float:
+        """Look once, announce what is due, and say in how many seconds to look again."""
+        listing = await self._folders.listing()
+        now_s = self._clock.monotonic()
+        self._seen = scan.observe(self._seen, listing, now_s, settle_s=self._settle_s)
+        await self._judge(now_s)
+        found = scan.ready(self._seen, self._verdicts, now_s, patience_s=self._patience_s)
+        present = scan.present(self._seen, now_s, settle_s=self._settle_s)
+        look = (found, present, listing.roots)
+        if look != self._compared or now_s >= self._compare_at_s:
+            await self._announce(*look)
+            self._compared = look
+            self._compare_at_s = now_s + self._interval_s
+        return self._next_look_s(now_s)
+
+    def _next_look_s(self, now_s: float) -> float:
+        settles_s = scan.next_look_s(
+            self._seen,
+            self._verdicts,
+            now_s,
+            settle_s=self._settle_s,
+            patience_s=self._patience_s,
+        )
+        compare_s = self._compare_at_s - now_s
+        return compare_s if settles_s is None else min(settles_s, compare_s)
+
+    async def _judge(self, now_s: float) -> None:
+        """Read what has settled and was not read since; incomplete ones each interval."""
+        settled = {
+            candidate.path: candidate
+            for candidate in scan.settled(self._seen, now_s, settle_s=self._settle_s)
+        }
+        self._verdicts = {
+            path: verdict
+            for path, verdict in self._verdicts.items()
+            if settled.get(path) == verdict.candidate
+            and (verdict.missing is None or now_s < self._compare_at_s)
+        }
+        for path, candidate in settled.items():
+            if path not in self._verdicts:
+                self._verdicts[path] = await self._folders.inspect(candidate)
+
+    async def _announce(
+        self, found: dict[str, scan.Verdict], present: set[str], roots: tuple[str, ...]
+    ) -> None:
+        records = await self._store.models.all()
+        now_s = self._clock.monotonic()
+        for announcement in scan.announcements(found, present, roots, records):
+            sent = self._sent.get(announcement.path)
+            if not scan.is_due(announcement, sent, now_s, again_s=2 * self._interval_s):
+                continue
+            sent = scan.after_sending(announcement, sent, now_s)
+            await self._bus.publish(self._message(announcement, sent))
+            self._sent[announcement.path] = sent
+
+    def _message(self, announcement: scan.Announcement, sent: scan.Sent) -> Message:
+        """Numbered, so that only the same announcement of a process killed in between is a repeat.
+
+        After the store was lost, or a folder went and came back, the same files are news.
+        """
+        path, model = announcement.path, announcement.model
+        parts = (path, model, announcement.fingerprint or "removed", str(sent.count))
+        common = {
+            "path": path,
+            "model": model,
+            "message_id": hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32],
+            "occurred_at": self._clock.now(),
+        }
+        log.info("model.announced", model=model, path=path, fingerprint=announcement.fingerprint)
+        if isinstance(announcement, scan.Removal):
+            return ModelRemoved.model_validate(common)
+        files = {"fingerprint": announcement.fingerprint, "size_bytes": announcement.size_bytes}
+        return ModelDiscovered.model_validate(common | files)
+
+    async def _pause(self, longest_s: float) -> None:
+        shortest_s = min(SHORTEST_PAUSE_S, longest_s)
+        await self._clock.sleep(shortest_s)
+        async with asyncio.TaskGroup() as tasks:
+            alarm = tasks.create_task(self._wake_after(longest_s - shortest_s))
+            await self._woken.wait()
+            alarm.cancel()
+        self._woken.clear()
+
+    async def _wake_after(self, delay_s: float) -> None:
+        await self._clock.sleep(delay_s)
+        self._woken.set()
