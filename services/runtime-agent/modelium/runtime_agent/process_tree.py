@@ -52,11 +52,14 @@ def is_running(known: Identity) -> bool:
 def members(marker: str, leader: Identity | None) -> list[int]:
     """Pids of the engine's processes that run now."""
     session = leader.pid if leader is not None and is_running(leader) else None
-    return [
-        pid
-        for pid in psutil.pids()
-        if pid != os.getpid() and (_session(pid) == session or _marker(pid) == marker)
-    ]
+    return [pid for pid in psutil.pids() if _belongs(pid, marker, session)]
+
+
+def _belongs(pid: int, marker: str, session: int | None) -> bool:
+    its_session = _session(pid)
+    if its_session is None or pid == os.getpid():
+        return False
+    return its_session == session or _marker(pid) == marker
 
 
 def find_leader(marker: str) -> Identity | None:

@@ -1,0 +1,74 @@
+"""What tests of the runtime agent share: waiting for the real world, and commands to an agent."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from modelium.common.clock import SystemClock
+from modelium.common.events import LoadModel, UnloadModel
+from modelium.common.records import DeviceKind, InstanceId, RuntimeKind, Task, instance_id
+from modelium.common.testing import a_descriptor
+from modelium.runtime_agent.launcher import EngineRecord
+
+MIB = 1 << 20
+
+
+async def eventually(
+    condition: Callable[[], Awaitable[bool]], what: str, *, within_s: float = 30.0
+) -> None:
+    """Wait for something that other processes do and nobody announces."""
+    clock = SystemClock()
+    try:
+        async with asyncio.timeout(within_s):
+            while not await condition():
+                await clock.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"not within {within_s} s: {what}") from None
+
+
+def a_record(model: str = "qwen", *, agent: str = "local", generation: int = 1) -> EngineRecord:
+    """Of an engine on a CPU slot."""
+    return EngineRecord(
+        model=model,
+        generation=generation,
+        agent_id=agent,
+        device_ids=(f"cpu-{agent}-0",),
+        device_kind=DeviceKind.CPU,
+        runtime=RuntimeKind.VLLM,
+        task=Task.CHAT,
+        fingerprint="f1",
+        reserved_bytes=256 * MIB,
+    )
+
+
+def a_load(path: Path, *, model: str = "qwen", generation: int = 1, **changes: Any) -> LoadModel:
+    """A command to load a small chat model on the first CPU slot of the agent `local`."""
+    return LoadModel.model_validate(
+        {
+            "agent_id": "local",
+            "model": model,
+            "instance_id": instance_id(model, generation),
+            "generation": generation,
+            "device_ids": ("cpu-local-0",),
+            "path": str(path),
+            "fingerprint": "f1",
+            "descriptor": a_descriptor(),
+            "reserve_bytes": 3072 * MIB,
+            "kv_cache_bytes": 64 * MIB,
+            "context_length": 256,
+        }
+        | changes
+    )
+
+
+def an_unload(*, model: str = "qwen", generation: int = 1, drain_s: float = 0.0) -> UnloadModel:
+    """A command to unload it."""
+    return UnloadModel(
+        agent_id="local",
+        model=model,
+        instance_id=InstanceId(f"{model}.{generation}"),
+        generation=generation,
+        reason="another model needs the memory",
+        drain_deadline_s=drain_s,
+    )
