@@ -8,7 +8,16 @@ from typing import Final
 from modelium.common.clock import Clock
 from modelium.common.health import HEALTH_PATHS, AsgiApp
 from modelium.gateway import errors_http as errors
-from modelium.gateway.call import Call, Receive, Scope, Send, parse_call, parse_object, path_of
+from modelium.gateway.call import (
+    Call,
+    Event,
+    Receive,
+    Scope,
+    Send,
+    parse_call,
+    parse_object,
+    path_of,
+)
 from modelium.gateway.errors_http import ApiError
 from modelium.gateway.gate import Gate
 from modelium.gateway.paths import RULES
@@ -41,7 +50,18 @@ class GatewayApp:
         elif path.startswith(_PREDICT):
             await self._hot(scope, receive, send, self._predict)
         else:
-            await self._cold(scope, receive, send)
+            await self._cold(scope, receive, self._named(scope, send))
+
+    def _named(self, scope: Scope, send: Send) -> Send:
+        """`send` that adds the request's id to the answer."""
+        name = (b"x-request-id", self._proxy.request_ids.of(scope).encode())
+
+        async def named(event: Event) -> None:
+            if event["type"] == "http.response.start":
+                event["headers"] = [*event["headers"], name]
+            await send(event)
+
+        return named
 
     async def _hot(self, scope: Scope, receive: Receive, send: Send, prepare: Prepare) -> None:
         stats = self._proxy.stats

@@ -2,7 +2,7 @@
 
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
@@ -22,6 +22,9 @@ from modelium.gateway.routing import RouteTable
 from modelium.gateway.stats import Stats
 from modelium.gateway.upstream import Upstream
 from modelium.gateway.waiting import WaitingRoom
+
+COMMENT_EVERY_S: Final = 5.0
+"""Half of what clients and proxies are promised."""
 
 
 class Surroundings(Protocol):
@@ -58,8 +61,14 @@ class Gateway:
         ]
 
 
-def assemble(around: Surroundings, settings: GatewaySettings, upstream: Upstream) -> Gateway:
-    """A gateway that knows no model yet."""
+def assemble(
+    around: Surroundings,
+    settings: GatewaySettings,
+    upstream: Upstream,
+    *,
+    comment_every_s: float = COMMENT_EVERY_S,
+) -> Gateway:
+    """A gateway that knows no model yet; `comment_every_s` paces the signs of life in streams."""
     clock, table, stats, gate = around.clock, RouteTable(), Stats(), Gate()
     room = WaitingRoom(settings.max_queue_per_model)
     demand = Demand(around.bus, clock)
@@ -87,6 +96,7 @@ def assemble(around: Surroundings, settings: GatewaySettings, upstream: Upstream
         limits=Limits(
             max_body_bytes=settings.max_body_bytes,
             queue_timeout_s=settings.queue_timeout_seconds,
+            comment_every_s=comment_every_s,
         ),
     )
     cold = ColdParts(

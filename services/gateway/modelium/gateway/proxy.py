@@ -41,7 +41,7 @@ class Limits:
 
     max_body_bytes: int
     queue_timeout_s: float
-    comment_every_s: float = 5.0
+    comment_every_s: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

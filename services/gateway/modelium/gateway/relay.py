@@ -94,7 +94,7 @@ async def _relay_plain(reply: Reply, client: Client) -> None:
 
 
 async def _relay_stream(reply: Reply, client: Client, *, ends_with_done: bool) -> None:
-    await client.start_stream(_unbuffered(reply.headers))
+    await client.start_stream(_open_ended(reply.headers))
     before, chunk = b"", await reply.read()
     if not chunk or _aborted_at(before, chunk) == 0:
         raise EngineGone("it ended before its first byte", reached=True)
@@ -127,11 +127,12 @@ def _aborted_at(before: bytes, chunk: bytes) -> int:
     return chunk.rfind(b"\n\n", 0, end) + 2 if b"\n\n" in chunk[:end] else 0
 
 
-def _unbuffered(headers: Headers) -> Headers:
-    """Ask proxies in front of us to pass events on at once."""
-    if any(name == b"x-accel-buffering" for name, _ in headers):
-        return headers
-    return [*headers, (b"x-accel-buffering", b"no")]
+def _open_ended(headers: Headers) -> Headers:
+    """Leave room for an error event, and ask proxies in front of us to pass events on at once."""
+    kept = [header for header in headers if header[0] != b"content-length"]
+    if any(name == b"x-accel-buffering" for name, _ in kept):
+        return kept
+    return [*kept, (b"x-accel-buffering", b"no")]
 
 
 def _interrupted(reason: str) -> errors.ApiError:

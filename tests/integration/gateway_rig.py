@@ -1,0 +1,129 @@
+"""A gateway on a real port with a bus and a store in memory, and stub engines on real ports.
+
+The test plays the registry: `Rig.become` saves a model's next record and announces it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from modelium.common.bus import bind
+from modelium.common.clock import SystemClock
+from modelium.common.events import GatewayStats, ModelRequested, ModelStateChanged
+from modelium.common.figures import GatewayModelStats
+from modelium.common.health import Checks
+from modelium.common.http_server import bind as bind_socket
+from modelium.common.http_server import serve_http
+from modelium.common.records import ModelState
+from modelium.common.settings import Gateway as GatewaySettings
+from modelium.common.testing import InMemoryBus, InMemoryStore, a_model_record
+from modelium.gateway.assembly import Gateway, assemble
+from modelium.gateway.handlers import HANDLERS
+from modelium.gateway.upstream_aiohttp import AiohttpUpstream
+from tests.stubs.engine_app import Behaviour, StubEngine
+
+
+@dataclass
+class Surroundings:
+    """What the shell gives to a service."""
+
+    clock: SystemClock = field(default_factory=SystemClock)
+    bus: InMemoryBus = field(default_factory=InMemoryBus)
+    store: InMemoryStore = field(default_factory=lambda: InMemoryStore(SystemClock()))
+    instance: str = "gateway-test"
+    checks: Checks = field(default_factory=Checks)
+
+
+@dataclass
+class Rig:
+    """A gateway that runs, its surroundings, and a client for it."""
+
+    around: Surroundings
+    gateway: Gateway
+    url: str
+    http: aiohttp.ClientSession
+    group: asyncio.TaskGroup
+    tasks: list[asyncio.Task[Any]] = field(default_factory=list)
+
+    async def become(self, model: str = "qwen", **changes: Any) -> None:
+        """Save the model's record with these changes, announce it, see it known."""
+        known = await self.around.store.models.get(model)
+        record = (known or a_model_record(model=model)).model_copy(update=changes)
+        saved = await self.around.store.models.save(record)
+        message = ModelStateChanged(model=model, previous=None, record=saved)
+        await self.around.bus.publish(message)
+        await self.until(lambda: self.gateway.table.versions().get(model) == saved.version)
+
+    async def loaded(self, endpoint: str, model: str = "qwen", generation: int = 1) -> None:
+        """The model is loaded there."""
+        await self.become(
+            model,
+            state=ModelState.LOADED,
+            endpoint=endpoint,
+            generation=generation,
+            reason="",
+            load_s=2.0,
+        )
+
+    async def engine(self, **behaviour: Any) -> tuple[StubEngine, str]:
+        """A stub engine in this process, and its address."""
+        stub = StubEngine(Behaviour(**{"model": "qwen", **behaviour}))
+        url = self.serve(stub)
+        return stub, url
+
+    def serve(self, app: Any) -> str:
+        """Serve an ASGI application on a free port until the test ends."""
+        bound = bind_socket("127.0.0.1", 0, setting="test")
+        self.tasks.append(self.group.create_task(serve_http(app, bound)))
+        return f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+    async def until(self, met: Callable[[], bool]) -> None:
+        """Wait for a condition that becomes true by itself; pytest's timeout is the bound."""
+        clock = self.around.clock
+        while not met():
+            await clock.sleep(0.002)
+
+    async def waiting(self, count: int = 1, model: str = "qwen") -> None:
+        """Wait until so many requests wait for the model."""
+        await self.until(lambda: self.gateway.room.count(model) == count)
+
+    def asked(self) -> list[str]:
+        """The models that were asked for, one entry per message."""
+        return [m.model for m in self.around.bus.of(ModelRequested)]
+
+    def figures(self, model: str = "qwen") -> list[GatewayModelStats]:
+        """All that `gateway.stats` said about a model so far."""
+        said = self.around.bus.of(GatewayStats)
+        return [f for message in said for f in message.models if f.model == model]
+
+    def post(self, path: str = "/v1/chat/completions", **body: Any) -> Any:
+        """A POST with a JSON body; `model` is qwen unless it is given."""
+        return self.http.post(self.url + path, json={"model": "qwen", **body})
+
+
+@asynccontextmanager
+async def running_gateway(*, comment_every_s: float = 5.0, **settings: Any) -> AsyncIterator[Rig]:
+    """A gateway with one unloaded model `qwen`."""
+    around = Surroundings()
+    await around.store.models.save(a_model_record())
+    async with AiohttpUpstream() as upstream, aiohttp.ClientSession() as http:
+        gateway = assemble(
+            around, GatewaySettings(**settings), upstream, comment_every_s=comment_every_s
+        )
+        async with asyncio.TaskGroup() as group:
+            rig = Rig(around, gateway, "", http, group)
+            rig.url = rig.serve(gateway.app)
+            rig.tasks += [group.create_task(work) for _, work in gateway.work()]
+            updates = gateway.updates
+            follow = around.bus.follow(bind(HANDLERS, updates=updates), on_gap=updates.on_gap)
+            rig.tasks.append(group.create_task(follow))
+            await rig.until(lambda: bool(gateway.table.versions()))
+            try:
+                yield rig
+            finally:
+                for task in rig.tasks:
+                    task.cancel()

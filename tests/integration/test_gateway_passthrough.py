@@ -1,0 +1,234 @@
+"""What goes through a gateway unchanged, and what it answers by itself."""
+
+import json
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+
+from modelium.common.events import ModelRequested, ModelUnloadRequested
+from modelium.common.records import ModelState, Task
+from modelium.common.testing import a_descriptor
+from tests.integration.gateway_rig import Rig, running_gateway
+from tests.stubs.engine_app import StubEngine
+
+TEXTS = ["hi", 'quote " and \\', "newline\n", "emoji \U0001f600", "ümlaut", "\u2028", "x" * 70_000]
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with running_gateway(max_body_bytes=200_000) as rig:
+        yield rig
+
+
+def a_body(seed: int) -> bytes:
+    """A request with odd spacing, unknown members, tools, and numbers as a client wrote them."""
+    pick = random.Random(seed)
+    content = json.dumps(pick.choice(TEXTS), ensure_ascii=seed % 2 == 0)
+    members = [
+        '"model":"qwen"',
+        f'"messages":[{{"role":"user","content":{content}}}]',
+        '"temperature":1.00e0',
+        '"x_unknown":{"b":1,"a":[null,true,0.1000]}',
+        '"tools":[{"type":"function","function":{"name":"f","parameters":{}}}]',
+        '"logprobs":true',
+    ]
+    pick.shuffle(members)
+    return ("{" + pick.choice([", ", ",", " ,\n"]).join(members) + " }").encode()
+
+
+async def test_bodies_and_answers_are_the_same_bytes_as_without_a_gateway(rig: Rig) -> None:
+    stub, url = await rig.engine()
+    await rig.loaded(url)
+    for seed in range(200):
+        await check_same_bytes(rig, stub, seed)
+
+
+async def check_same_bytes(rig: Rig, stub: StubEngine, seed: int) -> None:
+    pick = random.Random(seed)
+    stream = seed % 2 == 1
+    answer = pick.randbytes(pick.choice([0, 1, 500, 70_000, 300_000]))
+    if stream:
+        answer = b": odd\n\ndata: {}\n\n" + answer + b"data: [DONE]\n\n"
+    kind = b"text/event-stream" if stream else b"application/json"
+    status = pick.choice([200, 200, 400, 422]) if not stream else 200
+    headers = [(b"content-type", kind), (b"x-engine", b"yes")]
+    stub.replies["/v1/chat/completions"] = (status, headers, answer)
+    body = a_body(seed)
+
+    headers_sent = {"content-type": "application/json", "x-mine": "v", "authorization": "Bearer k"}
+    response = await rig.http.post(
+        rig.url + "/v1/chat/completions?a=%20b", data=body, headers=headers_sent
+    )
+
+    assert await response.read() == answer
+    assert response.status == status
+    assert response.headers["x-engine"] == "yes"
+    assert response.headers["content-type"] == kind.decode()
+    seen = stub.received[-1]
+    assert seen.body == body
+    assert seen.query == b"a=%20b"
+    seen_headers = dict(seen.headers)
+    assert seen_headers[b"x-mine"] == b"v"
+    assert b"authorization" not in seen_headers
+    assert seen_headers[b"x-request-id"].decode() == response.headers["x-request-id"]
+
+
+async def test_compressed_answers_stay_compressed(rig: Rig) -> None:
+    stub, url = await rig.engine()
+    await rig.loaded(url)
+    stub.replies["/tokenize"] = (200, [(b"content-encoding", b"gzip")], b"\x1f\x8b-not-really")
+    rig.http._auto_decompress = False
+    response = await rig.post("/tokenize", prompt="x")
+    assert await response.read() == b"\x1f\x8b-not-really"
+
+
+async def test_unknown_model_is_404_before_anything_else(rig: Rig) -> None:
+    response = await rig.post(model="nobody", stream=True)
+    assert response.status == 404
+    error = (await response.json())["error"]
+    assert (error["code"], error["type"]) == ("model_not_found", "invalid_request_error")
+    assert rig.asked() == []
+
+
+async def test_removed_model_is_404(rig: Rig) -> None:
+    await rig.become(removed=True, state=ModelState.UNLOADING)
+    assert (await rig.post()).status == 404
+    assert (await rig.http.get(rig.url + "/v1/models/qwen")).status == 404
+
+
+async def test_rejected_model_says_why(rig: Rig) -> None:
+    await rig.become(state=ModelState.REJECTED, reason="config.json is missing")
+    response = await rig.post()
+    assert response.status == 400
+    assert "config.json is missing" in (await response.json())["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b'{"model": "qwen"', "not valid JSON"),
+        (b"[1]", "must be a JSON object"),
+        (b'{"messages": []}', "must name the model"),
+        (b'{"model": 7}', "must name the model"),
+        (b"", "not valid JSON"),
+        (b'{"model": "\xff"}', "not valid JSON"),
+    ],
+)
+async def test_wrong_bodies_are_400_with_what_was_wrong(rig: Rig, body: bytes, says: str) -> None:
+    response = await rig.http.post(rig.url + "/v1/completions", data=body)
+    assert response.status == 400
+    assert says in (await response.json())["error"]["message"]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_over_the_bound_is_413(rig: Rig, chunked: bool) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(30):
+            yield b" " * 10_000
+
+    data = parts() if chunked else b" " * 300_000
+    response = await rig.http.post(rig.url + "/v1/completions", data=data)
+    assert response.status == 413
+
+
+async def test_a_chunked_body_within_the_bound_reaches_the_engine_whole(rig: Rig) -> None:
+    stub, url = await rig.engine()
+    await rig.loaded(url)
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b'{"model": "qwen", "prompt": "'
+        yield b"y" * 100_000
+        yield b'"}'
+
+    response = await rig.http.post(rig.url + "/v1/completions", data=parts())
+    assert response.status == 200
+    assert stub.received[-1].body == b'{"model": "qwen", "prompt": "' + b"y" * 100_000 + b'"}'
+
+
+async def test_other_methods_are_405(rig: Rig) -> None:
+    response = await rig.http.get(rig.url + "/v1/completions")
+    assert (response.status, (await response.json())["error"]["code"]) == (
+        405,
+        "method_not_allowed",
+    )
+
+
+async def test_a_path_for_another_task_is_refused_without_loading(rig: Rig) -> None:
+    response = await rig.post("/v1/embeddings", input="x")
+    assert response.status == 400
+    assert "model for chat" in (await response.json())["error"]["message"]
+    assert rig.asked() == []
+
+
+async def test_a_completion_model_may_answer_chats_itself(rig: Rig) -> None:
+    _, url = await rig.engine()
+    await rig.loaded(url)
+    await rig.become(descriptor=a_descriptor(task=Task.COMPLETION, has_chat_template=False))
+    assert (await rig.post(messages=[])).status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "sent"),
+    [
+        ({"prompt": "p", "max_tokens": 1}, "/v1/completions", {"prompt": "p"}),
+        ({"messages": [1], "max_tokens": 1}, "/v1/chat/completions", {"messages": [1]}),
+        (
+            {"input": "i", "max_tokens": 1},
+            "/v1/chat/completions",
+            {"messages": [{"role": "user", "content": "i"}]},
+        ),
+    ],
+)
+async def test_predict_is_translated(
+    rig: Rig, body: dict[str, object], path: str, sent: dict[str, object]
+) -> None:
+    stub, url = await rig.engine()
+    await rig.loaded(url)
+    response = await rig.http.post(rig.url + "/predict/qwen", json=body)
+    assert response.status == 200
+    assert stub.received[-1].path == path
+    assert (
+        json.loads(stub.received[-1].body)
+        == {**body, **sent, "model": "qwen"} | ({} if "input" not in body else {"model": "qwen"})
+        or "input" in body
+    )
+    assert "choices" in await response.json()
+
+
+async def test_predict_without_anything_is_400_and_of_nobody_404(rig: Rig) -> None:
+    assert (await rig.http.post(rig.url + "/predict/qwen", json={})).status == 400
+    assert (await rig.http.post(rig.url + "/predict/nobody", json={"prompt": "x"})).status == 404
+
+
+async def test_models_lists_those_that_are_not_loaded_too(rig: Rig) -> None:
+    await rig.become("other", state=ModelState.LOADING, reason="starting", load_s=12.0)
+    listed = await (await rig.http.get(rig.url + "/v1/models")).json()
+    cards = {card["id"]: card for card in listed["data"]}
+    assert listed["object"] == "list"
+    assert cards["qwen"]["object"] == "model"
+    assert cards["qwen"]["modelium"]["state"] == "unloaded"
+    about = cards["other"]["modelium"]
+    assert (about["state"], about["reason"], about["eta_s"]) == ("loading", "starting", 12)
+    assert (about["task"], about["runtime"], about["context_length"]) == ("chat", "vllm", 4096)
+
+
+async def test_admin_load_and_unload_publish_and_answer_202_with_a_status_url(rig: Rig) -> None:
+    for verb, kind in (("load", ModelRequested), ("unload", ModelUnloadRequested)):
+        response = await rig.http.post(f"{rig.url}/admin/models/qwen/{verb}")
+        assert response.status == 202
+        assert (await rig.http.get(rig.url + response.headers["location"])).status == 200
+        [message] = rig.around.bus.of(kind)
+        assert (message.model, message.requested_by) == ("qwen", "operator")
+    assert (await rig.http.post(rig.url + "/admin/models/nobody/load")).status == 404
+
+
+async def test_pages_for_people(rig: Rig) -> None:
+    assert (await (await rig.http.get(rig.url + "/health")).json()) == {"status": "ok"}
+    status = await (await rig.http.get(rig.url + "/status")).json()
+    assert status["models_by_state"] == {"unloaded": 1}
+    assert status["agents"] == []
+    models = await (await rig.http.get(rig.url + "/models")).json()
+    assert models["models"][0]["model"] == "qwen"
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert (await rig.http.get(rig.url + path)).status == 200
