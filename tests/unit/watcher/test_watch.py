@@ -1,0 +1,306 @@
+"""The watch loop and the handler together, on real folders, with a clock moved by hand."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from modelium.common import events as ev
+from modelium.common.bus import bind
+from modelium.common.errors import DependencyUnavailable
+from modelium.common.records import ModelRecord, ModelState
+from modelium.common.settings import ModelDiscovery
+from modelium.common.testing import FakeClock, InMemoryBus, a_model_record, in_memory_store
+from modelium.watcher.filesystem import ModelFolders
+from modelium.watcher.handlers import HANDLERS
+from modelium.watcher.watch import Watch
+
+from . import models
+
+SETTINGS = ModelDiscovery(scan_interval_seconds=5, settle_seconds=0.5, incomplete_after_seconds=10)
+
+
+class System:
+    """A watcher, with a stand-in for the registry that keeps what it is told."""
+
+    def __init__(self, root: Path, clock: FakeClock) -> None:
+        self.root = root
+        self.clock = clock
+        self.bus = InMemoryBus(clock=clock)
+
+    async def start(self, *records: ModelRecord) -> "System":
+        self.store = await in_memory_store(*records, clock=self.clock)
+        self.folders = ModelFolders(
+            [self.root], supported=SETTINGS.supported_extensions, read_by_others=False
+        )
+        await self.folders.prepare()
+        self.watch = Watch(
+            folders=self.folders,
+            store=self.store,
+            bus=self.bus,
+            clock=self.clock,
+            settings=SETTINGS,
+        )
+        return self
+
+    async def look_at(self, *times_s: float) -> None:
+        """Look at these times, and let the handlers answer."""
+        for time_s in times_s:
+            await self.clock.advance(time_s - self.clock.monotonic())
+            await self.watch.look()
+            await self.handled()
+
+    async def handled(self) -> None:
+        needs = {"files": self.folders, "store": self.store, "bus": self.bus, "clock": self.clock}
+        async with asyncio.TaskGroup() as tasks:
+            consumer = tasks.create_task(self.bus.consume("watcher", bind(HANDLERS, **needs)))
+            await self.bus.settled()
+            consumer.cancel()
+
+    async def know(self, event: ev.Message, **changes: object) -> None:
+        """Let the store know of a discovery or an analysis."""
+        assert isinstance(event, ev.ModelDiscovered | ev.ModelAnalyzed)
+        known = {"model": event.model, "path": event.path, "fingerprint": event.fingerprint}
+        await self.store.models.save(a_model_record(**(known | changes)))
+
+    @property
+    def said(self) -> list[str]:
+        return [message.subject for message in self.bus.published]
+
+
+@pytest.fixture
+async def system(tmp_path: Path) -> AsyncIterator[System]:
+    (tmp_path / "models").mkdir()
+    yield await System(tmp_path / "models", FakeClock()).start()
+
+
+ANALYSED = ["model.discovered", "model.analyzing", "model.analyzed"]
+
+
+async def test_a_model_is_announced_and_analysed_once_it_has_settled(system: System) -> None:
+    models.write_model(system.root / "qwen")
+    await system.look_at(0, 0.4)
+    assert system.said == []
+    await system.look_at(0.5)
+    assert system.said == ANALYSED
+    discovered, _, analyzed = system.bus.published
+    assert isinstance(discovered, ev.ModelDiscovered)
+    assert isinstance(analyzed, ev.ModelAnalyzed)
+    assert (discovered.model, discovered.path) == ("qwen", str(system.root / "qwen"))
+    assert analyzed.fingerprint == discovered.fingerprint != ""
+    assert analyzed.size_bytes == discovered.size_bytes > 0
+    assert analyzed.descriptor.architecture == "Qwen2ForCausalLM"
+
+
+async def test_what_the_store_knows_is_not_announced_again(system: System) -> None:
+    models.write_model(system.root / "qwen")
+    await system.look_at(0, 0.5)
+    await system.know(system.bus.published[0])
+    await system.look_at(10, 20, 30)
+    assert system.said == ANALYSED
+
+
+async def test_after_the_store_was_lost_the_same_files_are_heard_again(system: System) -> None:
+    models.write_model(system.root / "qwen")
+    await system.look_at(0, 0.5)
+    await system.know(system.bus.published[0])
+    await system.store.models.delete("qwen")
+    await system.look_at(20)
+    assert system.said == ANALYSED * 2
+    first, again = system.bus.of(ev.ModelDiscovered)
+    assert first.message_id != again.message_id
+
+
+async def test_a_restarted_watcher_says_the_same_under_the_same_id(
+    system: System, tmp_path: Path
+) -> None:
+    models.write_model(system.root / "qwen")
+    await system.look_at(0, 0.5)
+    restarted = System(system.root, FakeClock())
+    await restarted.start()
+    await restarted.look_at(0, 0.5)
+    assert system.bus.published[0].message_id == restarted.bus.published[0].message_id
+
+
+async def test_a_growing_model_waits(system: System) -> None:
+    folder = models.write_model(system.root / "qwen")
+    for step in range(8):
+        (folder / "tokenizer.json").write_text(" " * step)
+        await system.look_at(step * 0.4)
+    assert system.said == []
+
+
+async def test_an_incomplete_model_waits_and_is_rejected_when_nothing_comes(
+    system: System,
+) -> None:
+    models.write_sharded_model(system.root / "qwen", without="model-00001-of-00002.safetensors")
+    await system.look_at(0, 0.5, 5, 9.9)
+    assert system.said == []
+    await system.look_at(10)
+    rejected = system.bus.published[-1]
+    assert isinstance(rejected, ev.ModelRejected)
+    assert "model-00001-of-00002.safetensors is missing" in rejected.reason
+
+
+async def test_a_rejected_model_is_looked_at_again_when_its_files_change(system: System) -> None:
+    folder = models.write_model(system.root / "qwen")
+    (folder / "config.json").write_text("{}")
+    await system.look_at(0, 0.5)
+    assert system.said[-1] == "model.rejected"
+    await system.know(system.bus.published[0], state=ModelState.REJECTED)
+    (folder / "config.json").write_text(json.dumps(models.CONFIG))
+    await system.look_at(1, 1.5)
+    assert system.said[-1] == "model.analyzed"
+
+
+async def test_a_removed_folder_is_announced_once(system: System) -> None:
+    models.write_model(system.root / "qwen")
+    await system.look_at(0, 0.5)
+    await system.know(system.bus.published[0])
+    shutil.rmtree(system.root / "qwen")
+    await system.look_at(1, 1.4)
+    assert system.said == ANALYSED
+    await system.look_at(1.6, 1.7, 6)
+    assert system.said == [*ANALYSED, "model.removed"]
+
+
+async def test_a_folder_removed_while_the_watcher_was_away_is_announced(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    system = System(tmp_path / "models", FakeClock())
+    await system.start(a_model_record(path=str(system.root / "qwen")))
+    await system.look_at(0)
+    assert system.said == ["model.removed"]
+
+
+async def test_an_unmounted_watch_directory_removes_nothing(system: System) -> None:
+    models.write_model(system.root / "qwen")
+    await system.look_at(0, 0.5)
+    await system.know(system.bus.published[0])
+    system.root.rename(system.root.with_name("unmounted"))
+    await system.look_at(10, 20)
+    assert system.said == ANALYSED
+
+
+async def test_a_missing_watch_directory_is_made_but_removes_nothing(tmp_path: Path) -> None:
+    system = System(tmp_path / "models", FakeClock())
+    await system.start(a_model_record(path=str(system.root / "qwen")))
+    await system.look_at(0, 10)
+    assert system.root.is_dir()
+    assert system.said == []
+
+
+async def test_a_replaced_folder_is_announced_with_its_new_files(system: System) -> None:
+    folder = models.write_model(system.root / "qwen")
+    await system.look_at(0, 0.5)
+    await system.know(system.bus.published[0])
+    (folder / "model.safetensors").write_bytes(models.safetensors({"embed": ("F32", (10, 64))}))
+    await system.look_at(1, 1.5)
+    assert system.said == ANALYSED * 2
+    assert len({m.fingerprint for m in system.bus.of(ev.ModelDiscovered)}) == 2
+
+
+async def test_a_discovery_lost_on_its_way_to_analysis_is_repeated(system: System) -> None:
+    models.write_model(system.root / "qwen")
+    await system.look_at(0, 0.5)
+    await system.know(system.bus.published[0], state=ModelState.DISCOVERED, descriptor=None)
+    await system.look_at(11)
+    assert system.said == ANALYSED * 2
+
+
+async def test_another_system_names_only_a_path(system: System, tmp_path: Path) -> None:
+    folder = models.write_model(tmp_path / "elsewhere" / "my model")
+    system.bus.inject("model.discovered", json.dumps({"path": str(folder)}).encode())
+    await system.handled()
+    assert system.said == ANALYSED
+    completed = system.bus.published[0]
+    assert isinstance(completed, ev.ModelDiscovered)
+    assert (completed.model, completed.path) == ("my-model", str(folder))
+
+
+async def test_another_system_s_path_gets_a_name_of_its_own(system: System, tmp_path: Path) -> None:
+    await system.start(a_model_record(path="/models/qwen"))
+    folder = models.write_model(tmp_path / "elsewhere" / "qwen")
+    await system.bus.publish(ev.ModelDiscovered(path=str(folder)))
+    await system.handled()
+    assert [m.model for m in system.bus.of(ev.ModelDiscovered)] == [None, "qwen-2"]
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ({"path": "/does/not/exist"}, "no model is at /does/not/exist"),
+        ({"path": "models/qwen"}, "not an absolute path"),
+    ],
+)
+async def test_a_path_without_a_model_becomes_a_dead_letter(
+    system: System, event: dict[str, str], reason: str
+) -> None:
+    await system.bus.publish(ev.ModelDiscovered.model_validate(event))
+    await system.handled()
+    assert [reason in letter.reason for letter in system.bus.dead_letters] == [True]
+
+
+async def test_the_name_of_another_model_is_refused(system: System, tmp_path: Path) -> None:
+    await system.start(a_model_record(path="/models/qwen"))
+    folder = models.write_model(tmp_path / "elsewhere")
+    await system.bus.publish(ev.ModelDiscovered(path=str(folder), model="qwen"))
+    await system.handled()
+    assert ["belongs to /models/qwen" in it.reason for it in system.bus.dead_letters] == [True]
+
+
+async def test_a_model_that_vanished_before_its_analysis_is_rejected(system: System) -> None:
+    gone = {"path": str(system.root / "qwen"), "model": "qwen", "fingerprint": "f1"}
+    await system.bus.publish(ev.ModelDiscovered.model_validate(gone))
+    await system.handled()
+    assert system.said == ["model.discovered", "model.rejected"]
+
+
+async def test_files_that_changed_since_are_left_to_the_next_look(system: System) -> None:
+    folder = models.write_model(system.root / "qwen")
+    late = {"path": str(folder), "model": "qwen", "fingerprint": "of yesterday"}
+    await system.bus.publish(ev.ModelDiscovered.model_validate(late))
+    await system.handled()
+    assert system.said == ["model.discovered"]
+
+
+async def test_a_repeated_discovery_is_analysed_under_the_same_ids(system: System) -> None:
+    models.write_model(system.root / "qwen")
+    await system.look_at(0, 0.5)
+    needs = {"files": system.folders, "store": system.store, "bus": system.bus}
+    handler = bind(HANDLERS, **needs, clock=system.clock)[ev.ModelDiscovered]
+    await handler(system.bus.published[0])
+    ids = [message.message_id for message in system.bus.published]
+    assert ids[1:3] == ids[3:5]
+
+
+class Away:
+    """A store that cannot be reached for the first `times` calls."""
+
+    def __init__(self, models_: object, times: int) -> None:
+        self._models = models_
+        self.times = times
+
+    async def all(self) -> list[ModelRecord]:
+        if self.times:
+            self.times -= 1
+            raise DependencyUnavailable("Redis is away", "Start it")
+        return await self._models.all()
+
+
+async def test_the_loop_goes_on_while_the_store_is_away_and_wakes_for_changes(
+    system: System,
+) -> None:
+    models.write_model(system.root / "qwen")
+    system.store.models = Away(system.store.models, 1)
+    async with asyncio.TaskGroup() as tasks:
+        loop = tasks.create_task(system.watch.run())
+        await system.clock.until_sleeping()
+        system.watch.wake()
+        while not system.said:
+            await system.clock.advance(0.1)
+            await asyncio.to_thread(lambda: None)
+        loop.cancel()
+    assert system.said == ["model.discovered"]
