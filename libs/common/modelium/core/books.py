@@ -24,9 +24,12 @@ class Books:
     residents: dict[str, tuple[ModelView, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for device in self.snapshot.devices:
-            self.free[device.device_id] = device.free_bytes
-            self.residents[device.device_id] = self.snapshot.on_device(device.device_id)
+        here: dict[str, list[ModelView]] = {d.device_id: [] for d in self.snapshot.devices}
+        for model in self.snapshot.models:
+            for device_id in model.device_ids if model.live else ():
+                here.setdefault(device_id, []).append(model)
+        self.residents = {device_id: tuple(models) for device_id, models in here.items()}
+        self.free = {d.device_id: d.free_bytes for d in self.snapshot.devices}
 
     def busy(self, device: DeviceView) -> bool:
         """Whether something is being started or stopped there, or is about to be."""
@@ -56,7 +59,9 @@ class Books:
             self.commanded[device_id] = model.model
 
     def is_here(self, model: ModelView) -> bool:
-        """Whether it has an engine on devices whose agent is alive."""
+        """Whether it has an engine on devices whose agent is alive and that got no order yet."""
+        if any(device_id in self.commanded for device_id in model.device_ids):
+            return False
         return len(self._devices_of(model)) == len(model.device_ids) > 0
 
     def can_stop(self, model: ModelView) -> bool:

@@ -1,0 +1,91 @@
+"""The rules' advice on a tick."""
+
+from typing import Any
+
+import pytest
+
+from modelium.common.events import MetricsTick
+from modelium.common.figures import DeviceFigures, ModelFigures
+from modelium.common.records import ModelState
+from modelium.core.policy import Policy
+from modelium.core.rules import advise
+
+SLOT = "cpu-local-0"
+
+
+def figures(name: str, **changes: Any) -> ModelFigures:
+    return ModelFigures.model_validate(
+        {
+            "model": name,
+            "state": ModelState.LOADED,
+            "pinned": False,
+            "rate_per_s": 0,
+            "idle_s": 10,
+            "in_flight": 0,
+            "waiting": 0,
+            "oldest_wait_s": 0,
+            "loaded_for_s": 100,
+            "device_ids": (SLOT,),
+            "held_bytes": 30,
+            "needed_bytes": 30,
+        }
+        | changes
+    )
+
+
+def advised(
+    *models: ModelFigures, free: int = 10, idle_s: float = 60, above: float = 100
+) -> list[str]:
+    device = DeviceFigures(device_id=SLOT, total_bytes=100, free_bytes=free)
+    tick = MetricsTick(interval_s=10, models=models, devices=(device,))
+    policy = Policy(evict_after_idle_s=idle_s, evict_when_memory_above_percent=above)
+    return [f"{d.action} {d.model}" for d in advise(tick, policy)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"idle_s": 60}, ["evict b"]),
+        ({"idle_s": 59}, []),
+        ({"idle_s": 60, "pinned": True}, []),  # always loaded
+        ({"idle_s": 60, "in_flight": 1}, []),  # in use
+        ({"idle_s": 60, "waiting": 1}, []),  # somebody is about to use it
+        ({"idle_s": 60, "state": ModelState.LOADING}, []),
+        ({"idle_s": None, "loaded_for_s": 60}, ["evict b"]),  # never used since it was loaded
+        ({"idle_s": 900, "loaded_for_s": 5}, []),  # used long ago, but loaded just now
+    ],
+)
+def test_a_model_that_nobody_uses_is_evicted(changes: dict[str, Any], expected: list[str]) -> None:
+    assert advised(figures("b", **changes)) == expected
+
+
+def test_zero_seconds_means_never() -> None:
+    assert advised(figures("b", idle_s=9999), idle_s=0) == []
+
+
+@pytest.mark.parametrize(
+    ("above", "expected"),
+    [
+        (100, []),  # never
+        (90, []),  # 90 of 100 are used: not above
+        (80, ["evict c"]),  # the least recently used, which is enough
+        (50, ["evict c", "evict b"]),
+        (10, ["evict c", "evict b"]),  # the third is in use
+    ],
+)
+def test_a_device_that_is_too_full_loses_its_least_recently_used(
+    above: float, expected: list[str]
+) -> None:
+    models = figures("b", idle_s=20), figures("c", idle_s=30), figures("d", in_flight=1)
+    assert advised(*models, free=10, above=above) == expected
+
+
+def test_what_is_evicted_for_idleness_counts_as_gone_for_the_pressure() -> None:
+    models = figures("b", idle_s=70), figures("c", idle_s=30)
+    assert advised(*models, free=10, above=80) == ["evict b"]
+
+
+def test_an_always_loaded_model_is_loaded_where_it_fits() -> None:
+    unloaded = {"state": ModelState.UNLOADED, "pinned": True, "device_ids": (), "held_bytes": 0}
+    assert advised(figures("p", **unloaded), free=30) == ["load p"]
+    assert advised(figures("p", **unloaded), free=29) == []
