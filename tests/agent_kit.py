@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from modelium.common.clock import SystemClock
 from modelium.common.events import LoadModel, UnloadModel
 from modelium.common.records import DeviceKind, InstanceId, RuntimeKind, Task, instance_id
@@ -25,6 +27,14 @@ async def eventually(
                 await clock.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"not within {within_s} s: {what}") from None
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it runs; a zombie waits for its parent only, and holds nothing."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def a_record(model: str = "qwen", *, agent: str = "local", generation: int = 1) -> EngineRecord:

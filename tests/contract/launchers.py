@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+import docker
+
 from modelium.common.clock import SystemClock
 from modelium.runtime_agent.container_spec import AGENT_LABEL, ContainerSettings
 from modelium.runtime_agent.containers import connect
@@ -100,8 +102,6 @@ class ContainerBench(Bench):
         )
 
     async def clean_up(self) -> None:
-        import docker
-
         await super().clean_up()
         client = docker.from_env()
         for network in client.networks.list(names=[self.settings.network]):

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from modelium.runtime_agent.launcher import Engine, LaunchFailed
-from tests.agent_kit import eventually
+from tests.agent_kit import eventually, is_alive
 from tests.contract import launchers as programs
 from tests.contract.launchers import Bench, ProcessBench, container_bench
 
@@ -176,14 +176,7 @@ async def _children(engine: Engine) -> list[int]:
 
 
 async def _gone(pids: list[int]) -> bool:
-    return not any(psutil.pid_exists(p) and _is_alive(p) for p in pids)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    return not any(psutil.pid_exists(p) and is_alive(psutil.Process(p)) for p in pids)
 
 
 async def test_killing_an_engine_ends_the_children_that_its_own_death_would_orphan(
@@ -205,7 +198,7 @@ async def test_orphans_of_an_engine_that_was_killed_by_somebody_else_are_swept(
     (first,) = [p for p in psutil.Process().children() if p.pid == _parent(children[0])]
     first.kill()
     await _until_ended(engine)
-    assert all(_is_alive(pid) for pid in children)
+    assert all(is_alive(psutil.Process(pid)) for pid in children)
     (adopted,) = await (await bench.launcher()).adopt()
     await adopted.kill()
     assert await _gone(children)

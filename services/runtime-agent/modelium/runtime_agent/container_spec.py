@@ -83,9 +83,10 @@ def _confinement(settings: ContainerSettings) -> dict[str, Any]:
 
 
 def _limits(spec: LaunchSpec) -> dict[str, Any]:
-    ulimits = [Ulimit(name="nofile", soft=65535, hard=65535), Ulimit(name="core", soft=0, hard=0)]
+    # A Docker without CAP_SYS_RESOURCE can only lower limits; vLLM itself raises its open files.
+    ulimits = [Ulimit(name="core", soft=0, hard=0)]
     if spec.record.device_kind is DeviceKind.CUDA:
-        # Transfers to a GPU need pinned memory. Not every Docker may raise this limit.
+        # Transfers to a GPU need pinned memory.
         ulimits.append(Ulimit(name="memlock", soft=-1, hard=-1))
     limits: dict[str, Any] = {"ulimits": ulimits}
     if spec.shm_bytes:

@@ -10,6 +10,7 @@ containers on that network, and from the host, where the names of containers mea
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -78,7 +79,9 @@ class ContainerEngine:
         return await _blocking(self._usage)
 
     async def stop(self, grace_s: float) -> None:
-        await _blocking(lambda: self._while_there(lambda: self._container.stop(timeout=grace_s)))
+        await _blocking(
+            lambda: self._while_there(lambda: self._container.stop(timeout=math.ceil(grace_s)))
+        )
 
     async def kill(self) -> None:
         """Its process namespace ends with its first process: nothing is left behind."""

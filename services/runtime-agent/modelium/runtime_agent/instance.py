@@ -47,6 +47,7 @@ class Life:
         self.record = record
         self.state = InstanceState.LOADING
         self.resident_bytes = 0
+        self.is_over = False
         self._tools = tools
         self._engine: Engine | None = None
         self._load_s: float | None = None
@@ -278,8 +279,10 @@ class Life:
         await self._tools.announce(self.event())
 
     async def _over(self, last: RuntimeEvent) -> RuntimeEvent:
-        await self._tools.announce(last)
+        """The journal keeps it until its end is announced: an agent killed before announces it."""
         if self._engine is not None:
             await self._engine.forget()
+        self.is_over = True
+        await self._tools.announce(last)
         await self._tools.journal.remove(self.record.instance_id)
         return last

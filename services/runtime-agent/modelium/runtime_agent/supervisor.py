@@ -108,7 +108,7 @@ class Supervisor:
 
     def instances(self) -> tuple[Instance, ...]:
         """All engines as they are now."""
-        return tuple(life.snapshot() for life in self._lives.values())
+        return tuple(life.snapshot() for life in self._lives.values() if not life.is_over)
 
     async def devices(self) -> tuple[Device, ...]:
         """All devices as they are now."""

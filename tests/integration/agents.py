@@ -1,0 +1,143 @@
+"""A whole agent in this process: real engines' processes (the stub), a bus in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import psutil
+
+from modelium.common.bus import bind
+from modelium.common.clock import SystemClock
+from modelium.common.events import Message, RuntimeEvent
+from modelium.common.records import DeviceKind, InstanceState
+from modelium.common.settings import Vllm
+from modelium.common.testing import InMemoryBus
+from modelium.runtime_agent.devices import CpuSlots
+from modelium.runtime_agent.drain import LEASE_S, DrainTracker
+from modelium.runtime_agent.engine_http import EngineHttp
+from modelium.runtime_agent.handlers import COMMANDS, FOLLOWED
+from modelium.runtime_agent.journal import Journal
+from modelium.runtime_agent.lanes import Lanes
+from modelium.runtime_agent.memory import MemoryMeter
+from modelium.runtime_agent.process_tree import MARKER
+from modelium.runtime_agent.processes import ProcessLauncher
+from modelium.runtime_agent.runtimes.vllm import VllmRuntime
+from modelium.runtime_agent.supervisor import Supervisor, announce_until_stored
+from modelium.runtime_agent.tools import Tools
+from tests.agent_kit import eventually, is_alive
+from tests.system import stub_python
+
+E = TypeVar("E", bound=RuntimeEvent)
+
+
+class _SleepingRuntime(VllmRuntime):
+    """The stub can sleep, which vLLM on a CPU cannot."""
+
+    def can_sleep(self, kind: DeviceKind) -> bool:
+        return True
+
+
+@dataclass
+class RunningAgent:
+    """What a test does to an agent, and sees of it."""
+
+    supervisor: Supervisor
+    bus: InMemoryBus
+    drains: DrainTracker
+    folder: Path
+
+    async def send(self, message: Message) -> None:
+        await self.bus.publish(message)
+
+    @property
+    def events(self) -> list[RuntimeEvent]:
+        return [m for m in self.bus.published if isinstance(m, RuntimeEvent)]
+
+    @property
+    def kinds(self) -> list[type[RuntimeEvent]]:
+        return [type(event) for event in self.events]
+
+    async def heard(self, kind: type[E], *, count: int = 1) -> E:
+        """The newest event of `kind`, once there are `count` of them."""
+
+        async def is_there() -> bool:
+            return self.kinds.count(kind) >= count
+
+        await eventually(is_there, f"{kind.__name__} x {count}; there are {self.kinds}")
+        return cast(E, next(e for e in reversed(self.events) if isinstance(e, kind)))
+
+    def processes(self) -> list[psutil.Process]:
+        """Of engines that were started below this agent's folder, oldest first."""
+        found = [p for p in psutil.process_iter() if self._is_mine(p)]
+        return sorted(found, key=lambda p: p.create_time())
+
+    def loading_processes(self) -> list[str]:
+        instances = self.supervisor.instances()
+        loading = [i.instance_id for i in instances if i.state is InstanceState.LOADING]
+        started = {p.environ()[MARKER].split("@")[0] for p in self.processes()}
+        return [instance for instance in loading if instance in started]
+
+    async def until_processes(self, count: int) -> None:
+        async def are_there() -> bool:
+            return len(self.processes()) >= count
+
+        await eventually(are_there, f"{count} processes")
+
+    def listen_for_long(self) -> None:
+        """As if the agent had been listening to gateways for a while."""
+        self.drains.listening_since_s -= LEASE_S
+
+    def _is_mine(self, process: psutil.Process) -> bool:
+        try:
+            return (
+                is_alive(process)
+                and MARKER in process.environ()
+                and process.cwd() == str(self.folder)
+            )
+        except psutil.Error:
+            return False
+
+
+@asynccontextmanager
+async def an_agent(
+    tmp_path: Path, *stub: str, sleeps: bool = False, **settings: Any
+) -> AsyncIterator[RunningAgent]:
+    """An agent that was just started; it leaves its engines running, like a killed one."""
+    engine = {"python": stub_python(tmp_path, *stub), "shutdown_timeout_seconds": 1} | settings
+    bus, clock, http = InMemoryBus(), SystemClock(), EngineHttp()
+    devices = CpuSlots(
+        agent_id="local", slots=1, slot_bytes=4 << 30, slot_cores=1, within_cgroup=True
+    )
+    folder = tmp_path / "state"
+    tools = Tools(
+        launcher=ProcessLauncher(folder, agent_id="local", clock=clock),
+        runtime=(_SleepingRuntime if sleeps else VllmRuntime)(Vllm.model_validate(engine), http),
+        devices=devices,
+        lanes=Lanes(),
+        drains=DrainTracker(clock.monotonic()),
+        journal=Journal(folder / "journal"),
+        meter=MemoryMeter(devices, clock, 5.0),
+        clock=clock,
+        announce=partial(announce_until_stored, bus, clock),
+    )
+    supervisor = Supervisor(tools, agent_id="local")
+    known = {"supervisor": supervisor, "drains": tools.drains, "clock": clock}
+    await supervisor.adopt()
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(supervisor.run()),
+            group.create_task(
+                bus.consume("agent-local", bind(COMMANDS, **known), agent_id="local")
+            ),
+            group.create_task(bus.follow(bind(FOLLOWED, **known))),
+        ]
+        try:
+            yield RunningAgent(supervisor, bus, tools.drains, folder)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await http.close()
