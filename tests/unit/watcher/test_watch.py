@@ -3,81 +3,15 @@
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-
 from modelium.common import events as ev
-from modelium.common.bus import bind
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.records import ModelRecord, ModelState
-from modelium.common.settings import ModelDiscovery
-from modelium.common.testing import FakeClock, InMemoryBus, a_model_record, in_memory_store
-from modelium.watcher.filesystem import ModelFolders
-from modelium.watcher.handlers import HANDLERS
-from modelium.watcher.watch import Watch
+from modelium.common.testing import FakeClock, a_model_record
 
 from . import models
-
-SETTINGS = ModelDiscovery(scan_interval_seconds=5, settle_seconds=0.5, incomplete_after_seconds=10)
-
-
-class System:
-    """A watcher, with a stand-in for the registry that keeps what it is told."""
-
-    def __init__(self, root: Path, clock: FakeClock) -> None:
-        self.root = root
-        self.clock = clock
-        self.bus = InMemoryBus(clock=clock)
-
-    async def start(self, *records: ModelRecord) -> "System":
-        self.store = await in_memory_store(*records, clock=self.clock)
-        self.folders = ModelFolders(
-            [self.root], supported=SETTINGS.supported_extensions, read_by_others=False
-        )
-        await self.folders.prepare()
-        self.watch = Watch(
-            folders=self.folders,
-            store=self.store,
-            bus=self.bus,
-            clock=self.clock,
-            settings=SETTINGS,
-        )
-        return self
-
-    async def look_at(self, *times_s: float) -> None:
-        """Look at these times, and let the handlers answer."""
-        for time_s in times_s:
-            await self.clock.advance(time_s - self.clock.monotonic())
-            await self.watch.look()
-            await self.handled()
-
-    async def handled(self) -> None:
-        needs = {"files": self.folders, "store": self.store, "bus": self.bus, "clock": self.clock}
-        async with asyncio.TaskGroup() as tasks:
-            consumer = tasks.create_task(self.bus.consume("watcher", bind(HANDLERS, **needs)))
-            await self.bus.settled()
-            consumer.cancel()
-
-    async def know(self, event: ev.Message, **changes: object) -> None:
-        """Let the store know of a discovery or an analysis."""
-        assert isinstance(event, ev.ModelDiscovered | ev.ModelAnalyzed)
-        known = {"model": event.model, "path": event.path, "fingerprint": event.fingerprint}
-        await self.store.models.save(a_model_record(**(known | changes)))
-
-    @property
-    def said(self) -> list[str]:
-        return [message.subject for message in self.bus.published]
-
-
-@pytest.fixture
-async def system(tmp_path: Path) -> AsyncIterator[System]:
-    (tmp_path / "models").mkdir()
-    yield await System(tmp_path / "models", FakeClock()).start()
-
-
-ANALYSED = ["model.discovered", "model.analyzing", "model.analyzed"]
+from .system import ANALYSED, System
 
 
 async def test_a_model_is_announced_and_analysed_once_it_has_settled(system: System) -> None:
@@ -208,72 +142,6 @@ async def test_a_discovery_lost_on_its_way_to_analysis_is_repeated(system: Syste
     await system.know(system.bus.published[0], state=ModelState.DISCOVERED, descriptor=None)
     await system.look_at(11)
     assert system.said == ANALYSED * 2
-
-
-async def test_another_system_names_only_a_path(system: System, tmp_path: Path) -> None:
-    folder = models.write_model(tmp_path / "elsewhere" / "my model")
-    system.bus.inject("model.discovered", json.dumps({"path": str(folder)}).encode())
-    await system.handled()
-    assert system.said == ANALYSED
-    completed = system.bus.published[0]
-    assert isinstance(completed, ev.ModelDiscovered)
-    assert (completed.model, completed.path) == ("my-model", str(folder))
-
-
-async def test_another_system_s_path_gets_a_name_of_its_own(system: System, tmp_path: Path) -> None:
-    await system.start(a_model_record(path="/models/qwen"))
-    folder = models.write_model(tmp_path / "elsewhere" / "qwen")
-    await system.bus.publish(ev.ModelDiscovered(path=str(folder)))
-    await system.handled()
-    assert [m.model for m in system.bus.of(ev.ModelDiscovered)] == [None, "qwen-2"]
-
-
-@pytest.mark.parametrize(
-    ("event", "reason"),
-    [
-        ({"path": "/does/not/exist"}, "no model is at /does/not/exist"),
-        ({"path": "models/qwen"}, "not an absolute path"),
-    ],
-)
-async def test_a_path_without_a_model_becomes_a_dead_letter(
-    system: System, event: dict[str, str], reason: str
-) -> None:
-    await system.bus.publish(ev.ModelDiscovered.model_validate(event))
-    await system.handled()
-    assert [reason in letter.reason for letter in system.bus.dead_letters] == [True]
-
-
-async def test_the_name_of_another_model_is_refused(system: System, tmp_path: Path) -> None:
-    await system.start(a_model_record(path="/models/qwen"))
-    folder = models.write_model(tmp_path / "elsewhere")
-    await system.bus.publish(ev.ModelDiscovered(path=str(folder), model="qwen"))
-    await system.handled()
-    assert ["belongs to /models/qwen" in it.reason for it in system.bus.dead_letters] == [True]
-
-
-async def test_a_model_that_vanished_before_its_analysis_is_rejected(system: System) -> None:
-    gone = {"path": str(system.root / "qwen"), "model": "qwen", "fingerprint": "f1"}
-    await system.bus.publish(ev.ModelDiscovered.model_validate(gone))
-    await system.handled()
-    assert system.said == ["model.discovered", "model.rejected"]
-
-
-async def test_files_that_changed_since_are_left_to_the_next_look(system: System) -> None:
-    folder = models.write_model(system.root / "qwen")
-    late = {"path": str(folder), "model": "qwen", "fingerprint": "of yesterday"}
-    await system.bus.publish(ev.ModelDiscovered.model_validate(late))
-    await system.handled()
-    assert system.said == ["model.discovered"]
-
-
-async def test_a_repeated_discovery_is_analysed_under_the_same_ids(system: System) -> None:
-    models.write_model(system.root / "qwen")
-    await system.look_at(0, 0.5)
-    needs = {"files": system.folders, "store": system.store, "bus": system.bus}
-    handler = bind(HANDLERS, **needs, clock=system.clock)[ev.ModelDiscovered]
-    await handler(system.bus.published[0])
-    ids = [message.message_id for message in system.bus.published]
-    assert ids[1:3] == ids[3:5]
 
 
 class Away:

@@ -1,0 +1,178 @@
+"""Watcher and registry as processes, on real NATS and Redis: from a folder to a record and back."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import nats as nats_client
+import pytest
+
+from modelium.cli.sample import write_sample_model
+from modelium.common import events as ev
+from modelium.common.clock import SystemClock
+from modelium.common.nats_bus import NatsBus
+from modelium.common.records import InstanceState, ModelRecord, ModelState
+from modelium.common.redis_store import RedisStore
+from modelium.common.testing import a_device, an_instance_record
+from tests.system import System, stub_python
+
+WAIT_S = 20.0
+CLOCK = SystemClock()
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[System]:
+    folder = tmp_path / "system"
+    folder.mkdir()
+    system = System(folder, engine_python=stub_python(folder))
+    try:
+        system.start("nats", "redis", "registry", "watcher")
+        yield system
+    finally:
+        for child in system.children.values():
+            child.kill()
+            child.wait(10)
+
+
+class Outside:
+    """What another system sees and can do."""
+
+    def __init__(self, system: System) -> None:
+        self._nats_url = f"nats://127.0.0.1:{system.ports['nats']}"
+        self.bus = NatsBus(self._nats_url, source="test")
+        self.store = RedisStore(f"redis://127.0.0.1:{system.ports['redis']}/0")
+        self.heard: list[tuple[str, ev.Message]] = []
+
+    async def hear(self, event: ev.Message) -> None:
+        self.heard.append((event.subject, event))
+
+    async def publish_raw(self, subject: str, payload: bytes) -> None:
+        """As `nats pub` does, without any header."""
+        client = await nats_client.connect(self._nats_url)
+        await client.publish(subject, payload)
+        await client.close()
+
+    async def until(
+        self, wanted: Callable[[ModelRecord | None], bool], model: str = "qwen"
+    ) -> None:
+        """Wait until the model's record is as wanted."""
+        async with asyncio.timeout(WAIT_S):
+            while not wanted(await self.store.models.get(model)):
+                await CLOCK.sleep(0.02)
+
+    async def is_(self, state: ModelState, model: str = "qwen") -> ModelRecord:
+        """The record, once it is in this state."""
+        await self.until(lambda record: record is not None and record.state == state, model)
+        record = await self.store.models.get(model)
+        assert record is not None
+        return record
+
+
+@asynccontextmanager
+async def outside(system: System) -> AsyncIterator[Outside]:
+    seen = Outside(system)
+    kinds = [kind for kind in ev.MESSAGES if kind.subject.startswith("model.")]
+    await seen.bus.open(timeout_s=10)
+    standing = asyncio.Event()
+
+    async def stands() -> None:
+        standing.set()
+
+    async with asyncio.TaskGroup() as tasks:
+        following = seen.bus.follow(dict.fromkeys(kinds, seen.hear), on_gap=stands)
+        follower = tasks.create_task(following)
+        await asyncio.wait_for(standing.wait(), WAIT_S)
+        yield seen
+        follower.cancel()
+    await seen.bus.close()
+    await seen.store.close()
+
+
+def copied(system: System, name: str = "qwen", *, seed: int = 0) -> Path:
+    """A complete model that was copied into the watch directory as a user would."""
+    source = write_sample_model(system.folder / f"source-{name}-{seed}", seed=seed)
+    shutil.copytree(source, system.models / name)
+    return system.models / name
+
+
+async def test_a_copied_folder_becomes_a_model_and_its_removal_forgets_it(system: System) -> None:
+    async with outside(system) as other:
+        folder = copied(system)
+        since_s = CLOCK.monotonic()
+        record = await other.is_(ModelState.UNLOADED)
+        took_s = CLOCK.monotonic() - since_s
+        assert (record.path, record.reason) == (str(folder), "not requested yet")
+        assert record.descriptor is not None
+        assert record.descriptor.architecture == "Qwen2ForCausalLM"
+        assert [s for s, _ in other.heard if s != "model.state_changed"] == [
+            "model.discovered",
+            "model.analyzing",
+            "model.analyzed",
+        ]
+        assert took_s < 0.5 + 1.0, "settling, and less than a second"
+        shutil.rmtree(folder)
+        await other.until(lambda record: record is None)
+        last = other.heard[-1][1]
+        assert isinstance(last, ev.ModelStateChanged)
+        assert last.record is None
+
+
+async def test_another_system_names_a_path_without_any_header(system: System) -> None:
+    async with outside(system) as other:
+        elsewhere = write_sample_model(system.folder / "elsewhere" / "qwen")
+        payload = json.dumps({"path": str(elsewhere), "colour": "unknown fields do no harm"})
+        await other.publish_raw("model.discovered", payload.encode())
+        assert (await other.is_(ModelState.UNLOADED)).path == str(elsewhere)
+
+
+async def test_a_lost_redis_is_healed_by_the_folder_and_the_heartbeats(system: System) -> None:
+    async with outside(system) as other:
+        copied(system)
+        await other.is_(ModelState.UNLOADED)
+        system.kill("redis")
+        shutil.rmtree(system.folder / "redis")
+        system.start("redis")
+        await other.is_(ModelState.UNLOADED)
+        engine = an_instance_record(generation=3, instance_id="qwen.3")
+        assert engine.state is InstanceState.LOADED
+        async with asyncio.timeout(WAIT_S):
+            while not await other.store.instances.get("qwen.3"):
+                beat = ev.AgentHeartbeat(
+                    agent_id="local",
+                    launcher="process",
+                    devices=(a_device(),),
+                    instances=(engine,),
+                )
+                await other.bus.publish(beat)
+                await CLOCK.sleep(0.1)
+        record = await other.is_(ModelState.LOADED)
+        assert (record.generation, record.endpoint) == (3, engine.endpoint)
+
+
+async def test_a_bus_that_came_back_empty_is_used_again(system: System) -> None:
+    async with outside(system) as other:
+        copied(system)
+        await other.is_(ModelState.UNLOADED)
+        system.kill("nats")
+        shutil.rmtree(system.folder / "nats")
+        system.start("nats")
+        copied(system, "llama", seed=1)
+        await other.is_(ModelState.UNLOADED, "llama")
+
+
+@pytest.mark.parametrize("victim", ["registry", "watcher"])
+async def test_what_happens_while_a_service_is_killed_is_not_lost(
+    system: System, victim: str
+) -> None:
+    async with outside(system) as other:
+        first = copied(system)
+        await other.is_(ModelState.UNLOADED)
+        system.kill(victim)
+        copied(system, "llama", seed=1)
+        shutil.rmtree(first)
+        system.start(victim)
+        await other.is_(ModelState.UNLOADED, "llama")
+        await other.until(lambda record: record is None)

@@ -1,0 +1,66 @@
+"""A watcher on real folders, with everything else in memory and a clock moved by hand."""
+
+import asyncio
+from pathlib import Path
+
+from modelium.common import events as ev
+from modelium.common.bus import bind
+from modelium.common.records import ModelRecord
+from modelium.common.settings import ModelDiscovery
+from modelium.common.testing import FakeClock, InMemoryBus, a_model_record, in_memory_store
+from modelium.watcher.filesystem import ModelFolders
+from modelium.watcher.handlers import HANDLERS
+from modelium.watcher.watch import Watch
+
+SETTINGS = ModelDiscovery(scan_interval_seconds=5, settle_seconds=0.5, incomplete_after_seconds=10)
+
+
+ANALYSED = ["model.discovered", "model.analyzing", "model.analyzed"]
+
+
+class System:
+    """A watcher, with a stand-in for the registry that keeps what it is told."""
+
+    def __init__(self, root: Path, clock: FakeClock) -> None:
+        self.root = root
+        self.clock = clock
+        self.bus = InMemoryBus(clock=clock)
+
+    async def start(self, *records: ModelRecord) -> "System":
+        self.store = await in_memory_store(*records, clock=self.clock)
+        self.folders = ModelFolders(
+            [self.root], supported=SETTINGS.supported_extensions, read_by_others=False
+        )
+        await self.folders.prepare()
+        self.watch = Watch(
+            folders=self.folders,
+            store=self.store,
+            bus=self.bus,
+            clock=self.clock,
+            settings=SETTINGS,
+        )
+        return self
+
+    async def look_at(self, *times_s: float) -> None:
+        """Look at these times, and let the handlers answer."""
+        for time_s in times_s:
+            await self.clock.advance(time_s - self.clock.monotonic())
+            await self.watch.look()
+            await self.handled()
+
+    async def handled(self) -> None:
+        needs = {"files": self.folders, "store": self.store, "bus": self.bus, "clock": self.clock}
+        async with asyncio.TaskGroup() as tasks:
+            consumer = tasks.create_task(self.bus.consume("watcher", bind(HANDLERS, **needs)))
+            await self.bus.settled()
+            consumer.cancel()
+
+    async def know(self, event: ev.Message, **changes: object) -> None:
+        """Let the store know of a discovery or an analysis."""
+        assert isinstance(event, ev.ModelDiscovered | ev.ModelAnalyzed)
+        known = {"model": event.model, "path": event.path, "fingerprint": event.fingerprint}
+        await self.store.models.save(a_model_record(**(known | changes)))
+
+    @property
+    def said(self) -> list[str]:
+        return [message.subject for message in self.bus.published]
