@@ -1,4 +1,6 @@
-"""What becomes of a message once its handler has ended; pure, for every kind of bus.
+"""Giving a message to its handler, and what becomes of it then; for every kind of bus.
+
+`deliver` ends as the handler ends, `outcome` decides by how:
 
 - The handler returned: done.
 - `RetryLater`, or something it needs is away: again, as often as it takes.
@@ -11,7 +13,10 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from modelium.common.bus import Handler
+from modelium.common.envelope import TRACEPARENT, TRACEPARENT_HEADER, Arrived, decode
 from modelium.common.errors import DependencyUnavailable, IllegalTransition, Reject, RetryLater
+from modelium.common.events import Message
 
 MAX_FAILURES: Final = 5
 FIRST_DELAY_S: Final = 0.5
@@ -40,6 +45,19 @@ class Dead:
 
 
 Outcome = Done | Again | Dead
+
+
+async def deliver(kind: type[Message], arrived: Arrived, handler: Handler) -> None:
+    """Let `handler` have the message, within the trace it belongs to.
+
+    Raises:
+        ValidationError: it is not such a message.
+    """
+    token = TRACEPARENT.set(arrived.headers.get(TRACEPARENT_HEADER))
+    try:
+        await handler(decode(kind, arrived))
+    finally:
+        TRACEPARENT.reset(token)
 
 
 def outcome(error: Exception | None, failures: int) -> Outcome:

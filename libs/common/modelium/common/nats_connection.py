@@ -104,7 +104,8 @@ class NatsConnection:
         if self.connected:
             with suppress(*AWAY):
                 await self._client.flush(timeout=1)
-        await self._client.close()
+        # Closing while it reconnects, the client cancels what its own close waits for (nats-py).
+        await asyncio.gather(self._client.close(), return_exceptions=True)
 
     async def send(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> None:
         """Publish without storing; dropped silently while the server is away."""

@@ -6,6 +6,7 @@ the message it was handling, and is fast enough: some thousand messages a second
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 import nats.errors
@@ -17,16 +18,14 @@ from modelium.common import metrics
 from modelium.common.boundary import attempt
 from modelium.common.bus import Handler
 from modelium.common.clock import Clock
-from modelium.common.delivery import Again, Dead, Done, outcome
+from modelium.common.delivery import Again, Dead, Done, deliver, outcome
 from modelium.common.envelope import (
     MESSAGE_ID_HEADER,
     REASON_HEADER,
     SEQUENCE_HEADER,
-    TRACEPARENT,
-    TRACEPARENT_HEADER,
     Arrived,
-    decode,
 )
+from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import Message
 from modelium.common.nats_connection import AWAY, NatsConnection
 from modelium.common.nats_topology import declare_consumer, declare_streams
@@ -63,13 +62,19 @@ class NatsConsumer:
         self._ack_wait_s = ack_wait_s
         self._postponed: dict[int, int] = {}
         """Deliveries of a message, by its sequence, that do not count as failures."""
+        self._at_work: Msg | None = None
 
     async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep())
+            await self._run()
+
+    async def _run(self) -> None:
         while True:
             await self._connection.until_connected()
             try:
                 await self._consume()
-            except AWAY as error:
+            except (*AWAY, DependencyUnavailable) as error:
                 # Away, restarting, or it no longer knows the stream or consumer: declare again.
                 _log.info("bus.consumer_interrupted", durable=self._durable, reason=repr(error))
                 await self._clock.sleep(PAUSE_S)
@@ -96,17 +101,23 @@ class NatsConsumer:
             [msg] = await pull.fetch(1, timeout=FETCH_S)
         except nats.errors.TimeoutError:
             return
+        self._at_work = msg
         try:
             await self._handle(msg)
         except asyncio.CancelledError:
-            await msg.nak()
+            with suppress(*AWAY):
+                await msg.nak()
             raise
+        finally:
+            self._at_work = None
 
     async def _handle(self, msg: Msg) -> None:
         kind, handler = self._routes[msg.subject]
         sequence = msg.metadata.sequence.stream
         failures = msg.metadata.num_delivered - 1 - self._postponed.get(sequence, 0)
-        error = await self._attempt(msg, kind, handler)
+        fallback_id = f"{self._stream}-{sequence}"
+        arrived = Arrived(msg.data, msg.headers or {}, fallback_id, msg.metadata.timestamp)
+        error = await attempt(deliver(kind, arrived, handler))
         match outcome(error, max(failures, 0)):
             case Done():
                 await msg.ack()
@@ -118,30 +129,13 @@ class NatsConsumer:
                 await self._bury(msg, sequence, reason, error)
         self._postponed.pop(sequence, None)
 
-    async def _attempt(self, msg: Msg, kind: type[Message], handler: Handler) -> Exception | None:
-        token = TRACEPARENT.set((msg.headers or {}).get(TRACEPARENT_HEADER))
-        try:
-            async with asyncio.TaskGroup() as group:
-                alive = group.create_task(self._keep(msg))
-                error = await attempt(self._decoded(msg, kind, handler))
-                alive.cancel()
-        finally:
-            TRACEPARENT.reset(token)
-        return error
-
-    async def _decoded(self, msg: Msg, kind: type[Message], handler: Handler) -> None:
-        metadata = msg.metadata
-        fallback_id = f"{metadata.stream}-{metadata.sequence.stream}"
-        await handler(
-            decode(kind, Arrived(msg.data, msg.headers or {}, fallback_id, metadata.timestamp))
-        )
-
-    async def _keep(self, msg: Msg) -> None:
+    async def _keep(self) -> None:
         """Tell the server, while a handler takes long, that it is still at work."""
         while True:
             await self._clock.sleep(self._ack_wait_s / 3)
-            if self._connection.connected:
-                await msg.in_progress()
+            if self._at_work is not None and self._connection.connected:
+                with suppress(*AWAY):
+                    await self._at_work.in_progress()
 
     async def _give_back(
         self, msg: Msg, sequence: int, again: Again, error: Exception | None

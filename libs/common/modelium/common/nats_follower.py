@@ -16,7 +16,8 @@ from nats.aio.subscription import Subscription
 
 from modelium.common.boundary import attempt
 from modelium.common.bus import Handlers
-from modelium.common.envelope import TRACEPARENT, TRACEPARENT_HEADER, Arrived, decode
+from modelium.common.delivery import deliver
+from modelium.common.envelope import Arrived
 from modelium.common.events import Message
 from modelium.common.nats_connection import AWAY, NatsConnection
 from modelium.common.subjects import subject_for
@@ -85,14 +86,9 @@ class NatsFollower:
             _log.warning("bus.gap_not_filled", reason=repr(error), exc_info=error)
 
     async def _handle(self, kind: type[Message], msg: Msg) -> None:
-        headers = msg.headers or {}
-        token = TRACEPARENT.set(headers.get(TRACEPARENT_HEADER))
-        error = await attempt(self._decoded(kind, Arrived(msg.data, headers)))
-        TRACEPARENT.reset(token)
+        arrived = Arrived(msg.data, msg.headers or {})
+        error = await attempt(deliver(kind, arrived, self._handlers[kind]))
         if error is not None:
             _log.warning(
                 "bus.follower_failed", subject=msg.subject, reason=repr(error), exc_info=error
             )
-
-    async def _decoded(self, kind: type[Message], arrived: Arrived) -> None:
-        await self._handlers[kind](decode(kind, arrived))

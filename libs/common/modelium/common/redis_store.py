@@ -46,8 +46,9 @@ _log = structlog.get_logger()
 class _Connection:
     """A Redis client whose every use is tried again while Redis is away."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, retry_for_s: float) -> None:
         self._url = url
+        self._retry_for_s = retry_for_s
         self.redis: Redis = Redis.from_url(
             url, decode_responses=True, socket_timeout=SOCKET_S, socket_connect_timeout=SOCKET_S
         )
@@ -59,7 +60,7 @@ class _Connection:
             DependencyUnavailable: it did not for ten seconds.
         """
         retries = stamina.retry_context(
-            on=AWAY, attempts=None, timeout=RETRY_FOR_S, wait_initial=0.05, wait_max=1.0
+            on=AWAY, attempts=None, timeout=self._retry_for_s, wait_initial=0.05, wait_max=1.0
         )
         try:
             async for attempt in retries:
@@ -193,9 +194,11 @@ class _AgentRecords(_Hashes[AgentRecord]):
 class RedisStore:
     """Implements `store.Store`; connects by itself, on first use and again after every loss."""
 
-    def __init__(self, url: str, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, url: str, *, clock: Clock | None = None, retry_for_s: float = RETRY_FOR_S
+    ) -> None:
         clock = clock or SystemClock()
-        self._connection = _Connection(url)
+        self._connection = _Connection(url, retry_for_s)
         self.models: Records[ModelRecord] = _Records(
             self._connection,
             ModelRecord,

@@ -14,8 +14,8 @@ from itertools import count
 from modelium.common.boundary import attempt
 from modelium.common.bus import Handler, Handlers
 from modelium.common.clock import Clock, SystemClock
-from modelium.common.delivery import Again, Dead, outcome
-from modelium.common.envelope import Arrived, decode, encode
+from modelium.common.delivery import Again, Dead, deliver, outcome
+from modelium.common.envelope import Arrived, encode
 from modelium.common.events import Message
 from modelium.common.subjects import STREAMS, dead, subject_for, subject_of
 from modelium.common.testing.clock import yield_to_others
@@ -71,10 +71,6 @@ class _Mailbox:
 
 def _is_stored(subject: str) -> bool:
     return any(fnmatchcase(subject, s.replace(">", "*")) for x in STREAMS for s in x.subjects)
-
-
-async def _decoded(kind: type[Message], arrived: Arrived, handler: Handler) -> None:
-    await handler(decode(kind, arrived))
 
 
 class InMemoryBus:
@@ -145,7 +141,7 @@ class InMemoryBus:
     ) -> Again | None:
         try:
             with self._counted(mailbox):
-                error = await attempt(_decoded(kind, delivery.arrived, handler))
+                error = await attempt(deliver(kind, delivery.arrived, handler))
         except asyncio.CancelledError:
             mailbox.put(delivery)
             raise
@@ -180,7 +176,7 @@ class InMemoryBus:
                     for subject, (kind, handler) in by_subject.items():
                         if fnmatchcase(delivery.subject, subject):
                             with self._counted(mailbox):
-                                await attempt(_decoded(kind, delivery.arrived, handler))
+                                await attempt(deliver(kind, delivery.arrived, handler))
         finally:
             self._followers.remove(mailbox)
             if on_gap:
