@@ -24,16 +24,16 @@ test: ## lint, types, and every test against real NATS, Redis, vLLM and Docker
 	@exec scripts/bootstrap --dev -- scripts/test
 
 lint: ## ruff and mypy
-	@exec scripts/bootstrap --dev --no-engine -- scripts/lint
+	@exec scripts/bootstrap --dev --no-engine -- scripts/test lint types
 
 format: ## let ruff order the code
 	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/ruff format
 
 faults: ## kill every process in turn under a steady stream of requests
-	@exec scripts/bootstrap --dev -- scripts/with-engine .venv/bin/python -m tests.faults.run
+	@exec scripts/bootstrap --dev -- .venv/bin/python -m tests.faults.run
 
 bench: ## measure what the control plane costs
-	@exec scripts/bootstrap --dev -- scripts/with-engine .venv/bin/python -m benchmarks.control_plane
+	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.spine
 
 lock: ## write requirements/*.txt again from pyproject.toml
 	@exec scripts/lock

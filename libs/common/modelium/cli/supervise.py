@@ -92,8 +92,7 @@ class Supervisor:
             self._call("supervisor.shutdown")
         except UNREACHABLE:
             return True
-        # The pid may belong to somebody else by now; an ended process is all we wait for.
-        return bool(until(lambda: not psutil.pid_exists(pid), timeout_s=timeout_s))
+        return bool(until(lambda: _has_ended(pid), timeout_s=timeout_s))
 
     def _call(self, method: str, *arguments: Any) -> Any:
         """One request; a connection of its own each time, since supervisord may come and go."""
@@ -101,6 +100,14 @@ class Supervisor:
         # The address is not used: the transport knows the socket.
         with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as server:
             return getattr(server, method)(*arguments)
+
+
+def _has_ended(pid: int) -> bool:
+    """Also true for a child of ours that nobody has waited for."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def log_tail(path: Path, lines: int) -> list[str]:
