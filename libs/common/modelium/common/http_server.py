@@ -64,6 +64,7 @@ async def serve_http(
         access_log=False,
         lifespan="off",
         log_config=None,
+        proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=max(1, round(grace_s)),
         timeout_keep_alive=idle_s,

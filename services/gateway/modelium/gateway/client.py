@@ -69,20 +69,20 @@ class Client:
         if self.is_stream and self.first_byte_s is None:
             now = self.progress() if self.progress else _ENGINE_STARTS
             text = f": modelium state={now.state} position={now.position} eta_s={now.eta_s}\n\n"
-            await self._write(text.encode())
+            data = text.encode()
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def body(self, data: bytes) -> None:
         """Send bytes of the answer as they are."""
         if self.first_byte_s is None:
             self.first_byte_s = self._clock.monotonic()
         if data:
-            await self._write(data)
-
-    async def _write(self, data: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def finish(self, data: bytes = b"") -> None:
         """Send the last bytes, and end the answer properly."""
+        if data and self.first_byte_s is None:
+            self.first_byte_s = self._clock.monotonic()
         await self._send({"type": "http.response.body", "body": data})
 
     async def fail(self, error: ApiError) -> None:

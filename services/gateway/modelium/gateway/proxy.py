@@ -118,7 +118,7 @@ class Proxy:
         finally:
             now_s = self.clock.monotonic()
             self.stats.ended(call.model, ok=ok, took_s=now_s - started_s, now_s=now_s)
-            if client.first_byte_s is not None:
+            if ok and client.first_byte_s is not None:
                 self.stats.of(call.model).first_byte.add(client.first_byte_s - started_s)
 
     async def _attempts(self, call: Call, client: Client, deadline_s: float) -> None:

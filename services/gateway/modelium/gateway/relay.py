@@ -85,6 +85,9 @@ async def _relay_plain(reply: Reply, client: Client) -> None:
     if b"abort" in chunk and _ABORTED.search(chunk):
         raise EngineGone(_ABORT, reached=True)
     await client.start(reply.status, reply.headers)
+    if (b"content-length", b"%d" % len(chunk)) in reply.headers:
+        await client.finish(chunk)
+        return
     while chunk:
         await client.body(chunk)
         before, chunk = chunk, await _read_more(reply)
