@@ -21,6 +21,7 @@ def model_card(record: ModelRecord, eta_s: int | None) -> dict[str, Any]:
             "state": record.state,
             "reason": record.reason,
             "eta_s": eta_s,
+            "generation": record.generation,
             **_kind(record),
         },
     }

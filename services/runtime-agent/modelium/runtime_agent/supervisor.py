@@ -136,6 +136,7 @@ class Supervisor:
     ) -> None:
         life = Life(record, self._tools)
         self._lives[record.instance_id] = life
+        self._all_ended.clear()
         if command is not None:
             self._work.put_nowait(self._tend(life, life.run(command)))
         elif engine is not None:
