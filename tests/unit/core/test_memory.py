@@ -62,7 +62,8 @@ def test_cache_is_enough_for_one_request_of_full_length(
     [
         (0, CUDA, 400 + 100 + 1000),  # never measured: the estimate
         (1000, CUDA, 1150),  # less than estimated: the measurement and a margin
-        (2000, CUDA, 2300),  # more than estimated: the same
+        (1400, CUDA, 1500),  # the margin never asks for more than the estimate
+        (2000, CUDA, 2000),  # more than estimated: what it holds
         (100, CUDA, 400 + 100),  # a measurement below weights and cache is not believed
         (1000, CPU, 1150 + 100),  # a CPU's cache is not touched yet when it is measured
     ],

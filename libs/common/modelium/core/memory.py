@@ -42,14 +42,17 @@ def needed_bytes(
 ) -> int:
     """Bytes of one device for an engine; `measured_bytes` is what an earlier one held, 0: unknown.
 
-    A CPU's cache is touched only as it fills, so it is added to what was measured there.
+    A CPU's cache is touched only as it fills, so it is added to what was measured there. Such
+    caution never asks for more than the estimate: where an engine ran, it shall fit again.
     """
+    estimate = estimated_bytes(descriptor, kind, policy)
     if measured_bytes <= 0:
-        return estimated_bytes(descriptor, kind, policy)
+        return estimate
     cache = kv_cache_bytes(descriptor, kind, policy)
     untouched = cache if kind is DeviceKind.CPU else 0
     learned = int(measured_bytes * (1 + policy.measured_margin_ratio)) + untouched
-    return max(learned, weight_bytes(descriptor, kind, policy) + cache)
+    certain = weight_bytes(descriptor, kind, policy) + cache
+    return max(measured_bytes, certain, min(learned, estimate))
 
 
 def needed_by_record(

@@ -1,0 +1,85 @@
+"""What the brain says, and how often."""
+
+from typing import Any
+
+from modelium.brain.advisor import RulesAdvisor
+from modelium.brain.answering import Answering
+from modelium.brain.handlers import on_metrics_tick, on_model_analyzed
+from modelium.common.events import DecisionMade, MetricsTick, ModelAnalyzed
+from modelium.common.figures import DecidedAction, DecisionSource, ModelFigures
+from modelium.common.records import ModelState, RuntimeKind
+from modelium.common.settings import Vllm
+from modelium.common.testing import InMemoryBus, a_descriptor
+from modelium.core.digest import digest_of_descriptor, digest_of_tick
+from modelium.core.policy import Policy, memory_policy
+
+ADVISOR = RulesAdvisor(policy=Policy(evict_after_idle_s=60), memory=memory_policy(Vllm()))
+
+
+def a_tick(*, idle_s: float) -> MetricsTick:
+    figures: dict[str, Any] = {
+        "model": "qwen",
+        "state": ModelState.LOADED,
+        "pinned": False,
+        "rate_per_s": 0,
+        "idle_s": idle_s,
+        "in_flight": 0,
+        "waiting": 0,
+        "oldest_wait_s": 0,
+        "held_bytes": 1,
+        "needed_bytes": 1,
+    }
+    return MetricsTick(interval_s=10, models=(ModelFigures(**figures),), devices=())
+
+
+async def answers(*ticks: MetricsTick) -> list[DecisionMade]:
+    bus, answering = InMemoryBus(), Answering()
+    for tick in ticks:
+        await on_metrics_tick(tick, advisor=ADVISOR, answering=answering, bus=bus)
+    return [message for message in bus.of(DecisionMade) if isinstance(message, DecisionMade)]
+
+
+async def test_a_tick_in_which_something_should_change_is_answered_with_a_decision() -> None:
+    tick = a_tick(idle_s=61)
+    (answer,) = await answers(tick)
+    assert (answer.origin, answer.source) == ("brain", DecisionSource.RULES)
+    assert answer.inputs_digest == digest_of_tick(tick)
+    assert [(d.model, d.action) for d in answer.decisions] == [("qwen", DecidedAction.EVICT)]
+
+
+async def test_ticks_that_change_nothing_are_answered_every_second_time() -> None:
+    ticks = [a_tick(idle_s=i) for i in range(5)]
+    given = await answers(*ticks)
+    assert [a.inputs_digest for a in given] == [digest_of_tick(ticks[i]) for i in (0, 2, 4)]
+    assert all(answer.decisions == () for answer in given)
+
+
+async def test_no_two_ticks_in_a_row_stay_without_an_answer() -> None:
+    """The orchestrator would take the brain for dead."""
+    ticks = [a_tick(idle_s=61 if i in (1, 2, 5) else i) for i in range(9)]
+    given = {answer.inputs_digest for answer in await answers(*ticks)}
+    answered = [digest_of_tick(tick) in given for tick in ticks]
+    assert all(one or other for one, other in zip(answered, answered[1:], strict=False))
+
+
+async def test_a_decision_is_always_answered() -> None:
+    ticks = [a_tick(idle_s=61 + i) for i in range(4)]
+    assert len(await answers(*ticks)) == 4
+
+
+async def test_a_new_model_gets_a_plan_and_a_repeated_event_the_same() -> None:
+    bus, descriptor = InMemoryBus(), a_descriptor()
+    event = ModelAnalyzed(
+        model="qwen", path="/models/qwen", fingerprint="f1", size_bytes=1, descriptor=descriptor
+    )
+    for _ in range(2):
+        await on_model_analyzed(event, advisor=ADVISOR, bus=bus)
+    first, again = (m for m in bus.of(DecisionMade) if isinstance(m, DecisionMade))
+    assert first.message_id == again.message_id
+    assert first.inputs_digest == digest_of_descriptor(descriptor)
+    assert first.plan is not None
+    assert first.plan.runtime is RuntimeKind.VLLM
+    assert first.plan.needed_bytes == 2 * 1_000_000_000 + Vllm().kv_cache_bytes + (
+        Vllm().overhead_bytes
+    )
+    assert "Qwen2ForCausalLM for chat runs on vllm: 1.9 GiB of weights" in first.plan.reasoning

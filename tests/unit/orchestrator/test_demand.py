@@ -1,0 +1,74 @@
+"""What gateways say, added up."""
+
+from typing import Any
+
+import pytest
+
+from modelium.common.events import GatewayStats
+from modelium.common.figures import GatewayModelStats
+from modelium.orchestrator.demand import Demand, ModelDemand
+
+
+def stats(gateway: str, **changes: Any) -> GatewayStats:
+    figures = {
+        "model": "a",
+        "requests": 0,
+        "failures": 0,
+        "in_flight": 0,
+        "waiting": 0,
+        "oldest_wait_s": 0,
+        "idle_s": None,
+        "routed_generation": None,
+    }
+    model = GatewayModelStats.model_validate(figures | changes)
+    return GatewayStats(gateway_id=gateway, models=(model,))
+
+
+def test_gateways_add_up_and_the_oldest_waiter_counts() -> None:
+    demand = Demand()
+    demand.heard(stats("one", in_flight=2, waiting=1, oldest_wait_s=3, idle_s=8), 10)
+    demand.heard(stats("two", in_flight=1, waiting=4, oldest_wait_s=5, idle_s=2), 11)
+    assert demand.of("a", 12).waiting == 5
+    assert demand.of("a", 12).in_flight == 3
+    assert demand.of("a", 12).oldest_wait_s == 6  # 5 s when it was said, a second ago
+
+
+def test_a_model_nobody_spoke_of_is_not_wanted() -> None:
+    assert Demand().of("a", 0) == ModelDemand()
+
+
+@pytest.mark.parametrize(("later_s", "in_flight"), [(4.9, 2), (5.0, 0)])
+def test_a_silent_gateways_leases_end_after_five_seconds(later_s: float, in_flight: int) -> None:
+    demand = Demand()
+    demand.heard(stats("one", in_flight=2), 10)
+    assert demand.of("a", 10 + later_s).in_flight == in_flight
+
+
+def test_the_last_use_outlives_the_gateway_that_saw_it() -> None:
+    demand = Demand()
+    demand.heard(stats("one", idle_s=3), 10)
+    demand.heard(stats("two", idle_s=None), 60)
+    assert demand.of("a", 60).idle_s == 53
+
+
+def test_a_model_in_use_is_not_idle() -> None:
+    demand = Demand()
+    demand.heard(stats("one", idle_s=30, in_flight=1), 10)
+    assert demand.of("a", 12).idle_s == 0
+
+
+def test_requests_are_counted_from_what_was_heard_first() -> None:
+    demand = Demand()
+    demand.heard(stats("one", requests=1000), 10)  # long before this orchestrator started
+    demand.heard(stats("one", requests=1006), 11)
+    demand.heard(stats("two", requests=4), 11)
+    demand.heard(stats("two", requests=5), 12)
+    assert demand.ended("a") == 7
+
+
+def test_the_rate_falls_once_requests_stop() -> None:
+    demand = Demand()
+    for second in range(600):
+        demand.heard(stats("one", requests=2 * second), second)
+    assert demand.of("a", 600).rate_per_s == pytest.approx(2, rel=0.05)
+    assert demand.of("a", 660).rate_per_s == pytest.approx(2 / 2.718, rel=0.05)
