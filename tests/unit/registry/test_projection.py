@@ -65,6 +65,7 @@ NOT_NEWS: list[tuple[str, ModelRecord | None, Event]] = [
     ("a failure of a superseded load", at(S.LOADED, generation=3), facts.failed(2)),
     ("a repeated start of what is loaded", at(S.LOADED), facts.loading()),
     ("a loss of what is not there", at(S.UNLOADED), facts.failed(kind=FailureKind.LOST)),
+    ("a repeated loss", at(S.ERROR, generation=1), facts.failed(kind=FailureKind.LOST)),
 ]
 
 

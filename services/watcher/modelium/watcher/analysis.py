@@ -11,6 +11,7 @@ from math import prod
 from pathlib import Path, PurePath
 from typing import Final
 
+import numpy as np  # noqa: F401 safetensors loads it at its first use: not while a user waits
 from pydantic_core import from_json
 from safetensors import SafetensorError, safe_open
 
