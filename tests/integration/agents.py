@@ -61,13 +61,14 @@ class RunningAgent:
     def kinds(self) -> list[type[RuntimeEvent]]:
         return [type(event) for event in self.events]
 
-    async def heard(self, kind: type[E], *, count: int = 1) -> E:
+    async def heard(self, kind: type[E], *, count: int = 1, within_s: float = 30.0) -> E:
         """The newest event of `kind`, once there are `count` of them."""
 
         async def is_there() -> bool:
             return self.kinds.count(kind) >= count
 
-        await eventually(is_there, f"{kind.__name__} x {count}; there are {self.kinds}")
+        what = f"{kind.__name__} x {count}; there are {self.kinds}"
+        await eventually(is_there, what, within_s=within_s)
         return cast(E, next(e for e in reversed(self.events) if isinstance(e, kind)))
 
     def processes(self) -> list[psutil.Process]:

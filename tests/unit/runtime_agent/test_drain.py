@@ -1,0 +1,81 @@
+"""When gateways have let go of a generation."""
+
+import pytest
+
+from modelium.common.events import GatewayStats
+from modelium.common.figures import GatewayModelStats
+from modelium.runtime_agent.drain import LEASE_S, DrainTracker
+
+BEGAN_S = 100.0
+
+
+def _stats(
+    gateway: str = "g1", *, routed: int | None = None, serving: tuple[int, ...] = ()
+) -> GatewayStats:
+    model = GatewayModelStats(
+        model="qwen",
+        requests=0,
+        failures=0,
+        in_flight=len(serving),
+        waiting=0,
+        oldest_wait_s=0,
+        idle_s=None,
+        routed_generation=routed,
+        in_flight_generations=serving,
+    )
+    return GatewayStats(gateway_id=gateway, models=(model,))
+
+
+@pytest.mark.parametrize(
+    ("routed", "serving", "at_s", "drained", "why"),
+    [
+        (None, (), 100.5, True, "routes nowhere, serves nothing"),
+        (4, (), 100.5, True, "routes to a newer generation"),
+        (3, (), 100.5, False, "would still send new requests there"),
+        (None, (3,), 100.5, False, "a request is still running"),
+        (None, (2, 3), 100.5, False, "one of several is"),
+        (None, (2,), 100.5, True, "only an older engine is still in use"),
+        (None, (), 99.9, False, "was said before the drain began"),
+        (None, (), 100.0, False, "was said in the very moment the drain began"),
+    ],
+)
+def test_a_gateway_lets_go(
+    routed: int | None, serving: tuple[int, ...], at_s: float, drained: bool, why: str
+) -> None:
+    tracker = DrainTracker(0.0)
+    tracker.heard(_stats(routed=routed, serving=serving), at_s)
+    assert tracker.is_drained("qwen", 3, since_s=BEGAN_S, now_s=101.0) is drained, why
+
+
+def test_every_gateway_must_have_let_go() -> None:
+    tracker = DrainTracker(0.0)
+    tracker.heard(_stats("g1"), 100.5)
+    tracker.heard(_stats("g2", serving=(3,)), 100.5)
+    assert not tracker.is_drained("qwen", 3, since_s=BEGAN_S, now_s=101.0)
+    tracker.heard(_stats("g2"), 100.9)
+    assert tracker.is_drained("qwen", 3, since_s=BEGAN_S, now_s=101.0)
+
+
+def test_a_gateway_that_has_fallen_silent_no_longer_counts() -> None:
+    tracker = DrainTracker(0.0)
+    tracker.heard(_stats(serving=(3,)), 100.5)
+    assert not tracker.is_drained("qwen", 3, since_s=BEGAN_S, now_s=100.5 + LEASE_S)
+    assert tracker.is_drained("qwen", 3, since_s=BEGAN_S, now_s=100.6 + LEASE_S)
+
+
+def test_another_model_with_the_same_generation_does_not_count() -> None:
+    tracker = DrainTracker(0.0)
+    tracker.heard(_stats(routed=3, serving=(3,)), 100.5)
+    assert tracker.is_drained("llama", 3, since_s=BEGAN_S, now_s=101.0)
+
+
+def test_without_gateways_an_engine_is_drained_once_one_would_have_been_heard() -> None:
+    tracker = DrainTracker(listening_since_s=98.0)
+    assert not tracker.is_drained("qwen", 3, since_s=BEGAN_S, now_s=102.9)
+    assert tracker.is_drained("qwen", 3, since_s=BEGAN_S, now_s=103.0)
+
+
+def test_after_a_gap_silence_proves_nothing() -> None:
+    tracker = DrainTracker(0.0)
+    tracker.missed_some(100.0)
+    assert not tracker.is_drained("qwen", 3, since_s=BEGAN_S, now_s=101.0)

@@ -1,0 +1,137 @@
+"""What an engine's last lines are taken to mean."""
+
+import pytest
+
+from modelium.common.records import FailureKind
+from modelium.runtime_agent.failures import Failure, classify
+
+GENERIC = (
+    "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}"
+)
+CORE = "(EngineCore pid=12) ERROR 11-23 12:00:00 [core.py:1100] "
+
+
+def _start(*log: str, exit_code: int | None = 1, oom_killed: bool = False) -> Failure:
+    return classify(log, exit_code=exit_code, oom_killed=oom_killed, was_ready=False)
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "words"),
+    [
+        (
+            "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
+            FailureKind.OUT_OF_MEMORY,
+            "the GPU ran out of memory",
+        ),
+        (
+            "ValueError: Free memory on device cuda:0 (3.1/139.8 GiB) on startup is less than"
+            " desired GPU memory utilization (0.5, 69.9 GiB).",
+            FailureKind.OUT_OF_MEMORY,
+            "only 3.1 of 139.8 GiB free",
+        ),
+        (
+            "ValueError: Available memory on node 0 (0.42/1.66 GiB) on kv cache allocation is less",
+            FailureKind.OUT_OF_MEMORY,
+            "only 0.42 of 1.66 GiB",
+        ),
+        (
+            "ValueError: To serve at least one request with the model's max seq len (512), 4 GiB KV"
+            " cache is needed. Based on the available memory, the estimated maximum model length"
+            " is 352.",
+            FailureKind.START_FAILED,
+            "352 tokens would fit",
+        ),
+        (
+            "ValueError: No available memory for the cache blocks.",
+            FailureKind.OUT_OF_MEMORY,
+            "no room for a key-value cache",
+        ),
+        (
+            "AssertionError: Error in memory profiling. Initial free memory 3, current 4.",
+            FailureKind.START_FAILED,
+            "another program released",
+        ),
+        (
+            "RuntimeError: Insufficient space in /dev/shm: 160 MiB required, 64 MiB free",
+            FailureKind.START_FAILED,
+            "vllm.shm_bytes",
+        ),
+        (
+            "PermissionError: [Errno 13] Permission denied: '/models/qwen/model.safetensors'",
+            FailureKind.START_FAILED,
+            "may not read /models/qwen/model.safetensors",
+        ),
+        (
+            "huggingface_hub.errors.HFValidationError: Repo id must be in the form 'repo_name'",
+            FailureKind.START_FAILED,
+            "finds no model",
+        ),
+        (
+            "ValueError: The repository contains custom code. Please pass trust_remote_code=True",
+            FailureKind.START_FAILED,
+            "code of its own",
+        ),
+        (
+            "OSError: [Errno 98] Address already in use",
+            FailureKind.START_FAILED,
+            "port was taken",
+        ),
+        (
+            "ValueError: Model architectures ['Foo'] are not supported for now.",
+            FailureKind.START_FAILED,
+            "['Foo']",
+        ),
+        (
+            "/opt/python: Error while finding module: No module named 'vllm'",
+            FailureKind.START_FAILED,
+            "vllm.python",
+        ),
+    ],
+)
+def test_known_causes_get_our_words(line: str, kind: FailureKind, words: str) -> None:
+    found = _start("INFO loading", CORE + line, GENERIC)
+    assert found.kind is kind
+    assert words in found.reason
+    assert "Engine core initialization failed" not in found.reason
+
+
+def test_an_unknown_cause_is_the_last_exception_before_the_engines_summary() -> None:
+    found = _start(
+        "ValueError: an earlier one",
+        CORE + "KeyError: 'model.layers.0'",
+        "(APIServer pid=1) Traceback (most recent call last):",
+        "(APIServer pid=1) " + GENERIC,
+        "(APIServer pid=1) SystemError: a later one",
+    )
+    assert found.reason == "The engine did not start: KeyError: 'model.layers.0'"
+
+
+def test_the_summary_alone_is_never_the_cause() -> None:
+    found = _start("INFO loading", GENERIC)
+    assert found.reason == "The engine did not start (exit code 1)"
+
+
+def test_the_kernels_kill_is_out_of_memory_whatever_the_exit_code_says() -> None:
+    assert _start(exit_code=0, oom_killed=True).kind is FailureKind.OUT_OF_MEMORY
+
+
+def test_exit_code_0_of_a_loaded_engine_is_a_crash() -> None:
+    found = classify(("INFO fine",), exit_code=0, oom_killed=False, was_ready=True)
+    assert found == Failure(FailureKind.CRASHED, "The engine broke down (exit code 0)")
+
+
+def test_a_signal_is_told_by_its_number() -> None:
+    assert "signal 9" in _start(exit_code=-9).reason
+
+
+def test_out_of_memory_while_serving_stays_out_of_memory() -> None:
+    log = ("torch.OutOfMemoryError: CUDA out of memory.",)
+    found = classify(log, exit_code=0, oom_killed=False, was_ready=True)
+    assert found.kind is FailureKind.OUT_OF_MEMORY
+
+
+def test_what_was_seen_from_outside_is_told_when_the_log_says_nothing() -> None:
+    found = classify(
+        ("INFO fine",), exit_code=None, oom_killed=False, was_ready=False, symptom="no answer"
+    )
+    assert found.reason == "The engine did not start: no answer"
