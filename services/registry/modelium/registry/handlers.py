@@ -128,10 +128,10 @@ async def _announce(
 
 def _log_change(model: str, previous: ModelState | None, record: ModelRecord | None) -> None:
     if record is None:
-        log.info("model.forgotten", model=model, previous=previous)
+        log.info("record.forgotten", model=model, previous=previous)
         return
     log.info(
-        "model.state_changed",
+        "record.saved",
         model=model,
         previous=previous,
         state=record.state,
