@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -16,6 +15,7 @@ from modelium.common.events import Message, RuntimeEvent
 from modelium.common.records import DeviceKind, InstanceState
 from modelium.common.settings import Vllm
 from modelium.common.testing import InMemoryBus
+from modelium.runtime_agent.announcing import Announcer
 from modelium.runtime_agent.devices import CpuSlots
 from modelium.runtime_agent.drain import LEASE_S, DrainTracker
 from modelium.runtime_agent.engine_http import EngineHttp
@@ -26,7 +26,7 @@ from modelium.runtime_agent.memory import MemoryMeter
 from modelium.runtime_agent.process_tree import MARKER
 from modelium.runtime_agent.processes import ProcessLauncher
 from modelium.runtime_agent.runtimes.vllm import VllmRuntime
-from modelium.runtime_agent.supervisor import Supervisor, announce_until_stored
+from modelium.runtime_agent.supervisor import Supervisor
 from modelium.runtime_agent.tools import Tools
 from tests.agent_kit import eventually, is_alive
 from tests.system import stub_python
@@ -123,7 +123,7 @@ async def an_agent(
         journal=Journal(folder / "journal"),
         meter=MemoryMeter(devices, clock, 5.0),
         clock=clock,
-        announce=partial(announce_until_stored, bus, clock),
+        announce=Announcer(bus, clock),
     )
     supervisor = Supervisor(tools, agent_id="local")
     known = {"supervisor": supervisor, "drains": tools.drains, "clock": clock}

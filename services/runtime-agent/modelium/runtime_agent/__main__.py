@@ -5,6 +5,7 @@ from functools import partial
 from modelium.common.bus import bind
 from modelium.common.service import Shell, run
 from modelium.common.settings import LauncherKind
+from modelium.runtime_agent.announcing import Announcer
 from modelium.runtime_agent.container_spec import ContainerSettings
 from modelium.runtime_agent.containers import connect
 from modelium.runtime_agent.devices import CpuSlots, Devices
@@ -19,7 +20,7 @@ from modelium.runtime_agent.launcher import Launcher
 from modelium.runtime_agent.memory import MemoryMeter
 from modelium.runtime_agent.processes import ProcessLauncher
 from modelium.runtime_agent.runtimes.vllm import VllmRuntime
-from modelium.runtime_agent.supervisor import Supervisor, announce_until_stored
+from modelium.runtime_agent.supervisor import Supervisor
 from modelium.runtime_agent.tools import Tools
 
 
@@ -67,7 +68,7 @@ async def _tools(shell: Shell) -> Tools:
         journal=Journal(settings.runtime_agent.state_directory / "journal"),
         meter=MemoryMeter(devices, clock, settings.runtime_agent.memory_free_timeout_seconds),
         clock=clock,
-        announce=partial(announce_until_stored, shell.bus, clock),
+        announce=Announcer(shell.bus, clock),
     )
 
 

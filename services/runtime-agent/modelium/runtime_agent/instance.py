@@ -24,11 +24,11 @@ from modelium.common.events import (
     UnloadModel,
     WakeModel,
 )
-from modelium.common.records import FailureKind, Instance, InstanceState
+from modelium.common.records import DeviceKind, FailureKind, Instance, InstanceState
 from modelium.runtime_agent.facts import fact, failed, state_of
 from modelium.runtime_agent.failures import Failure
 from modelium.runtime_agent.journal import Entry
-from modelium.runtime_agent.launcher import Engine, EngineRecord, LaunchFailed, LaunchSpec
+from modelium.runtime_agent.launcher import Engine, EngineRecord, LaunchFailed, LaunchSpec, Usage
 from modelium.runtime_agent.memory import Free
 from modelium.runtime_agent.model_files import unreadable
 from modelium.runtime_agent.runtime import NotServing
@@ -122,7 +122,7 @@ class Life:
         elif isinstance(order, WakeModel):
             await self._wake()
         else:
-            await self._watching().while_serving()
+            await self._watching().while_serving(self._note_usage)
 
     async def _load(self, command: LoadModel) -> None:
         await self._enter(InstanceState.LOADING)
@@ -248,6 +248,11 @@ class Life:
         self.resident_bytes = (
             max(0, taken) or (await self._watching().engine.usage()).resident_bytes
         )
+
+    def _note_usage(self, usage: Usage) -> None:
+        """A cache fills as it is used. On a GPU the device shows it, not the processes."""
+        if self.record.device_kind is DeviceKind.CPU and usage.resident_bytes:
+            self.resident_bytes = usage.resident_bytes
 
     async def _measure_change(self, free: Free) -> None:
         taken = await self._tools.meter.taken(self.record.device_ids, free)

@@ -12,9 +12,7 @@ from typing import Any
 
 import structlog
 
-from modelium.common.bus import Bus
-from modelium.common.clock import Clock
-from modelium.common.errors import DependencyUnavailable, Reject, RetryLater
+from modelium.common.errors import Reject, RetryLater
 from modelium.common.events import (
     Command,
     LoadModel,
@@ -119,8 +117,12 @@ class Supervisor:
         return await self._tools.devices.measure(resident)
 
     async def stop_all(self, drain_s: float) -> None:
-        """Unload every engine and take no more commands; returns when all have ended."""
+        """Unload every engine and take no more commands; returns when all have ended.
+
+        Bounded by what each engine may take to stop; NATS is no longer waited for.
+        """
         self._stopping = True
+        self._tools.announce.hurry()
         for life in self._lives.values():
             life.tell(self._unload(life.record, STOPPING, drain_s))
         if self._lives:
@@ -226,15 +228,3 @@ class Supervisor:
         self._ended[event.instance_id] = event
         while len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
-
-
-async def announce_until_stored(bus: Bus, clock: Clock, event: RuntimeEvent) -> None:
-    """Publish, waiting for NATS as long as it takes: what happened to an engine must be known."""
-    while True:
-        try:
-            await bus.publish(event)
-        except DependencyUnavailable as away:
-            log.warning("bus.unavailable", reason=str(away))
-            await clock.sleep(1.0)
-        else:
-            return

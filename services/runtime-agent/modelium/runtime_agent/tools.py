@@ -1,11 +1,9 @@
 """What the lives of all engines of an agent share."""
 
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
 
 from modelium.common.clock import Clock
-from modelium.common.events import RuntimeEvent
+from modelium.runtime_agent.announcing import Announcer
 from modelium.runtime_agent.devices import Devices
 from modelium.runtime_agent.drain import DrainTracker
 from modelium.runtime_agent.journal import Journal
@@ -29,8 +27,7 @@ class Tools:
     journal: Journal
     meter: MemoryMeter
     clock: Clock
-    announce: Callable[[RuntimeEvent], Coroutine[Any, Any, None]]
-    """Returns when the event is stored; waits for NATS as long as it takes."""
+    announce: Announcer
 
     async def drained(self, model: str, generation: int, deadline_s: float) -> None:
         """Wait until no gateway uses the engine, or until the deadline is over."""

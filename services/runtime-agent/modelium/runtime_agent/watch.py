@@ -5,18 +5,22 @@ test request. An engine that nobody asked to end has failed, whatever its exit c
 when its core was killed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 from modelium.common.clock import Clock
 from modelium.common.errors import DependencyUnavailable, ModeliumError
 from modelium.common.records import FailureKind
 from modelium.runtime_agent.failures import Failure, classify
-from modelium.runtime_agent.launcher import Engine
+from modelium.runtime_agent.launcher import Engine, Usage
 from modelium.runtime_agent.progress import LoadProgress, Signs
 from modelium.runtime_agent.runtime import Health, NotServing, Runtime
 
 STARTING_POLL_S = 0.25
 SERVING_POLL_S = 1.0
+USAGE_EVERY = 10
+"""Adding up the memory of processes costs the kernel some work."""
 LOG_LINES = 400
 
 
@@ -59,10 +63,12 @@ class Watch:
         except NotServing as broken:
             await self._broken(was_ready=False, symptom=broken.reason)
 
-    async def while_serving(self) -> None:
-        """Look every second, for ever."""
+    async def while_serving(self, measured: Callable[[Usage], None]) -> None:
+        """Look every second, for ever; tell now and then what it uses."""
         answered_s = self.clock.monotonic()
-        while True:
+        for turn in count(1):
+            if turn % USAGE_EVERY == 0:
+                measured(await self.engine.usage())
             if await self._health(was_ready=True) is Health.SERVING:
                 answered_s = self.clock.monotonic()
             elif self.clock.monotonic() - answered_s >= self.runtime.limits.silence_timeout_s:

@@ -1,0 +1,209 @@
+"""What is seen of an engine, and when it is given up."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from modelium.common.errors import DependencyUnavailable
+from modelium.common.events import LoadModel
+from modelium.common.records import DeviceKind, FailureKind
+from modelium.common.testing import FakeClock
+from modelium.runtime_agent.launcher import EngineRecord, LaunchSpec, Status, Usage
+from modelium.runtime_agent.runtime import Health, Limits, NotServing
+from modelium.runtime_agent.watch import USAGE_EVERY, EngineFailed, Watch
+from tests.agent_kit import a_record
+
+RUNS = Status(running=True)
+
+
+@dataclass
+class _Engine:
+    """An engine as the test says it is."""
+
+    record: EngineRecord = field(default_factory=a_record)
+    endpoint: str = "http://engine"
+    now: Status = RUNS
+    log: tuple[str, ...] = ("INFO fine",)
+    log_mark: str = "0"
+    away: bool = False
+    killed: bool = False
+
+    async def status(self) -> Status:
+        if self.away:
+            raise DependencyUnavailable("Docker does not answer", "Start it.")
+        return self.now
+
+    async def usage(self) -> Usage:
+        return Usage(self.log_mark, 0.0, 77)
+
+    async def stop(self, grace_s: float) -> None:
+        self.killed = True
+
+    async def kill(self) -> None:
+        self.killed = True
+
+    async def log_tail(self, lines: int) -> tuple[str, ...]:
+        return self.log[-lines:]
+
+    async def forget(self) -> None:
+        pass
+
+
+@dataclass
+class _Runtime:
+    """A runtime whose engines answer what the test says."""
+
+    answers: Health = Health.STARTING
+    refuses: str = ""
+    limits: Limits = Limits(10.0, 100.0, 5.0, 30.0)  # noqa: RUF009 - frozen
+
+    def spec(self, command: LoadModel, *_: object) -> LaunchSpec:
+        raise NotImplementedError
+
+    def can_sleep(self, kind: DeviceKind) -> bool:
+        return False
+
+    async def health(self, endpoint: str) -> Health:
+        return self.answers
+
+    async def prove(self, endpoint: str, record: EngineRecord) -> None:
+        if self.refuses:
+            raise NotServing(self.refuses)
+
+    async def sleep(self, endpoint: str) -> None:
+        raise NotImplementedError
+
+    async def wake(self, endpoint: str) -> None:
+        raise NotImplementedError
+
+
+@dataclass
+class _Scene:
+    clock: FakeClock
+    engine: _Engine = field(default_factory=_Engine)
+    runtime: _Runtime = field(default_factory=_Runtime)
+    resident: list[int] = field(default_factory=list)
+
+    @property
+    def watch(self) -> Watch:
+        return Watch(self.engine, self.runtime, self.clock)
+
+    async def starting(self) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(self.watch.until_healthy())
+        await self.clock.until_sleeping()
+        return task
+
+    async def serving(self) -> asyncio.Task[None]:
+        self.runtime.answers = Health.SERVING
+        noted = self.watch.while_serving(lambda usage: self.resident.append(usage.resident_bytes))
+        task = asyncio.ensure_future(noted)
+        await self.clock.until_sleeping()
+        return task
+
+
+@pytest.fixture
+def scene(clock: FakeClock) -> _Scene:
+    return _Scene(clock)
+
+
+async def _failure(task: asyncio.Task[None]) -> EngineFailed:
+    with pytest.raises(EngineFailed) as failed:
+        await task
+    return failed.value
+
+
+async def test_the_wait_for_health_ends_when_it_serves(scene: _Scene) -> None:
+    waiting = await scene.starting()
+    scene.runtime.answers = Health.SERVING
+    await scene.clock.advance(1)
+    await waiting
+
+
+async def test_an_end_while_loading_is_a_failed_start(scene: _Scene) -> None:
+    waiting = await scene.starting()
+    scene.engine.now = Status(running=False, exit_code=1)
+    scene.engine.log = ("ValueError: bad config",)
+    await scene.clock.advance(1)
+    failed = await _failure(waiting)
+    assert failed.failure.kind is FailureKind.START_FAILED
+    assert "ValueError: bad config" in failed.failure.reason
+    assert failed.log == ("ValueError: bad config",)
+
+
+async def test_a_load_that_stands_still_is_killed(scene: _Scene) -> None:
+    waiting = await scene.starting()
+    await scene.clock.advance(11)
+    failed = await _failure(waiting)
+    assert failed.failure.kind is FailureKind.TIMEOUT
+    assert scene.engine.killed
+
+
+async def test_a_load_whose_log_grows_is_not(scene: _Scene) -> None:
+    waiting = await scene.starting()
+    for step in range(6):
+        scene.engine.log_mark = str(step)
+        await scene.clock.advance(8)
+    assert not waiting.done()
+    waiting.cancel()
+
+
+async def test_an_unanswered_canary_kills_the_engine(scene: _Scene) -> None:
+    scene.runtime.refuses = "the test request was answered 500"
+    with pytest.raises(EngineFailed, match="answered 500"):
+        await scene.watch.prove()
+    assert scene.engine.killed
+
+
+async def test_503_while_serving_is_a_crash_and_the_engine_is_killed(scene: _Scene) -> None:
+    serving = await scene.serving()
+    scene.runtime.answers = Health.DEAD
+    await scene.clock.advance(1)
+    failed = await _failure(serving)
+    assert failed.failure.kind is FailureKind.CRASHED
+    assert scene.engine.killed
+
+
+async def test_exit_code_0_while_serving_is_a_crash(scene: _Scene) -> None:
+    serving = await scene.serving()
+    scene.engine.now = Status(running=False, exit_code=0)
+    await scene.clock.advance(1)
+    assert (await _failure(serving)).failure.kind is FailureKind.CRASHED
+
+
+async def test_short_silence_is_forgiven(scene: _Scene) -> None:
+    serving = await scene.serving()
+    scene.runtime.answers = Health.SILENT
+    await scene.clock.advance(20)
+    scene.runtime.answers = Health.SERVING
+    await scene.clock.advance(20)
+    scene.runtime.answers = Health.SILENT
+    await scene.clock.advance(20)
+    assert not serving.done()
+    serving.cancel()
+
+
+async def test_long_silence_is_not(scene: _Scene) -> None:
+    serving = await scene.serving()
+    scene.runtime.answers = Health.SILENT
+    await scene.clock.advance(31)
+    failed = await _failure(serving)
+    assert failed.failure.kind is FailureKind.TIMEOUT
+    assert scene.engine.killed
+
+
+async def test_a_launcher_that_does_not_answer_says_nothing_about_the_engine(
+    scene: _Scene,
+) -> None:
+    serving = await scene.serving()
+    scene.engine.away = True
+    await scene.clock.advance(10)
+    assert not serving.done()
+    serving.cancel()
+
+
+async def test_memory_is_measured_now_and_then(scene: _Scene) -> None:
+    serving = await scene.serving()
+    await scene.clock.advance(USAGE_EVERY * 2)
+    assert scene.resident == [77, 77]
+    serving.cancel()
