@@ -8,15 +8,37 @@ from typing import Any, Protocol
 from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 
+from modelium.common import events as ev
 from modelium.common.bus import Bus
 from modelium.common.envelope import REASON_HEADER
 from modelium.common.events import Message
 from modelium.common.nats_bus import NatsBus
 from modelium.common.subjects import DEAD_STREAM, STREAMS
-from modelium.common.testing import DeadLetter, InMemoryBus
+from modelium.common.testing import DeadLetter, InMemoryBus, a_descriptor
+from tests.servers import Server
 
 WAIT_S = 15.0
 NOT_STORED = ("gateway.", "agent.", "metrics.")
+
+
+def requested(model: str = "qwen", **changes: Any) -> ev.ModelRequested:
+    return ev.ModelRequested(model=model, **changes)
+
+
+def load_of(agent_id: str) -> ev.LoadModel:
+    return ev.LoadModel(
+        agent_id=agent_id,
+        model="qwen",
+        instance_id="qwen.1",
+        generation=1,
+        device_ids=("cpu-0",),
+        path="/models/qwen",
+        fingerprint="f1",
+        descriptor=a_descriptor(),
+        reserve_bytes=1,
+        kv_cache_bytes=0,
+        context_length=0,
+    )
 
 
 class World(Protocol):
@@ -122,3 +144,36 @@ async def running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             task.cancel()
         for ended in await asyncio.gather(*tasks, return_exceptions=True):
             assert isinstance(ended, asyncio.CancelledError), ended
+
+
+@asynccontextmanager
+async def connected(server: Server, **options: Any) -> AsyncIterator[NatsBus]:
+    bus = NatsBus(server.url, source="test", **options)
+    await bus.open(timeout_s=WAIT_S)
+    try:
+        yield bus
+    finally:
+        await bus.close()
+
+
+@asynccontextmanager
+async def outside(server: Server) -> AsyncIterator[Client]:
+    client = Client()
+    await client.connect(server.url)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def consumed(bus: NatsBus, inbox: Inbox) -> Any:
+    return bus.consume("registry", {ev.ModelRequested: inbox})
+
+
+async def in_thread(*calls: Any) -> None:
+    for call in calls:
+        await asyncio.to_thread(call)
+
+
+def models_of(inbox: Inbox) -> list[str]:
+    return [message.model for message in inbox.messages]

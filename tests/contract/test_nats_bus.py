@@ -1,14 +1,10 @@
-"""What the bus does when NATS goes away, comes back, comes back empty, or forgets something."""
+"""What the bus does on NATS beside the contract of every bus."""
 
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
-from nats.aio.client import Client
 from nats.js.api import StreamConfig
 
 from modelium.common import events as ev
@@ -16,128 +12,20 @@ from modelium.common.errors import DependencyUnavailable
 from modelium.common.nats_bus import NatsBus
 from modelium.common.nats_topology import declare_consumer
 from modelium.common.subjects import EVENTS_STREAM, STREAMS
-from tests.contract.buses import WAIT_S, Inbox, nats_world, running
+from tests.contract.buses import (
+    WAIT_S,
+    Inbox,
+    connected,
+    consumed,
+    in_thread,
+    models_of,
+    nats_world,
+    outside,
+    requested,
+    running,
+)
 from tests.servers import Server
 from tests.system import free_port
-
-
-@asynccontextmanager
-async def connected(server: Server, **options: Any) -> AsyncIterator[NatsBus]:
-    bus = NatsBus(server.url, source="test", **options)
-    await bus.open(timeout_s=WAIT_S)
-    try:
-        yield bus
-    finally:
-        await bus.close()
-
-
-@asynccontextmanager
-async def outside(server: Server) -> AsyncIterator[Client]:
-    client = Client()
-    await client.connect(server.url)
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
-def requested(model: str) -> ev.ModelRequested:
-    return ev.ModelRequested(model=model)
-
-
-def consumed(bus: NatsBus, inbox: Inbox) -> Any:
-    return bus.consume("registry", {ev.ModelRequested: inbox})
-
-
-async def in_thread(*calls: Any) -> None:
-    for call in calls:
-        await asyncio.to_thread(call)
-
-
-def models(inbox: Inbox) -> list[str]:
-    return [message.model for message in inbox.messages]
-
-
-async def test_consumers_go_on_after_the_server_was_killed(own_nats: Server) -> None:
-    inbox = Inbox()
-    async with connected(own_nats) as bus, running(consumed(bus, inbox)):
-        await bus.publish(requested("before"))
-        await inbox.until(1)
-        await in_thread(own_nats.kill, own_nats.start)
-        await bus.publish(requested("after"))
-        await inbox.until(2)
-    assert models(inbox) == ["before", "after"]
-
-
-async def test_consumers_go_on_after_the_server_came_back_empty(own_nats: Server) -> None:
-    inbox = Inbox()
-    async with connected(own_nats) as bus, running(consumed(bus, inbox)):
-        await bus.publish(requested("before"))
-        await inbox.until(1)
-        await in_thread(own_nats.kill, own_nats.wipe, own_nats.start)
-        await bus.publish(requested("after"))
-        await inbox.until(2)
-    assert models(inbox) == ["before", "after"]
-
-
-async def test_publish_waits_for_a_server_that_is_away(own_nats: Server) -> None:
-    inbox = Inbox()
-    async with connected(own_nats) as bus:
-        await in_thread(own_nats.kill)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(bus.publish(requested("patient")))
-            group.create_task(in_thread(own_nats.start))
-        async with running(consumed(bus, inbox)):
-            await inbox.until(1)
-    assert models(inbox) == ["patient"]
-
-
-async def test_what_is_not_stored_is_dropped_at_once_while_the_server_is_away(
-    own_nats: Server,
-) -> None:
-    async with connected(own_nats) as bus:
-        await in_thread(own_nats.kill)
-        async with asyncio.timeout(1):
-            await bus.publish(ev.GatewayStats(gateway_id="g", models=()))
-
-
-async def test_connected_follows_the_server(own_nats: Server) -> None:
-    async with connected(own_nats) as bus:
-        assert bus.connected
-        await in_thread(own_nats.kill)
-        async with asyncio.timeout(5):
-            while bus.connected:
-                await asyncio.to_thread(lambda: None)
-
-
-async def test_a_deleted_consumer_is_made_again(own_nats: Server) -> None:
-    inbox = Inbox()
-    async with (
-        connected(own_nats) as bus,
-        outside(own_nats) as client,
-        running(consumed(bus, inbox)),
-    ):
-        await bus.publish(requested("before"))
-        await inbox.until(1)
-        await client.jetstream().delete_consumer(EVENTS_STREAM, "registry")
-        await bus.publish(requested("after"))
-        await inbox.until(3)
-    assert set(models(inbox)) == {"before", "after"}
-
-
-async def test_a_deleted_stream_is_made_again(own_nats: Server) -> None:
-    inbox = Inbox()
-    async with (
-        connected(own_nats) as bus,
-        outside(own_nats) as client,
-        running(consumed(bus, inbox)),
-    ):
-        await bus.publish(requested("before"))
-        await inbox.until(1)
-        await client.jetstream().delete_stream(EVENTS_STREAM)
-        await bus.publish(requested("after"))
-        await inbox.until(2)
-    assert models(inbox) == ["before", "after"]
 
 
 async def test_streams_of_an_older_version_are_updated_and_keep_their_messages(
@@ -153,7 +41,7 @@ async def test_streams_of_an_older_version_are_updated_and_keep_their_messages(
             await inbox.until(1)
             config = (await jetstream.stream_info(EVENTS_STREAM)).config
     wanted = next(stream for stream in STREAMS if stream.name == EVENTS_STREAM)
-    assert models(inbox) == ["old"]
+    assert models_of(inbox) == ["old"]
     assert set(config.subjects or []) == set(wanted.subjects)
     assert config.max_bytes == wanted.max_bytes
 
@@ -170,7 +58,7 @@ async def test_a_consumer_of_an_older_version_takes_new_subjects(own_nats: Serve
             await requests.until(2)
             await bus.publish(ev.ModelRemoved(model="third", path="/m"))
             await removals.until(1)
-    assert models(requests) == ["first", "second"]
+    assert models_of(requests) == ["first", "second"]
 
 
 async def test_a_handler_may_take_longer_than_the_server_waits_for_an_answer(nats: Server) -> None:
@@ -209,7 +97,7 @@ async def test_the_message_of_a_consumer_that_died_is_delivered_to_another(nats:
             await pull.fetch(1, timeout=5)  # and never an answer
             async with running(consumed(bus, inbox)):
                 await inbox.until(1)
-    assert models(inbox) == ["orphan"]
+    assert models_of(inbox) == ["orphan"]
 
 
 async def test_followers_are_told_of_the_gap_after_a_reconnect(own_nats: Server) -> None:
@@ -229,7 +117,7 @@ async def test_followers_are_told_of_the_gap_after_a_reconnect(own_nats: Server)
         await gaps.get()
         await bus.publish(requested("after"))
         await inbox.until(1)
-    assert models(inbox) == ["after"]
+    assert models_of(inbox) == ["after"]
 
 
 async def test_a_follower_that_is_too_slow_is_told_of_the_gap(nats: Server) -> None:

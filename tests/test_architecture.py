@@ -1,0 +1,273 @@
+"""The rules of the house that a machine can check."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import TypeGuard
+
+import pytest
+
+from modelium.common import keys
+from modelium.common.events import MESSAGES
+from modelium.common.subjects import STREAMS, subject_for
+
+ROOT = Path(__file__).resolve().parents[1]
+SERVICES = ("watcher", "registry", "brain", "orchestrator", "gateway", "runtime_agent")
+HOMES = {
+    name: (ROOT / "services" / name.replace("_", "-") / "modelium" / name) for name in SERVICES
+} | {name: ROOT / "libs" / "common" / "modelium" / name for name in ("common", "core", "cli")}
+
+LONGEST_FILE = 300
+LONGEST_FUNCTION = 60
+
+PURE_COMMON = frozenset(
+    f"modelium.common.{name}"
+    for name in ("records", "figures", "events", "errors", "lifecycle", "settings", "clock")
+)
+# What the pure parts of common and all of core may import beside those.
+STANDARD_FOR_PURE = frozenset(
+    {"collections", "contextlib", "dataclasses", "datetime", "enum", "functools", "hashlib"}
+    | {"heapq", "itertools", "json", "math", "pathlib", "re", "types", "typing", "uuid"}
+)
+OWNERS = {
+    "nats": ("modelium.common.nats_",),
+    "redis": ("modelium.common.redis_store",),
+    "docker": ("modelium.runtime_agent.",),
+    "pynvml": ("modelium.runtime_agent.",),
+    "uvicorn": ("modelium.common.http_server",),
+    "supervisor": ("modelium.cli.",),
+}
+
+
+class Module:
+    """One source file and what it imports."""
+
+    def __init__(self, path: Path, package: str) -> None:
+        self.path = path
+        self.package = package
+        self.text = path.read_text()
+        self.tree = ast.parse(self.text)
+        inside = path.relative_to(HOMES[package]).with_suffix("").parts
+        self.name = ".".join(("modelium", package, *inside)).removesuffix(".__init__")
+
+    def imports(self) -> set[str]:
+        found: set[str] = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        return found
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    return tuple(
+        Module(path, package)
+        for package, home in HOMES.items()
+        for path in sorted(home.rglob("*.py"))
+    )
+
+
+def each(*packages: str) -> list[Module]:
+    return [module for module in modules() if not packages or module.package in packages]
+
+
+def of_modelium(module: Module) -> Iterator[str]:
+    return (name for name in module.imports() if name.startswith("modelium."))
+
+
+def python_files() -> list[Path]:
+    folders = ("libs", "services", "tests", "benchmarks", "scripts")
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def calls(module: Module) -> Iterator[str]:
+    """Every `a.b(...)` as text."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
+            yield ast.unparse(node.func)
+
+
+def test_every_package_is_looked_at() -> None:
+    assert {module.package for module in modules()} == set(HOMES)
+
+
+@pytest.mark.parametrize("module", each(*SERVICES), ids=repr)
+def test_a_service_imports_itself_common_and_core(module: Module) -> None:
+    allowed = tuple(f"modelium.{name}" for name in (module.package, "common", "core"))
+    assert not [name for name in of_modelium(module) if not name.startswith(allowed)]
+
+
+@pytest.mark.parametrize("module", each("common", "cli"), ids=repr)
+def test_common_and_cli_import_no_service(module: Module) -> None:
+    services = tuple(f"modelium.{name}" for name in SERVICES)
+    assert not [name for name in of_modelium(module) if name.startswith(services)]
+
+
+@pytest.mark.parametrize("module", each("core"), ids=repr)
+def test_core_imports_only_pure_modules(module: Module) -> None:
+    assert not impure(module, (*PURE_COMMON, "modelium.core"))
+
+
+@pytest.mark.parametrize("module", [m for m in each("common") if m.name in PURE_COMMON], ids=repr)
+def test_pure_modules_of_common_import_only_each_other(module: Module) -> None:
+    if module.name == "modelium.common.clock":
+        return  # the one that reads the time
+    assert not impure(module, tuple(PURE_COMMON))
+
+
+def impure(module: Module, allowed: tuple[str, ...]) -> list[str]:
+    return [
+        name
+        for name in module.imports()
+        if not name.startswith((*allowed, "pydantic"))
+        and name != "modelium.common"
+        and name.partition(".")[0] not in STANDARD_FOR_PURE
+    ]
+
+
+@pytest.mark.parametrize("module", each(), ids=repr)
+def test_a_client_library_is_imported_by_its_adapter_only(module: Module) -> None:
+    for name in module.imports():
+        owners = OWNERS.get(name.partition(".")[0])
+        assert owners is None or module.name.startswith(owners), name
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_handlers_do_not_import_adapters_libraries(service: str) -> None:
+    [handlers] = [m for m in each(service) if m.name == f"modelium.{service}.handlers"]
+    libraries = {name.partition(".")[0] for name in handlers.imports()}
+    assert not libraries & {"nats", "redis", "docker", "pynvml", "aiohttp", "uvicorn", "fastapi"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_has_a_page_about_itself(service: str) -> None:
+    assert (HOMES[service].parents[1] / "README.md").is_file()
+
+
+@pytest.mark.parametrize("module", each(), ids=repr)
+def test_a_module_says_what_it_is(module: Module) -> None:
+    assert ast.get_docstring(module.tree), f"{module.path} has no docstring"
+
+
+@pytest.mark.parametrize("module", each(), ids=repr)
+def test_only_the_boundary_catches_everything(module: Module) -> None:
+    if module.name == "modelium.common.boundary":
+        return
+    swallowing = [
+        ast.unparse(node)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ExceptHandler)
+        and set(caught(node)) & {"Exception", "BaseException"}
+        and not (isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None)
+    ]
+    assert not swallowing
+
+
+def caught(handler: ast.ExceptHandler) -> list[str]:
+    if handler.type is None:
+        return ["BaseException"]
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return [ast.unparse(kind) for kind in kinds]
+
+
+@pytest.mark.parametrize("module", each(), ids=repr)
+def test_time_is_read_and_waited_for_by_the_clock_only(module: Module) -> None:
+    if module.name == "modelium.common.clock":
+        return
+    wrong = {"time.time", "time.monotonic", "time.sleep", "time.perf_counter", "asyncio.sleep"}
+    wrong |= {"datetime.now", "datetime.utcnow", "datetime.datetime.now"}
+    assert not wrong & set(calls(module))
+
+
+@pytest.mark.parametrize("module", each(), ids=repr)
+def test_no_task_is_started_and_forgotten(module: Module) -> None:
+    forgotten = [
+        ast.unparse(node)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and ast.unparse(node.value.func) in ("asyncio.create_task", "asyncio.ensure_future")
+    ]
+    assert not forgotten
+
+
+@pytest.mark.parametrize("module", each(*SERVICES, "common", "core"), ids=repr)
+def test_subjects_streams_and_keys_are_spelled_in_one_place(module: Module) -> None:
+    if module.name in {f"modelium.common.{name}" for name in ("subjects", "events", "keys")}:
+        return
+    subjects = {subject_for(kind) for kind in MESSAGES}
+    spelled = subjects | {stream.name for stream in STREAMS}
+    prefix = keys.model("")
+    for text in literals(module.tree):
+        assert text not in spelled
+        assert not text.startswith(("command.", "dead.", prefix, keys.instance(""), keys.agent("")))
+        assert text not in {keys.MODELS, keys.INSTANCES, keys.AGENTS}
+
+
+def literals(tree: ast.Module) -> Iterator[str]:
+    """All strings that are neither documentation nor the name of a log line."""
+    passed_over = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    } | {id(node.args[0]) for node in ast.walk(tree) if is_log_line(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in passed_over:
+            yield str(node.value)
+
+
+def is_log_line(node: ast.AST) -> TypeGuard[ast.Call]:
+    """The names of log lines read like subjects, and are not."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("debug", "info", "warning", "error")
+        and bool(node.args)
+    )
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_are_short(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= LONGEST_FILE
+    functions = (
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    long = [node.name for node in functions if lines(node) > LONGEST_FUNCTION]
+    assert not long
+
+
+def lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def test_the_namespace_has_no_init() -> None:
+    assert not [home.parent / "__init__.py" for home in HOMES.values() if inits(home.parent)]
+
+
+def inits(folder: Path) -> bool:
+    return (folder / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_path_of_a_machine_is_written_down(path: Path) -> None:
+    homes = re.compile(r"/(?:root|home/\w+|Users/\w+|work)/")
+    assert not homes.search(path.read_text())
+
+
+def test_the_handlers_of_all_services_cover_every_message() -> None:
+    handled = {
+        name
+        for service in SERVICES
+        for name in re.findall(r"\w+", (HOMES[service] / "handlers.py").read_text())
+    }
+    assert {kind.__name__ for kind in MESSAGES} <= handled
