@@ -91,7 +91,7 @@ async def _relay_plain(reply: Reply, client: Client) -> None:
     while chunk:
         await client.body(chunk)
         before, chunk = chunk, await _read_more(reply)
-        if b"abort" in chunk and _ABORTED.search(before[-_GAP:] + chunk):
+        if _ABORTED.search(before[-_GAP:] + chunk):
             raise _interrupted(_ABORT)
     await client.finish()
 
@@ -102,7 +102,7 @@ async def _relay_stream(reply: Reply, client: Client, *, ends_with_done: bool) -
     if not chunk or _aborted_at(before, chunk) == 0:
         raise EngineGone("it ended before its first byte", reached=True)
     while chunk:
-        if b"abort" in chunk and (cut := _aborted_at(before, chunk)) >= 0:
+        if (cut := _aborted_at(before, chunk)) >= 0:
             await client.body(chunk[:cut])
             raise _interrupted(_ABORT)
         await client.body(chunk)
@@ -122,12 +122,15 @@ async def _read_more(reply: Reply) -> bytes:
 
 def _aborted_at(before: bytes, chunk: bytes) -> int:
     """Where in `chunk` the event begins that says aborted; -1: nowhere."""
-    tail = before[-_GAP:]
-    found = _ABORTED.search(tail + chunk)
+    tail = b"" if before.endswith(b"\n\n") else before[-_GAP:]
+    text = tail + chunk
+    if b"abort" not in text:
+        return -1
+    found = _ABORTED.search(text)
     if found is None:
         return -1
-    end = max(0, found.start() - len(tail))
-    return chunk.rfind(b"\n\n", 0, end) + 2 if b"\n\n" in chunk[:end] else 0
+    boundary = text.rfind(b"\n\n", 0, found.start())
+    return max(0, boundary + 2 - len(tail)) if boundary >= 0 else 0
 
 
 def _open_ended(headers: Headers) -> Headers:

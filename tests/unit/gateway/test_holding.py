@@ -1,0 +1,191 @@
+"""When a held request goes on, gives up, and what is asked for meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from modelium.common.events import GatewayStats, ModelRequested
+from modelium.common.records import ModelState
+from modelium.common.testing import FakeClock, InMemoryBus, a_model_record, yield_to_others
+from modelium.gateway.announcing import Announcer
+from modelium.gateway.demand import REPEAT_S, Demand
+from modelium.gateway.errors_http import ApiError
+from modelium.gateway.holding import Holding
+from modelium.gateway.routing import Route, RouteTable
+from modelium.gateway.stats import Stats
+from modelium.gateway.waiting import WaitingRoom
+
+
+class World:
+    """One held model, a clock and a bus."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.bus = InMemoryBus(clock=self.clock)
+        self.table = RouteTable()
+        self.room = WaitingRoom(2)
+        self.demand = Demand(self.bus, self.clock)
+        self.holding = Holding(
+            table=self.table, room=self.room, demand=self.demand, clock=self.clock
+        )
+        self.version = 0
+        self.become()
+
+    def become(self, **changes: Any) -> None:
+        self.version += 1
+        record = a_model_record(version=self.version, **changes)
+        self.table.apply(record, self.clock.monotonic())
+        self.room.wake("qwen")
+
+    async def hold(self, timeout_s: float) -> Route:
+        waiter = self.holding.join("qwen")
+        try:
+            return await self.holding.routed(waiter, self.clock.monotonic() + timeout_s)
+        finally:
+            self.holding.leave(waiter)
+
+    def asked(self) -> int:
+        return len(self.bus.of(ModelRequested))
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = World()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(w) for w in (world.holding.tick(), world.demand.run())]
+        yield world
+        for task in tasks:
+            task.cancel()
+
+
+async def held(world: World, timeout_s: float = 60) -> asyncio.Future[Route]:
+    future = asyncio.ensure_future(world.hold(timeout_s))
+    await yield_to_others()
+    return future
+
+
+async def test_a_request_goes_on_the_moment_its_model_is_loaded(world: World) -> None:
+    future = await held(world)
+    world.become(state=ModelState.LOADED, endpoint="http://e", generation=3)
+    assert await future == Route("http://e", 3)
+    assert world.room.models() == []
+
+
+async def test_it_is_asked_at_once_and_again_every_five_seconds(world: World) -> None:
+    future = await held(world)
+    assert world.asked() == 1
+    await world.clock.advance(REPEAT_S - 0.5)
+    assert world.asked() == 1
+    await world.clock.advance(1)
+    assert world.asked() == 2
+    future.cancel()
+
+
+async def test_a_second_waiter_asks_no_more_but_a_new_first_one_does(world: World) -> None:
+    first, second = await held(world), await held(world)
+    assert world.asked() == 1
+    first.cancel()
+    second.cancel()
+    await yield_to_others()
+    third = await held(world)
+    assert world.asked() == 2
+    third.cancel()
+
+
+async def test_nobody_is_asked_for_when_nobody_waits(world: World) -> None:
+    (await held(world)).cancel()
+    await world.clock.advance(30)
+    assert world.asked() == 1
+
+
+async def test_the_deadline_is_kept_and_says_how_far_it_is(world: World) -> None:
+    world.become(state=ModelState.LOADING, load_s=20.0, reason="reading weights")
+    future = await held(world, timeout_s=8)
+    await world.clock.advance(7.5)
+    assert not future.done()
+    await world.clock.advance(0.7)
+    with pytest.raises(ApiError) as error:
+        await future
+    assert error.value.status == 503
+    assert error.value.loading is not None
+    assert (error.value.loading.eta_s, error.value.loading.position) == (12, 1)
+    assert error.value.retry_after_s == 12
+
+
+async def test_the_queue_is_bounded(world: World) -> None:
+    held_ones = [await held(world), await held(world)]
+    with pytest.raises(ApiError) as error:
+        await world.hold(60)
+    assert error.value.status == 429
+    for one in held_ones:
+        one.cancel()
+
+
+async def test_a_suspect_engine_gets_the_request_when_the_second_is_over(world: World) -> None:
+    world.become(state=ModelState.LOADED, endpoint="http://e", generation=1)
+    world.table.suspect("qwen", 1, world.clock.monotonic())
+    future = await held(world)
+    await world.clock.advance(0.8)
+    assert not future.done()
+    await world.clock.advance(0.4)
+    assert (await future).generation == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"state": ModelState.REJECTED, "reason": "broken"}, 400),
+        ({"removed": True}, 404),
+        ({"state": ModelState.ERROR, "failures": 1, "load_s": None}, 503),  # never has loaded
+        ({"state": ModelState.ERROR, "failures": 2, "load_s": 5.0}, 503),  # fails again and again
+    ],
+)
+async def test_who_waits_in_vain_is_told(
+    world: World, changes: dict[str, Any], status: int
+) -> None:
+    future = await held(world)
+    world.become(retry_at=world.clock.now() + timedelta(seconds=10), **changes)
+    with pytest.raises(ApiError) as error:
+        await future
+    assert error.value.status == status
+
+
+async def test_a_failure_whose_backoff_is_over_is_waited_for(world: World) -> None:
+    world.become(state=ModelState.ERROR, failures=3, retry_at=world.clock.now())
+    future = await held(world)
+    assert world.asked() == 1
+    world.become(state=ModelState.LOADED, endpoint="http://e", generation=9)
+    assert (await future).generation == 9
+
+
+async def test_stats_are_said_every_second_and_at_once_when_an_engine_is_done_with() -> None:
+    world = World()
+    stats = Stats()
+    announcer = Announcer(
+        gateway_id="g",
+        table=world.table,
+        room=world.room,
+        stats=stats,
+        bus=world.bus,
+        clock=world.clock,
+    )
+
+    def said() -> int:
+        return len(world.bus.of(GatewayStats))
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(announcer.beat()), group.create_task(announcer.run())]
+        await world.clock.advance(2.5)
+        assert said() == 3
+        world.become(state=ModelState.LOADED, endpoint="http://e", generation=4)
+        announcer.engine_idle("qwen", 4)  # still routed: nobody waits for it to end
+        await yield_to_others()
+        assert said() == 3
+        announcer.engine_idle("qwen", 3)
+        await yield_to_others()
+        assert said() == 4
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,168 @@
+"""What of an engine's answer reaches the client, chunk by chunk."""
+
+import json
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+
+from modelium.common.testing import FakeClock
+from modelium.gateway.call import Headers
+from modelium.gateway.client import Client
+from modelium.gateway.errors_http import ApiError
+from modelium.gateway.relay import relay
+from modelium.gateway.upstream import EngineGone
+
+SSE: Headers = [(b"content-type", b"text/event-stream")]
+JSON: Headers = [(b"content-type", b"application/json")]
+DONE = b"data: [DONE]\n\n"
+
+
+class FakeReply:
+    """Gives these chunks; an exception among them is raised."""
+
+    def __init__(self, status: int, headers: Headers, *chunks: bytes | EngineGone) -> None:
+        self.status = status
+        self.headers = headers
+        self._chunks = list(chunks)
+
+    async def read(self) -> bytes:
+        chunk = self._chunks.pop(0) if self._chunks else b""
+        if isinstance(chunk, EngineGone):
+            raise chunk
+        return chunk
+
+    def close(self) -> None:
+        pass
+
+
+class Sent:
+    """What a client received."""
+
+    def __init__(self) -> None:
+        self.events: list[MutableMapping[str, Any]] = []
+        self.client = Client(self._send, "id-1", FakeClock())
+
+    async def _send(self, event: MutableMapping[str, Any]) -> None:
+        self.events.append(event)
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(event.get("body", b"") for event in self.events)
+
+    @property
+    def ended(self) -> bool:
+        last = self.events[-1]
+        return last["type"] == "http.response.body" and not last.get("more_body")
+
+
+async def relayed(reply: FakeReply, sent: Sent) -> None:
+    await relay(reply, sent.client, ends_with_done=True)
+
+
+def chunk(reason: str | None, text: str = "t") -> bytes:
+    value = {"choices": [{"delta": {"content": text}, "finish_reason": reason}]}
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+async def test_chunks_pass_in_the_pieces_they_came_in() -> None:
+    sent = Sent()
+    pieces = [chunk(None), chunk("stop")[:20], chunk("stop")[20:] + DONE[:5], DONE[5:]]
+    await relayed(FakeReply(200, SSE, *pieces), sent)
+    assert [e["body"] for e in sent.events[1:]] == [*pieces, b""]
+    assert sent.ended
+
+
+async def test_a_death_before_the_first_byte_is_left_to_the_caller() -> None:
+    sent = Sent()
+    with pytest.raises(EngineGone):
+        await relayed(FakeReply(200, SSE, EngineGone("dead", reached=True)), sent)
+    assert sent.body == b""
+
+
+async def test_an_empty_stream_is_a_death_before_the_first_byte() -> None:
+    with pytest.raises(EngineGone):
+        await relayed(FakeReply(200, SSE), Sent())
+
+
+async def test_a_death_later_is_an_error_for_the_client() -> None:
+    sent = Sent()
+    with pytest.raises(ApiError, match="in the middle"):
+        await relayed(FakeReply(200, SSE, chunk(None), EngineGone("dead", reached=True)), sent)
+    assert sent.body == chunk(None)
+
+
+@pytest.mark.parametrize("spaced", [True, False])
+@pytest.mark.parametrize("cut", [None, -30, -20, -10])
+async def test_an_abort_is_an_error_however_it_is_cut_into_pieces(
+    spaced: bool, cut: int | None
+) -> None:
+    sent = Sent()
+    abort = chunk("abort") if spaced else chunk("abort").replace(b": ", b":")
+    whole = abort + DONE
+    pieces = [whole] if cut is None else [abort[:cut], abort[cut:] + DONE]
+    with pytest.raises(ApiError, match="aborted"):
+        await relayed(FakeReply(200, SSE, chunk(None), *pieces), sent)
+    assert b"[DONE]" not in sent.body
+    assert b'"abort"' not in sent.body
+
+
+async def test_what_came_before_an_abort_in_the_same_piece_is_kept() -> None:
+    sent = Sent()
+    with pytest.raises(ApiError):
+        await relayed(FakeReply(200, SSE, chunk(None, "kept") + chunk("abort") + DONE), sent)
+    assert sent.body == chunk(None, "kept")
+
+
+async def test_a_stream_that_is_only_an_abort_can_be_sent_again() -> None:
+    with pytest.raises(EngineGone):
+        await relayed(FakeReply(200, SSE, chunk("abort") + DONE), Sent())
+
+
+async def test_a_stream_without_done_is_incomplete() -> None:
+    with pytest.raises(ApiError, match=r"without \[DONE\]"):
+        await relayed(FakeReply(200, SSE, chunk("stop")), Sent())
+
+
+async def test_text_that_quotes_an_abort_passes() -> None:
+    sent = Sent()
+    said = chunk(None, '"finish_reason": "abort"')
+    await relayed(FakeReply(200, SSE, said, DONE), sent)
+    assert sent.body == said + DONE
+
+
+async def test_a_refusal_reaches_a_stream_that_has_begun_as_an_error_event() -> None:
+    sent = Sent()
+    await sent.client.start_stream()
+    await relayed(FakeReply(400, JSON, b'{"error":\n {"message": "too long"}}'), sent)
+    assert sent.body == b'data: {"error": {"message": "too long"}}\n\n'
+    assert sent.ended
+
+
+async def test_an_answer_that_is_no_stream_is_told_as_an_error_in_one() -> None:
+    sent = Sent()
+    await sent.client.start_stream()
+    await relayed(FakeReply(404, JSON, b'{"detail":"Not Found"}'), sent)
+    assert json.loads(sent.body.removeprefix(b"data: "))["error"]["code"] == "backend_error"
+
+
+async def test_a_whole_plain_answer_goes_out_in_one_piece() -> None:
+    sent = Sent()
+    await relayed(FakeReply(200, [*JSON, (b"content-length", b"2")], b"{}"), sent)
+    assert [e["type"] for e in sent.events] == ["http.response.start", "http.response.body"]
+    assert sent.ended
+
+
+async def test_a_plain_answer_that_breaks_off_is_not_ended() -> None:
+    sent = Sent()
+    with pytest.raises(ApiError):
+        await relayed(FakeReply(200, JSON, b"{", EngineGone("dead", reached=True)), sent)
+    assert not sent.ended
+
+
+@pytest.mark.parametrize(
+    "text", [b"cannot schedule new futures after shutdown", b"EngineDeadError: see above"]
+)
+async def test_the_500_of_a_stopping_engine_is_no_answer(text: bytes) -> None:
+    with pytest.raises(EngineGone):
+        await relayed(FakeReply(500, JSON, text), Sent())

@@ -1,0 +1,157 @@
+"""Which record leads where, which of two records counts, and how far a model is from serving."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from modelium.common.records import ModelRecord, ModelState
+from modelium.common.testing import a_model_record
+from modelium.gateway.routing import (
+    DEFAULT_LOAD_S,
+    SUSPECT_S,
+    Failed,
+    Refused,
+    Route,
+    RouteTable,
+    Unknown,
+    Waiting,
+)
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+URL = "http://e:1"
+
+
+def record(version: int = 1, **changes: Any) -> ModelRecord:
+    at = T0 + timedelta(seconds=version)
+    return a_model_record(**{"version": version, "updated_at": at, **changes})
+
+
+def loaded(version: int = 1, generation: int = 1, **changes: Any) -> ModelRecord:
+    state = ModelState.LOADED
+    return record(version, state=state, endpoint=URL + "/", generation=generation, **changes)
+
+
+def table(*records: ModelRecord) -> RouteTable:
+    table = RouteTable()
+    for one in records:
+        table.apply(one, 0)
+    return table
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({"state": ModelState.DISCOVERED}, Waiting()),
+        ({"state": ModelState.ANALYZING}, Waiting()),
+        ({"state": ModelState.UNLOADED}, Waiting()),
+        ({"state": ModelState.LOADING, "endpoint": URL}, Waiting()),
+        ({"state": ModelState.SLEEPING, "endpoint": URL}, Waiting()),
+        ({"state": ModelState.UNLOADING, "endpoint": URL}, Waiting()),
+        ({"state": ModelState.LOADED, "endpoint": URL, "generation": 4}, Route(URL, 4)),
+        ({"state": ModelState.LOADED, "endpoint": None}, Waiting()),
+        ({"state": ModelState.REJECTED, "reason": "why"}, Refused("why")),
+        ({"state": ModelState.LOADED, "endpoint": URL, "removed": True}, Unknown()),
+    ],
+)
+def test_every_state_leads_somewhere(changes: dict[str, Any], outcome: object) -> None:
+    assert table(record(**changes)).route("qwen", 0) == outcome
+
+
+def test_an_error_carries_its_record() -> None:
+    failed = record(state=ModelState.ERROR)
+    assert table(failed).route("qwen", 0) == Failed(failed)
+
+
+def test_a_model_nobody_told_of_is_unknown() -> None:
+    assert table().route("qwen", 0) == Unknown()
+
+
+def test_an_older_version_changes_nothing() -> None:
+    known = table(loaded(version=5))
+    assert not known.apply(record(version=4), 0)
+    assert isinstance(known.route("qwen", 0), Route)
+
+
+def test_the_same_version_again_changes_nothing() -> None:
+    assert not table(record(5)).apply(record(5), 0)
+
+
+def test_a_lower_version_saved_later_is_newer_because_the_store_began_again() -> None:
+    known = table(record(version=50))
+    reborn = loaded(version=1).model_copy(update={"updated_at": T0 + timedelta(hours=1)})
+    assert known.apply(reborn, 0)
+    assert known.routed_generation("qwen", 0) == 1
+
+
+def test_a_suspect_generation_is_not_routed_for_a_second() -> None:
+    known = table(loaded(generation=3))
+    known.suspect("qwen", 3, now_s=10)
+    assert known.route("qwen", 10.5) == Waiting(10 + SUSPECT_S)
+    assert known.routed_generation("qwen", 10.5) is None
+    assert known.route("qwen", 10 + SUSPECT_S) == Route(URL, 3)
+
+
+def test_a_newer_record_clears_a_suspicion() -> None:
+    known = table(loaded(generation=3))
+    known.suspect("qwen", 3, now_s=10)
+    known.apply(loaded(version=2, generation=4), 10)
+    assert known.route("qwen", 10) == Route(URL, 4)
+
+
+def test_a_suspicion_of_an_ended_generation_touches_no_other() -> None:
+    known = table(loaded(generation=4))
+    known.suspect("qwen", 3, now_s=10)
+    assert known.route("qwen", 10) == Route(URL, 4)
+
+
+def test_replace_forgets_what_is_no_longer_stored() -> None:
+    known = table(record(), record(model="gone"))
+    changed = known.replace([record(2)], known.versions(), 0)
+    assert changed == {"qwen", "gone"}
+    assert known.route("gone", 0) == Unknown()
+
+
+def test_replace_keeps_what_was_announced_while_the_store_was_read() -> None:
+    known = table(record())
+    before = known.versions()
+    known.apply(record(model="new"), 0)
+    known.apply(loaded(version=7), 0)
+    assert known.replace([record(2)], before, 0) == set()
+    assert known.versions() == {"qwen": 7, "new": 1}
+
+
+def test_replace_keeps_all_when_the_store_has_lost_its_data() -> None:
+    known = table(loaded())
+    assert known.replace([], known.versions(), 0) == set()
+    assert known.routed_generation("qwen", 0) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "eta_s"),
+    [
+        ({"state": ModelState.UNLOADED}, round(DEFAULT_LOAD_S)),
+        ({"state": ModelState.UNLOADED, "load_s": 12.4}, 12),
+        ({"state": ModelState.LOADING, "load_s": 12.0}, 7),  # five seconds have passed
+        ({"state": ModelState.LOADING, "load_s": 2.0}, 1),  # late, but not there
+        ({"state": ModelState.LOADED, "endpoint": URL}, 0),
+        ({"state": ModelState.REJECTED}, None),
+    ],
+)
+def test_eta(changes: dict[str, Any], eta_s: int | None) -> None:
+    known = RouteTable()
+    known.apply(record(**changes), 100)
+    assert known.eta_s("qwen", 105) == eta_s
+
+
+def test_eta_counts_from_when_the_load_began_not_from_its_last_record() -> None:
+    known = RouteTable()
+    known.apply(record(1, state=ModelState.LOADING, load_s=20.0), 100)
+    known.apply(record(2, state=ModelState.LOADING, load_s=20.0), 110)
+    assert known.eta_s("qwen", 115) == 5
+
+
+def test_removed_models_are_not_shown() -> None:
+    known = table(record(), record(model="gone", removed=True))
+    assert [one.model for one in known.records()] == ["qwen"]
+    assert known.record("gone") is None

@@ -1,0 +1,60 @@
+"""Leases, counters and the figures made of them."""
+
+from modelium.common.records import ModelState
+from modelium.common.testing import a_model_record
+from modelium.gateway.routing import RouteTable
+from modelium.gateway.stats import Stats
+from modelium.gateway.waiting import WaitingRoom
+
+
+def figures(stats: Stats, now_s: float = 10) -> dict[str, object]:
+    table = RouteTable()
+    table.apply(
+        a_model_record(version=1, state=ModelState.LOADED, endpoint="http://e", generation=2), 0
+    )
+    room = WaitingRoom(5)
+    room.enter("qwen", now_s - 3)
+    [one] = stats.snapshot(table, room, now_s)
+    return one.model_dump()
+
+
+def test_a_model_nobody_asked_for_has_no_idle_time() -> None:
+    seen = figures(Stats())
+    assert (seen["requests"], seen["idle_s"], seen["latency_p50_s"]) == (0, None, None)
+    assert (seen["waiting"], seen["oldest_wait_s"], seen["routed_generation"]) == (1, 3, 2)
+
+
+def test_leases_are_counted_per_generation() -> None:
+    stats = Stats()
+    stats.enter("qwen", 1)
+    stats.enter("qwen", 2)
+    stats.enter("qwen", 2)
+    assert figures(stats)["in_flight"] == 3
+    assert figures(stats)["in_flight_generations"] == (1, 2)
+    assert stats.leave("qwen", 1)
+    assert not stats.leave("qwen", 2)
+    assert figures(stats)["in_flight_generations"] == (2,)
+    assert stats.leave("qwen", 2)
+    assert figures(stats)["in_flight_generations"] == ()
+
+
+def test_ended_requests_set_idle_time_and_latency_of_the_good_ones() -> None:
+    stats = Stats()
+    for took_s in (1.0, 2.0, 9.0):
+        stats.ended("qwen", ok=True, took_s=took_s, now_s=4)
+    stats.ended("qwen", ok=False, took_s=100.0, now_s=6)
+    seen = figures(stats)
+    assert (seen["requests"], seen["failures"], seen["idle_s"]) == (4, 1, 4)
+    assert seen["latency_p50_s"] == 2.0
+
+
+def test_a_forgotten_model_with_work_is_kept_until_it_is_idle() -> None:
+    stats = Stats()
+    stats.enter("old", 1)
+    stats.forget("old")
+    names = [f.model for f in stats.snapshot(RouteTable(), WaitingRoom(1), 0)]
+    assert names == ["old"]
+    stats.leave("old", 1)
+    assert stats.snapshot(RouteTable(), WaitingRoom(1), 0) == ()
+    stats.forget("old")
+    assert stats.models == {}
