@@ -114,6 +114,7 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
     system = Compose(models)
     try:
         system("up", "-d", timeout_s=600)
+        wait_until("the agent is healthy", lambda: system.is_healthy("agent-cpu"), 90)
         wait_until("the gateway is ready", system.is_ready, 60)
         write_sample_model(models / MODEL)
         wait_until("the model is known", system.knows_model, 60)

@@ -56,6 +56,13 @@ def test_models_are_mounted_read_only_wherever_they_are_mounted() -> None:
     assert all(mount.endswith(":ro") for mount in mounts)
 
 
+def test_a_missing_docker_socket_is_no_new_folder_on_the_host() -> None:
+    """Compose makes the folders that the short form of a mount names."""
+    for name in ("agent-cpu", "agent-gpu"):
+        (socket,) = (v for v in SERVICES[name]["volumes"] if "docker.sock" in str(v))
+        assert socket["type"] == "bind"
+
+
 def test_the_only_published_port_is_the_gateways_on_loopback() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert list(ports) == ["gateway"]
