@@ -38,7 +38,7 @@ def _model_names(incomplete: str) -> list[str]:
     from modelium.common.load_settings import load
 
     try:
-        names = [entry["id"] for entry in GatewayClient.of(load()).models()]
+        names = [page["model"] for page in GatewayClient.of(load()).models()]
     except ModeliumError:
         return []
     return [name for name in names if name.startswith(incomplete)]

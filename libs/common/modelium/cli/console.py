@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 from modelium.common.clock import Clock, SystemClock
 
+REDRAW_S = 0.2
 CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 STATE_COLOURS = {
     "loaded": "green",
@@ -74,29 +75,28 @@ class Step:
         self._clock = clock
         self._started = clock.monotonic()
         self._noted = ""
-        self._shown_s = 0.0
+        self._drawn_s = 0.0
+        self._write(f"  {text} ...")
 
     def note(self, what: str = "") -> None:
         """Show progress: on a terminal in place, else a line whenever `what` changes."""
         now_s = self._clock.monotonic() - self._started
         if sys.stderr.isatty():
-            if now_s - self._shown_s >= 0.2:
-                self._shown_s = now_s
+            if now_s - self._drawn_s >= REDRAW_S:
+                self._drawn_s = now_s
                 self._write(f"\r\x1b[K  {self._text} ... {now_s:.0f} s {what}")
-        elif what != self._noted or (now_s >= 1.0 and not self._shown_s):
-            self._shown_s = now_s
-            self._write(f"  {self._text} ... {what}\n")
-        self._noted = what
+        elif what and what != self._noted:
+            self._noted = what
+            self._write(f"\n    {what}")
 
     def done(self, result: str) -> None:
         """The line's end."""
         took_s = self._clock.monotonic() - self._started
-        start = "\r\x1b[K" if sys.stderr.isatty() else ""
-        self._write(f"{start}  {self._text} ... {result}, {took_s:.1f} s\n")
-
-    def failed(self) -> None:
-        """End the line before somebody says what went wrong."""
-        self.done(coloured("failed", "red", sys.stderr))
+        if sys.stderr.isatty():
+            self._write(f"\r\x1b[K  {self._text} ...")
+        elif self._noted:
+            self._write(f"\n  {self._text} ...")
+        self._write(f" {result}, {took_s:.1f} s\n")
 
     @staticmethod
     def _write(text: str) -> None:
@@ -108,10 +108,9 @@ class Step:
 def step(text: str, result: str = "done", clock: Clock | None = None) -> Iterator[Step]:
     """A step that is done when the block ends, and failed when it raises."""
     shown = Step(text, clock or SystemClock())
-    shown.note()
     try:
         yield shown
     except BaseException:
-        shown.failed()
+        shown.done(coloured("failed", "red", sys.stderr))
         raise
     shown.done(result)

@@ -18,12 +18,14 @@ STOP_TIMEOUT_S = 240.0
 """More than all processes together may take (programs.py)."""
 
 
-def down(layout: Layout) -> bool:
+def down(layout: Layout, *, because: str = "") -> bool:
     """Stop what runs here, at once after a signal; whether anything did."""
-    if not leftovers.marked(layout.run):
-        return False
     try:
         with stopped_by_signals():
+            if because:
+                say(because)
+            if not leftovers.marked(layout.run):
+                return False
             _stop(layout)
     except Stopped as again:
         with _deaf():

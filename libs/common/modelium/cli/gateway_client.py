@@ -61,16 +61,13 @@ class GatewayClient:
         return answer
 
     def models(self) -> list[dict[str, Any]]:
-        """Every model: `id`, and under `modelium` its record."""
-        answer: list[dict[str, Any]] = self._json("GET", "/v1/models")["data"]
+        """GET /models: `model`, `state`, `reason`, `task`, `size_bytes` and more of each."""
+        answer: list[dict[str, Any]] = self._json("GET", "/models")["models"]
         return answer
 
     def model(self, name: str) -> dict[str, Any] | None:
-        """The record of one model; None when there is no such model."""
-        found = (entry for entry in self.models() if entry["id"] == name)
-        entry = next(found, None)
-        record: dict[str, Any] | None = entry and entry.get("modelium", {})
-        return record
+        """One of them; None when there is no such model."""
+        return next((page for page in self.models() if page["model"] == name), None)
 
     def load(self, name: str) -> Any:
         """Ask for a model to be loaded; returns at once."""

@@ -92,17 +92,9 @@ def greet(client: GatewayClient, folder: Path) -> None:
 
 def hint(client: GatewayClient) -> None:
     """What to do with the models that are there."""
-    chat = [entry["id"] for entry in sorted(client.models(), key=_size) if _chats(entry)]
+    chat = [page for page in client.models() if page.get("task") == "chat"]
     if chat:
-        say(f'  Try: modelium run {chat[0]} "Hello!"')
+        smallest = min(chat, key=lambda page: int(page.get("size_bytes") or 0))
+        say(f'  Try: modelium run {smallest["model"]} "Hello!"')
     else:
         say("  No chat model is known yet; `modelium models` lists what there is.")
-
-
-def _size(entry: dict[str, Any]) -> int:
-    return int(entry.get("modelium", {}).get("size_bytes") or 0)
-
-
-def _chats(entry: dict[str, Any]) -> bool:
-    descriptor = entry.get("modelium", {}).get("descriptor") or {}
-    return bool(descriptor.get("task") == "chat")

@@ -99,11 +99,15 @@ def _check_foreign_servers(system: LocalSystem) -> None:
 
 
 def start_in_order(system: LocalSystem, wanted: Sequence[Program]) -> None:
-    """Start these processes, one after the other."""
-    for program in wanted:
-        with step(program.name, "ready") as shown:
+    """Start these: each server when the one before is ready, then all services at once."""
+    servers = [program for program in wanted if not program.has_readyz]
+    services = [program for program in wanted if program.has_readyz]
+    for batch in (*([server] for server in servers), services):
+        for program in batch:
             system.supervisor.start(program.name)
-            _wait_until_ready(system, program, shown)
+        for program in batch:
+            with step(program.name, "ready") as shown:
+                _wait_until_ready(system, program, shown)
 
 
 def _wait_until_ready(system: LocalSystem, program: Program, shown: Step) -> None:

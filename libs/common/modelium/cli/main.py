@@ -10,6 +10,7 @@ def main() -> None:
     if len(sys.argv) == 3 and sys.argv[1] == "health" and not sys.argv[2].startswith("-"):
         sys.exit(_health(sys.argv[2]))
     from modelium.cli.commands import app
+    from modelium.cli.waiting import Stopped
 
     try:
         app()
@@ -18,6 +19,8 @@ def main() -> None:
 
         say(f"\n{wrong}", "red")
         sys.exit(wrong.exit_code)
+    except Stopped as signal:
+        sys.exit(128 + signal.number)
     except BrokenPipeError:
         # Whoever read our output (head, less) has had enough.
         sys.stderr.close()

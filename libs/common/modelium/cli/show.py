@@ -43,7 +43,7 @@ def _process_row(info: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _counted(models: list[dict[str, Any]]) -> str:
-    states = [str(_record(entry).get("state", "unknown")) for entry in models]
+    states = [str(page["state"]) for page in models]
     counts = {state: states.count(state) for state in states}
     parts = ", ".join(f"{number} {state}" for state, number in counts.items())
     return f"{len(models)}" + (f" ({parts})" if parts else "")
@@ -61,22 +61,15 @@ def show_models(client: GatewayClient, *, as_json: bool) -> None:
 
 
 def _models_table(models: list[dict[str, Any]]) -> None:
-    rows = [_model_row(entry) for entry in models]
-    out_table(("MODEL", "STATE", "SIZE", "ARCHITECTURE", "REASON"), rows)
-
-
-def _model_row(entry: dict[str, Any]) -> tuple[str, ...]:
-    record = _record(entry)
-    descriptor = record.get("descriptor") or {}
-    return (
-        str(entry["id"]),
-        str(record.get("state", "unknown")),
-        size(record.get("size_bytes") or 0),
-        str(descriptor.get("architecture", "")),
-        str(record.get("reason") or ""),
-    )
-
-
-def _record(entry: dict[str, Any]) -> dict[str, Any]:
-    record: dict[str, Any] = entry.get("modelium") or {}
-    return record
+    rows = [
+        (
+            str(page["model"]),
+            str(page["state"]),
+            str(page.get("task") or ""),
+            size(page.get("size_bytes") or 0),
+            size(page["resident_bytes"]) if page.get("resident_bytes") else "",
+            str(page.get("reason") or ""),
+        )
+        for page in models
+    ]
+    out_table(("MODEL", "STATE", "TASK", "FILES", "MEMORY", "REASON"), rows)

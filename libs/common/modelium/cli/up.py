@@ -39,8 +39,7 @@ def _run(system: LocalSystem, *, detach: bool, sample: bool) -> None:
         say("  Ctrl-C stops everything; so does `modelium down` (make down) elsewhere.")
         _watch(system)
     except Stopped as signal:
-        say(f"\n{signal}: stopping; once more stops at once")
-        down(system.layout)
+        down(system.layout, because=f"\n{signal}: stopping; once more stops at once")
     except BaseException:
         down(system.layout)
         raise
