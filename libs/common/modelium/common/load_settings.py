@@ -117,12 +117,12 @@ def _problems(wrong: ValidationError, file: Source, environment: Source) -> list
     sentences = []
     for error in wrong.errors(include_url=False, include_context=False):
         key = ".".join(str(part) for part in error["loc"])
-        origin = environment.origin_of(key) or file.origin_of(key)
-        if error["type"] == "extra_forbidden" and origin:
-            sentences.append(f"{origin}: {key} is not a setting{_did_you_mean(key)}")
-        elif error["type"] != "extra_forbidden":
+        origin = environment.origin_of(key) or file.origin_of(key) or file.name
+        if error["type"] != "extra_forbidden":
             expected = f"expected {_expected(error)}, not {_shown(error['input'])}"
-            sentences.append(f"{origin or 'settings'}: {key}: {expected}")
+            sentences.append(f"{origin}: {key}: {expected}")
+        elif not any(said.startswith(variable_of(key)) for said in environment.problems):
+            sentences.append(f"{origin}: {key} is not a setting{_did_you_mean(key)}")
     return sentences
 
 

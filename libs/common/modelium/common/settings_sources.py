@@ -30,6 +30,7 @@ class Source:
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    name: str = "settings"
 
     def origin_of(self, key: str) -> str | None:
         """Where `key`, the list or section it is in, or anything inside it is set."""
@@ -89,7 +90,7 @@ def read_file(settings: type[BaseModel], path: Path | None) -> Source:
         raise SettingsError((f"{path}: expected sections with keys, not {type(data).__name__}",))
     values = _without_empty_sections(settings, data)
     origins = {key: str(path) for key in _leaves(values)}
-    return Source(_rooted(settings, values, path.parent), origins)
+    return Source(_rooted(settings, values, path.parent), origins, name=str(path))
 
 
 def _syntax_problem(path: Path, wrong: yaml.YAMLError) -> str:
