@@ -1,5 +1,6 @@
 """What the brain says, and how often."""
 
+from itertools import pairwise
 from typing import Any
 
 from modelium.brain.advisor import RulesAdvisor
@@ -59,7 +60,7 @@ async def test_no_two_ticks_in_a_row_stay_without_an_answer() -> None:
     ticks = [a_tick(idle_s=61 if i in (1, 2, 5) else i) for i in range(9)]
     given = {answer.inputs_digest for answer in await answers(*ticks)}
     answered = [digest_of_tick(tick) in given for tick in ticks]
-    assert all(one or other for one, other in zip(answered, answered[1:], strict=False))
+    assert all(one or other for one, other in pairwise(answered))
 
 
 async def test_a_decision_is_always_answered() -> None:

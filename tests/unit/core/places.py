@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from modelium.common.figures import Decision
 from modelium.common.records import DeviceKind, ModelState
+from modelium.core.actions import Action, Load, Queue, Unload
+from modelium.core.decide import decide
 from modelium.core.policy import Policy
 from modelium.core.snapshot import DeviceView, ModelView, Snapshot
 
@@ -61,3 +64,18 @@ def seen(*things: ModelView | DeviceView) -> Snapshot:
         models=tuple(thing for thing in things if isinstance(thing, ModelView)),
         devices=tuple(thing for thing in things if isinstance(thing, DeviceView)),
     )
+
+
+def done(snapshot: Snapshot, *advice: Decision, policy: Policy = POLICY, **kw: Any) -> list[str]:
+    """The actions in short, without the queue."""
+    return [_short(a) for a in decide(snapshot, advice, policy, **kw) if not isinstance(a, Queue)]
+
+
+def _short(action: Action) -> str:
+    match action:
+        case Load(model, _, device_ids):
+            return f"load {model} on {device_ids[0][-1]}"
+        case Unload(model):
+            return f"unload {model}"
+        case _:
+            return f"queue {action.model}"

@@ -1,47 +1,19 @@
 """What is loaded, stopped or queued in which situation."""
 
-from typing import Any
-
 import pytest
 
-from modelium.common.figures import DecidedAction, Decision
 from modelium.common.records import ModelState
-from modelium.core.actions import Action, Load, Queue, Unload
-from modelium.core.decide import decide
-from modelium.core.policy import Policy
-from modelium.core.snapshot import DeviceView, ModelView, Snapshot
+from modelium.core.snapshot import DeviceView, ModelView
 from tests.unit.core.places import (
-    POLICY,
     cold,
     device,
+    done,
     loaded,
     loading,
     seen,
     unloading,
     waiting,
 )
-
-
-def done(snapshot: Snapshot, *advice: Decision, policy: Policy = POLICY, **kw: Any) -> list[str]:
-    """The actions in short, without the queue."""
-    return [_short(a) for a in decide(snapshot, advice, policy, **kw) if not isinstance(a, Queue)]
-
-
-def _short(action: Action) -> str:
-    match action:
-        case Load(model, _, device_ids):
-            return f"load {model} on {device_ids[0][-1]}"
-        case Unload(model):
-            return f"unload {model}"
-        case _:
-            return f"queue {action.model}"
-
-
-def queued(snapshot: Snapshot, model: str) -> Queue:
-    queues = [a for a in decide(snapshot, (), POLICY) if isinstance(a, Queue) and a.model == model]
-    assert len(queues) == 1
-    return queues[0]
-
 
 SITUATIONS: list[tuple[str, tuple[ModelView | DeviceView, ...], list[str]]] = [
     ("nobody wants anything", (device(), cold("a")), []),
@@ -226,105 +198,3 @@ SITUATIONS: list[tuple[str, tuple[ModelView | DeviceView, ...], list[str]]] = [
 )
 def test_what_is_done(things: tuple[ModelView | DeviceView, ...], expected: list[str]) -> None:
     assert done(seen(*things)) == expected
-
-
-REASONS: list[tuple[str, tuple[ModelView | DeviceView, ...], str]] = [
-    (
-        "a drain",
-        (device(free=1), loaded("b"), waiting("a", 2.9)),
-        "needs 2.9 GiB, CPU slot 0 has 1.0 GiB free; waiting for b to drain",
-    ),
-    (
-        "a drain that has begun",
-        (device(free=1), unloading("b"), waiting("a", 2.9)),
-        "needs 2.9 GiB, CPU slot 0 has 1.0 GiB free; waiting for b to drain",
-    ),
-    (
-        "another engine starts",
-        (device(total=9, free=6), loading("b"), waiting("a")),
-        "needs 3.0 GiB, CPU slot 0 has 6.0 GiB free; b is started or stopped there first",
-    ),
-    (
-        "an engine in use",
-        (device(free=1), loaded("b", in_flight=2), waiting("a")),
-        "needs 3.0 GiB, CPU slot 0 has 1.0 GiB free; b is in use",
-    ),
-    (
-        "a fresh engine",
-        (device(free=1), loaded("b", loaded_for_s=1), waiting("a")),
-        "needs 3.0 GiB, CPU slot 0 has 1.0 GiB free; b stays at least 4 s more",
-    ),
-    (
-        "a pinned engine",
-        (device(free=1), loaded("b", pinned=True), waiting("a")),
-        "needs 3.0 GiB, CPU slot 0 has 1.0 GiB free; b is always loaded",
-    ),
-    (
-        "something that is not ours",
-        (device(free=1), waiting("a")),
-        "needs 3.0 GiB, CPU slot 0 has 1.0 GiB free; the memory is used by something else",
-    ),
-    (
-        "too large for every device",
-        (device(0), device(1, total=6), waiting("a", 7)),
-        "needs 7.0 GiB, but the largest device, CPU slot 1, has 6.0 GiB",
-    ),
-    ("no agent", (waiting("a"),), "no runtime agent with a device is alive"),
-    ("not servable", (device(), waiting("a", blocked="no runtime")), "no runtime"),
-]
-
-
-@pytest.mark.parametrize(
-    ("things", "reason"), [r[1:] for r in REASONS], ids=[r[0] for r in REASONS]
-)
-def test_who_waits_is_told_why(things: tuple[ModelView | DeviceView, ...], reason: str) -> None:
-    assert queued(seen(*things), "a").reason == reason
-
-
-def test_only_a_model_larger_than_every_device_is_said_never_to_fit() -> None:
-    assert queued(seen(device(), waiting("a", 5)), "a").never
-    assert not queued(seen(device(free=1), waiting("a", 3)), "a").never
-    assert not queued(seen(waiting("a", 3)), "a").never
-
-
-def test_the_cause_stays_while_only_figures_change() -> None:
-    first = queued(seen(device(free=1), loaded("b", in_flight=2), waiting("a")), "a")
-    later = queued(seen(device(free=0.5), loaded("b", in_flight=3), waiting("a")), "a")
-    assert first.reason != later.reason
-    assert first.cause == later.cause
-
-
-def evict(model: str) -> Decision:
-    return Decision(model=model, action=DecidedAction.EVICT, reason="not used for 60 s")
-
-
-def test_advice_to_evict_an_idle_model_is_followed() -> None:
-    snapshot = seen(device(free=1), loaded("b", idle_s=60))
-    assert done(snapshot, evict("b")) == ["unload b"]
-
-
-def test_advice_older_than_the_last_use_is_not_followed() -> None:
-    snapshot = seen(device(free=1), loaded("b", idle_s=2))
-    assert done(snapshot, evict("b"), advice_age_s=3) == []
-    assert done(snapshot, evict("b"), advice_age_s=1) == ["unload b"]
-
-
-def test_advice_to_load_is_followed_only_into_free_memory() -> None:
-    advice = Decision(model="a", action=DecidedAction.LOAD, reason="soon")
-    assert done(seen(device(), cold("a")), advice) == ["load a on 0"]
-    assert done(seen(device(free=1), loaded("b"), cold("a")), advice) == []
-
-
-def test_a_model_that_shall_be_kept_gives_way_last() -> None:
-    keep = Decision(model="c", action=DecidedAction.KEEP, reason="wanted soon")
-    snapshot = seen(
-        device(total=6, free=0), loaded("b", idle_s=10), loaded("c", idle_s=40), waiting("a")
-    )
-    assert done(snapshot, keep) == ["unload b"]
-
-
-def test_what_is_reserved_is_what_the_model_needs_on_that_device() -> None:
-    (load,) = decide(seen(device(), waiting("a", 2)), (), POLICY)
-    assert isinstance(load, Load)
-    assert load.reserve_bytes == 2 << 30
-    assert load.agent_id == "local"

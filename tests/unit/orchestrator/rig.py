@@ -12,20 +12,14 @@ from typing import Any
 
 from modelium.common.bus import bind
 from modelium.common.events import (
-    AgentHeartbeat,
     DecisionMade,
-    GatewayStats,
     LoadModel,
     Message,
-    RuntimeLoaded,
-    RuntimeLoading,
-    RuntimeUnloaded,
-    RuntimeUnloading,
     UnloadModel,
 )
-from modelium.common.figures import DecidedAction, GatewayModelStats
+from modelium.common.figures import DecidedAction
 from modelium.common.load_settings import Settings
-from modelium.common.records import Device, Instance, InstanceState, ModelRecord
+from modelium.common.records import Device, ModelRecord, ModelState
 from modelium.common.testing import (
     FakeClock,
     InMemoryBus,
@@ -38,9 +32,8 @@ from modelium.orchestrator.handlers import EVENT_HANDLERS, LIVE_HANDLERS
 from modelium.orchestrator.owner import Owner
 from modelium.orchestrator.resync import Resync
 from modelium.registry import handlers as registry
+from tests.unit.orchestrator.scripted import GB, Agent, Gateway
 
-GB = 1_000_000_000
-NO_BRAIN: dict[str, Any] = {"modelium_brain": {"enabled": False}}
 VLLM: dict[str, Any] = {"kv_cache_bytes": GB, "overhead_bytes": GB, "max_context_tokens": 16}
 
 
@@ -68,134 +61,6 @@ def a_slot(number: int = 0, *, total: int = 4 * GB) -> Device:
         total_bytes=total,
         free_bytes=total,
     )
-
-
-@dataclass
-class Agent:
-    """Carries out commands; `slow` leaves them to the test."""
-
-    bus: InMemoryBus
-    devices: tuple[Device, ...]
-    agent_id: str = "local"
-    slow: bool = False
-    silent: bool = False
-    deaf: bool = False
-    overhead_bytes: int = 0
-    """How much more its engines hold than was reserved."""
-    engines: dict[str, Instance] = field(default_factory=dict)
-    commands: list[LoadModel | UnloadModel] = field(default_factory=list)
-
-    async def on_load_model(self, command: LoadModel) -> None:
-        self.commands.append(command)
-        if self.deaf or command.instance_id in self.engines:
-            return
-        self.engines[command.instance_id] = Instance(
-            instance_id=command.instance_id,
-            model=command.model,
-            agent_id=self.agent_id,
-            device_ids=command.device_ids,
-            generation=command.generation,
-            state=InstanceState.LOADING,
-            fingerprint=command.fingerprint,
-            reserved_bytes=command.reserve_bytes,
-        )
-        await self._say(RuntimeLoading, command.instance_id, reserved_bytes=command.reserve_bytes)
-        if not self.slow:
-            await self.finish(command.instance_id)
-
-    async def on_unload_model(self, command: UnloadModel) -> None:
-        self.commands.append(command)
-        if self.deaf or command.instance_id not in self.engines:
-            return
-        self._become(command.instance_id, state=InstanceState.UNLOADING)
-        await self._say(RuntimeUnloading, command.instance_id, reason=command.reason)
-        if not self.slow:
-            await self.finish(command.instance_id)
-
-    async def finish(self, instance_id: str) -> None:
-        """Let a load or an unload end well."""
-        engine = self.engines[instance_id]
-        if engine.state is InstanceState.UNLOADING:
-            await self._say(RuntimeUnloaded, instance_id)
-            del self.engines[instance_id]
-        else:
-            endpoint = f"http://{instance_id}"
-            resident = engine.reserved_bytes + self.overhead_bytes
-            self._become(
-                instance_id, state=InstanceState.LOADED, endpoint=endpoint, resident_bytes=resident
-            )
-            await self._say(
-                RuntimeLoaded,
-                instance_id,
-                endpoint=endpoint,
-                load_s=2.0,
-                reserved_bytes=engine.reserved_bytes,
-                resident_bytes=resident,
-                fingerprint=engine.fingerprint,
-            )
-        await self.beat()
-
-    async def beat(self) -> None:
-        if not self.silent:
-            heartbeat = AgentHeartbeat(
-                agent_id=self.agent_id,
-                launcher="process",
-                devices=tuple(self._measured(device) for device in self.devices),
-                instances=tuple(self.engines.values()),
-            )
-            await self.bus.publish(heartbeat)
-
-    def _measured(self, device: Device) -> Device:
-        here = [e for e in self.engines.values() if device.device_id in e.device_ids]
-        used = sum(engine.resident_bytes for engine in here)
-        return device.model_copy(update={"free_bytes": device.total_bytes - used})
-
-    def _become(self, instance_id: str, **changes: Any) -> None:
-        self.engines[instance_id] = self.engines[instance_id].model_copy(update=changes)
-
-    async def _say(self, kind: Any, instance_id: str, **fields: Any) -> None:
-        engine = self.engines[instance_id]
-        await self.bus.publish(
-            kind(
-                model=engine.model,
-                instance_id=instance_id,
-                agent_id=self.agent_id,
-                device_ids=engine.device_ids,
-                generation=engine.generation,
-                **fields,
-            )
-        )
-
-
-@dataclass
-class Gateway:
-    """Says what waits and what is in flight."""
-
-    bus: InMemoryBus
-    models: dict[str, GatewayModelStats] = field(default_factory=dict)
-    silent: bool = False
-
-    def says(self, model: str, **changes: Any) -> None:
-        """From now on."""
-        stats = {
-            "model": model,
-            "requests": 0,
-            "failures": 0,
-            "in_flight": 0,
-            "waiting": 0,
-            "oldest_wait_s": 0,
-            "idle_s": None,
-            "routed_generation": None,
-        }
-        self.models[model] = GatewayModelStats.model_validate(stats | changes)
-
-    def waits_for(self, model: str, *, since_s: float = 1) -> None:
-        self.says(model, waiting=1, oldest_wait_s=since_s)
-
-    async def beat(self) -> None:
-        if not self.silent:
-            stats = GatewayStats(gateway_id="gw", models=tuple(self.models.values()))
-            await self.bus.publish(stats)
 
 
 @dataclass
@@ -295,3 +160,14 @@ async def running(
         for helper in helpers:
             helper.cancel()
         await asyncio.gather(*helpers, return_exceptions=True)
+
+
+async def loaded(rig: Rig, model: str) -> None:
+    """Ask for a model until it is loaded; then its request ends."""
+    rig.gateway.waits_for(model)
+    for _ in range(30):
+        await rig.seconds(1)
+        if (await rig.record(model)).state is ModelState.LOADED:
+            break
+    rig.gateway.says(model, requests=1, idle_s=0)
+    assert (await rig.record(model)).state is ModelState.LOADED

@@ -1,0 +1,64 @@
+"""The rules that no actions may break, as a check."""
+
+from collections import Counter
+
+from modelium.common.records import DeviceKind, ModelState
+from modelium.core.actions import Action, Load, Queue, Unload
+from modelium.core.snapshot import ModelView, Snapshot
+from tests.unit.core.places import POLICY
+
+
+def broken(snapshot: Snapshot, actions: list[Action]) -> list[str]:
+    """The rules that these actions break."""
+    by_name = {model.model: model for model in snapshot.models}
+    by_slot = {view.device_id: view for view in snapshot.devices}
+    loads = [action for action in actions if isinstance(action, Load)]
+    unloads = [by_name[action.model] for action in actions if isinstance(action, Unload)]
+    rules = {
+        "ledger": any(
+            sum(load.reserve_bytes for load in loads if slot in load.device_ids) > view.free_bytes
+            for slot, view in by_slot.items()
+        ),
+        "reserves_what_is_needed": any(
+            load.reserve_bytes != by_name[load.model].needed[DeviceKind.CPU] for load in loads
+        ),
+        "pinned": any(
+            model.pinned and not (model.removed or model.stale_files) for model in unloads
+        ),
+        "single_flight": any(by_name[load.model].live for load in loads),
+        "one_action_per_model": max(Counter(_what(a) for a in actions).values(), default=0) > 1,
+        "one_command_per_device": _commands_per_device(actions, by_name) > 1,
+        "busy_device": any(
+            snapshot.is_busy(by_slot[slot]) for load in loads for slot in load.device_ids
+        ),
+        "stops_what_runs": any(
+            model.state is not ModelState.LOADED
+            and not (
+                model.state is ModelState.LOADING and (model.removed or model.unload_requested)
+            )
+            for model in unloads
+        ),
+        "residency": any(
+            (model.loaded_for_s or 99) < POLICY.min_residency_s
+            and not (model.removed or model.stale_files or model.unload_requested)
+            for model in unloads
+        ),
+        "loads_what_can_be_loaded": any(
+            by_name[load.model].blocked or by_name[load.model].retry_in_s for load in loads
+        ),
+    }
+    return [name for name, is_broken in rules.items() if is_broken]
+
+
+def _what(action: Action) -> tuple[str, bool]:
+    return action.model, isinstance(action, Queue)
+
+
+def _commands_per_device(actions: list[Action], by_name: dict[str, ModelView]) -> int:
+    slots: Counter[str] = Counter()
+    for action in actions:
+        if isinstance(action, Load):
+            slots.update(action.device_ids)
+        elif isinstance(action, Unload):
+            slots.update(by_name[action.model].device_ids)
+    return max(slots.values(), default=0)
