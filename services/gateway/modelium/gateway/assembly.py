@@ -72,6 +72,7 @@ def assemble(
     clock, table, stats, gate = around.clock, RouteTable(), Stats(), Gate()
     room = WaitingRoom(settings.max_queue_per_model)
     demand = Demand(around.bus, clock)
+    holding = Holding(table=table, room=room, demand=demand, clock=clock)
     announcer = Announcer(
         gateway_id=around.instance, table=table, room=room, stats=stats, bus=around.bus, clock=clock
     )
@@ -84,7 +85,6 @@ def assemble(
         clock=clock,
         gate=gate,
     )
-    holding = Holding(table=table, room=room, demand=demand, clock=clock)
     proxy = Proxy(
         table=table,
         holding=holding,
@@ -93,27 +93,12 @@ def assemble(
         announcer=announcer,
         request_ids=RequestIds(around.instance),
         clock=clock,
-        limits=Limits(
-            max_body_bytes=settings.max_body_bytes,
-            queue_timeout_s=settings.queue_timeout_seconds,
-            comment_every_s=comment_every_s,
-        ),
+        limits=_limits(settings, comment_every_s),
     )
-    cold = ColdParts(
-        gateway_id=around.instance,
-        table=table,
-        room=room,
-        stats=stats,
-        store=around.store,
-        bus=around.bus,
-        clock=clock,
-        gate=gate,
-    )
-    app = GatewayApp(
-        proxy=proxy, gate=gate, health=health_app(around.checks), cold=cold_app(cold), clock=clock
-    )
+    cold = cold_app(_cold_parts(around, table, room, stats, gate))
+    health = health_app(around.checks)
     return Gateway(
-        app=app,
+        app=GatewayApp(proxy=proxy, gate=gate, health=health, cold=cold, clock=clock),
         table=table,
         room=room,
         stats=stats,
@@ -121,4 +106,27 @@ def assemble(
         announcer=announcer,
         holding=holding,
         demand=demand,
+    )
+
+
+def _limits(settings: GatewaySettings, comment_every_s: float) -> Limits:
+    return Limits(
+        max_body_bytes=settings.max_body_bytes,
+        queue_timeout_s=settings.queue_timeout_seconds,
+        comment_every_s=comment_every_s,
+    )
+
+
+def _cold_parts(
+    around: Surroundings, table: RouteTable, room: WaitingRoom, stats: Stats, gate: Gate
+) -> ColdParts:
+    return ColdParts(
+        gateway_id=around.instance,
+        table=table,
+        room=room,
+        stats=stats,
+        store=around.store,
+        bus=around.bus,
+        clock=around.clock,
+        gate=gate,
     )
