@@ -39,8 +39,10 @@ def model(tmp_path: Path) -> Path:
 @asynccontextmanager
 async def _agent(tmp_path: Path, *stub: str, **settings: object) -> AsyncIterator[RunningAgent]:
     async with an_agent(tmp_path, *stub, **settings) as agent:
-        yield agent
-        await agent.supervisor.stop_all(0.0)
+        try:
+            yield agent
+        finally:
+            await agent.supervisor.stop_all(0.0)
 
 
 async def _loaded(agent: RunningAgent, model: Path) -> RuntimeLoaded:

@@ -95,10 +95,13 @@ class ProcessEngine:
         await self.kill()
 
     async def kill(self) -> None:
+        """A process that ends can no longer be found by its marker before its memory is freed."""
         deadline_s = self._clock.monotonic() + KILL_TIMEOUT_S
-        while pids := await _blocking(self._members):
-            tree.kill_all(pids)
-            if self._clock.monotonic() >= deadline_s:
+        ending: set[tree.Identity] = set()
+        while True:
+            ending |= await _blocking(self._killed)
+            ending = {process for process in ending if tree.is_running(process)}
+            if not ending or self._clock.monotonic() >= deadline_s:
                 break
             await self._clock.sleep(POLL_S)
         self._status()
@@ -108,6 +111,12 @@ class ProcessEngine:
 
     async def forget(self) -> None:
         await _blocking(self._files.forget, self.record.instance_id)
+
+    def _killed(self) -> set[tree.Identity]:
+        """Those that were found, and sent SIGKILL."""
+        found = {known for pid in self._members() if (known := tree.identity(pid)) is not None}
+        tree.kill_all([known.pid for known in found])
+        return found
 
     def _members(self) -> list[int]:
         return tree.members(self._kept.marker, self._kept.leader)
