@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import NoStreamResponseError
 
+from modelium.common.boundary import cancellable
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.nats_topology import declare_streams
 
@@ -66,7 +67,8 @@ class NatsConnection:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                await self._connect()
+                with cancellable():
+                    await self._connect()
                 await self._declare()
         except TimeoutError as error:
             raise self.unavailable("does not answer") from error
@@ -95,7 +97,7 @@ class NatsConnection:
     async def _declare(self) -> None:
         retries = stamina.retry_context(on=AWAY, attempts=None, timeout=None, wait_max=1.0)
         async for attempt in retries:
-            with attempt:
+            with attempt, cancellable():
                 await declare_streams(self.js)
 
     async def close(self) -> None:
@@ -110,7 +112,7 @@ class NatsConnection:
     async def send(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> None:
         """Publish without storing; dropped silently while the server is away."""
         if self.connected:
-            with suppress(*AWAY):
+            with suppress(*AWAY), cancellable():
                 await self._client.publish(subject, payload, headers=dict(headers))
 
     async def store(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> None:
@@ -124,7 +126,7 @@ class NatsConnection:
         )
         try:
             async for attempt in retries:
-                with attempt:
+                with attempt, cancellable():
                     await self._store_once(subject, payload, headers)
         except AWAY as error:
             raise self.unavailable(f"did not store {subject}: {error!r}") from error

@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from modelium.common import metrics
-from modelium.common.boundary import attempt
+from modelium.common.boundary import attempt, cancellable
 from modelium.common.bus import Handler
 from modelium.common.clock import Clock
 from modelium.common.delivery import Again, Dead, Done, deliver, outcome
@@ -83,15 +83,17 @@ class NatsConsumer:
         """Declare, then handle until the server has been away or refuses a fetch."""
         incarnation = self._connection.incarnation
         js = self._connection.js
-        await declare_streams(js)
-        await declare_consumer(
-            js, self._stream, self._durable, tuple(self._routes), ack_wait_s=self._ack_wait_s
-        )
+        with cancellable():
+            await declare_streams(js)
+            await declare_consumer(
+                js, self._stream, self._durable, tuple(self._routes), ack_wait_s=self._ack_wait_s
+            )
         self._postponed.clear()
         pull = await js.pull_subscribe_bind(self._durable, self._stream)
         try:
             while self._connection.connected and self._connection.incarnation == incarnation:
-                await self._next(pull)
+                with cancellable():
+                    await self._next(pull)
         finally:
             if self._connection.connected:
                 await pull.unsubscribe()

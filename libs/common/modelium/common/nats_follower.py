@@ -14,7 +14,7 @@ import structlog
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from modelium.common.boundary import attempt
+from modelium.common.boundary import attempt, cancellable
 from modelium.common.bus import Handlers
 from modelium.common.delivery import deliver
 from modelium.common.envelope import Arrived
@@ -79,7 +79,7 @@ class NatsFollower:
 
     async def _fill_gap(self) -> None:
         self._gap = False
-        with suppress(*AWAY):
+        with suppress(*AWAY), cancellable():
             # Only when the server has the subscription is nothing missed any more.
             await self._connection.client.flush()
         if self._on_gap is not None and (error := await attempt(self._on_gap())) is not None:

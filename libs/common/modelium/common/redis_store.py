@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from modelium.common import keys
+from modelium.common.boundary import cancellable
 from modelium.common.clock import Clock, SystemClock
 from modelium.common.errors import Conflict, DependencyUnavailable
 from modelium.common.hash_codec import from_hash, to_hash
@@ -64,7 +65,7 @@ class _Connection:
         )
         try:
             async for attempt in retries:
-                with attempt:
+                with attempt, cancellable():
                     return await use()
         except AWAY as error:
             raise self.unavailable(str(error)) from error
@@ -222,7 +223,8 @@ class RedisStore:
     async def ping(self) -> bool:
         try:
             async with asyncio.timeout(PING_S):
-                return bool(await self._connection.redis.ping())
+                with cancellable():
+                    return bool(await self._connection.redis.ping())
         except (*AWAY, RedisError):
             return False
 
