@@ -11,7 +11,8 @@ import psutil
 
 from modelium.common.bus import bind
 from modelium.common.clock import SystemClock
-from modelium.common.events import Message, RuntimeEvent
+from modelium.common.events import GatewayStats, Message, RuntimeEvent, RuntimeLoaded
+from modelium.common.figures import GatewayModelStats
 from modelium.common.records import DeviceKind, InstanceState
 from modelium.common.settings import Vllm
 from modelium.common.testing import InMemoryBus
@@ -28,7 +29,7 @@ from modelium.runtime_agent.processes import ProcessLauncher
 from modelium.runtime_agent.runtimes.vllm import VllmRuntime
 from modelium.runtime_agent.supervisor import Supervisor
 from modelium.runtime_agent.tools import Tools
-from tests.agent_kit import eventually, is_alive
+from tests.agent_kit import a_load, eventually, is_alive
 from tests.system import stub_python
 
 E = TypeVar("E", bound=RuntimeEvent)
@@ -142,3 +143,35 @@ async def an_agent(
             for task in tasks:
                 task.cancel()
             await http.close()
+
+
+@asynccontextmanager
+async def a_clean_agent(tmp_path: Path, *stub: str, **settings: Any) -> AsyncIterator[RunningAgent]:
+    """An agent whose engines are stopped at the end."""
+    async with an_agent(tmp_path, *stub, **settings) as agent:
+        try:
+            yield agent
+        finally:
+            await agent.supervisor.stop_all(0.0)
+
+
+async def loaded(agent: RunningAgent, model: Path) -> RuntimeLoaded:
+    """Load a model, as the first of its kind on this agent."""
+    await agent.send(a_load(model))
+    return await agent.heard(RuntimeLoaded)
+
+
+def stats(*, routed: int | None, serving: tuple[int, ...] = ()) -> GatewayStats:
+    """What a gateway says of `qwen`: where new requests go, and which generations serve."""
+    model = GatewayModelStats(
+        model="qwen",
+        requests=0,
+        failures=0,
+        in_flight=len(serving),
+        waiting=0,
+        oldest_wait_s=0,
+        idle_s=None,
+        routed_generation=routed,
+        in_flight_generations=serving,
+    )
+    return GatewayStats(gateway_id="g1", models=(model,))

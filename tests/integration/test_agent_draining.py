@@ -1,0 +1,85 @@
+"""Engines are drained before they are stopped or put to sleep."""
+
+from pathlib import Path
+
+import pytest
+
+from modelium.common.events import (
+    Message,
+    RuntimeLoaded,
+    RuntimeLoading,
+    RuntimeSleeping,
+    RuntimeUnloaded,
+    RuntimeUnloading,
+    SleepModel,
+    WakeModel,
+)
+from modelium.common.records import InstanceState
+from tests.agent_kit import an_unload
+from tests.integration.agents import a_clean_agent, loaded, stats
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "qwen"
+    path.mkdir()
+    (path / "config.json").write_text("{}")
+    return path
+
+
+async def test_an_engine_is_stopped_only_when_the_gateway_has_let_go(
+    tmp_path: Path, model: Path
+) -> None:
+    async with a_clean_agent(tmp_path) as agent:
+        await loaded(agent, model)
+        agent.listen_for_long()
+        await agent.send(stats(routed=1))
+        await agent.send(an_unload(drain_s=600))
+        await agent.heard(RuntimeUnloading)
+        await agent.send(stats(routed=None, serving=(1,)))
+        await agent.bus.settled()
+        assert [i.state for i in agent.supervisor.instances()] == [InstanceState.UNLOADING]
+        await agent.send(stats(routed=None))
+        await agent.heard(RuntimeUnloaded)
+
+
+async def test_the_drain_deadline_ends_the_wait(tmp_path: Path, model: Path) -> None:
+    async with a_clean_agent(tmp_path) as agent:
+        await loaded(agent, model)
+        await agent.send(stats(routed=1, serving=(1,)))
+        await agent.send(an_unload(drain_s=0.5))
+        await agent.heard(RuntimeUnloaded)
+
+
+async def test_a_cpu_engine_cannot_sleep_and_the_command_says_why(
+    tmp_path: Path, model: Path
+) -> None:
+    async with a_clean_agent(tmp_path) as agent:
+        await loaded(agent, model)
+        await agent.send(_command(SleepModel, drain_deadline_s=0))
+        await agent.bus.settled()
+        assert "cannot sleep" in agent.bus.dead_letters[-1].reason
+
+
+async def test_an_engine_sleeps_and_wakes_where_its_runtime_can(
+    tmp_path: Path, model: Path
+) -> None:
+    async with a_clean_agent(tmp_path, sleeps=True) as agent:
+        await loaded(agent, model)
+        await agent.send(_command(SleepModel, drain_deadline_s=0))
+        await agent.heard(RuntimeSleeping)
+        await agent.send(_command(WakeModel))
+        await agent.heard(RuntimeLoaded, count=2)
+        assert agent.kinds == [
+            RuntimeLoading,
+            RuntimeLoaded,
+            RuntimeUnloading,
+            RuntimeSleeping,
+            RuntimeLoading,
+            RuntimeLoaded,
+        ]
+
+
+def _command(kind: type[Message], **more: object) -> Message:
+    fields = {"agent_id": "local", "model": "qwen", "instance_id": "qwen.1", "generation": 1}
+    return kind.model_validate(fields | more)
