@@ -29,6 +29,10 @@ SERVICES = ("registry", "watcher", "brain", "orchestrator", "runtime_agent", "ga
 SERVERS = ("nats", "redis")
 
 
+# A poll is no news.
+stamina.instrumentation.set_on_retry_hooks([])
+
+
 def free_port() -> int:
     """A port of loopback that nobody listens on now."""
     with socket.socket() as probe:
@@ -189,6 +193,10 @@ class System:
         """Every process of this system, engines and orphans included, by the mark they inherit."""
         return [p for p in psutil.process_iter() if _mark_of(p) == str(self.folder)]
 
+    def engines(self) -> list[psutil.Process]:
+        """The processes that listen for an engine."""
+        return [p for p in self.processes() if "--served-model-name" in _command_of(p)]
+
     def get(self, path: str) -> Any:
         """A GET on the gateway, decoded."""
         with urllib.request.urlopen(self.url + path, timeout=30) as answer:
@@ -229,6 +237,13 @@ def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
             _merge(into[key], value)
         else:
             into[key] = value
+
+
+def _command_of(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def _mark_of(process: psutil.Process) -> str | None:

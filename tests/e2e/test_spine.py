@@ -15,17 +15,23 @@ import nats
 import pytest
 
 from modelium.cli.sample import write_sample_model
-from modelium.common.settings import GIB
+from modelium.common.settings import MIB
 from tests.system import System, running, server_binary, stub_python, wait_until
 
-ENGINE_SETTINGS = {"vllm": {"overhead_bytes": GIB, "kv_cache_bytes": GIB // 4}}
+ENGINE_SETTINGS = {"vllm": {"overhead_bytes": 300 * MIB, "kv_cache_bytes": 100 * MIB}}
+ENGINE = ("--resident-mib", "400")
+ONE_ENGINE = 700 * MIB
+"""A slot's memory that holds one such engine and not two."""
 
 
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
     """Memory for one engine."""
     with running(
-        tmp_path, engine_python=stub_python(tmp_path), slot_bytes=2 * GIB, settings=ENGINE_SETTINGS
+        tmp_path,
+        engine_python=stub_python(tmp_path, *ENGINE),
+        slot_bytes=ONE_ENGINE,
+        settings=ENGINE_SETTINGS,
     ) as started:
         yield started
 
@@ -54,8 +60,7 @@ def test_a_dropped_model_answers_its_first_request_and_is_forgotten_with_its_fol
     wait_until("tiny is forgotten", lambda: system.model("tiny") is None)
     with pytest.raises(urllib.error.HTTPError, match="404"):
         system.chat("tiny")
-    engines = [p for p in system.processes() if "--served-model-name" in p.cmdline()]
-    assert engines == []
+    wait_until("its engine has gone", lambda: not system.engines())
 
 
 def test_two_models_in_one_slot_take_turns_and_every_request_is_answered(system: System) -> None:
@@ -67,9 +72,9 @@ def test_two_models_in_one_slot_take_turns_and_every_request_is_answered(system:
 
 
 def test_a_busy_model_is_drained_before_it_makes_room(tmp_path: Path) -> None:
-    engine = stub_python(tmp_path, "--chunk-delay", "0.2")
+    engine = stub_python(tmp_path, *ENGINE, "--chunk-delay", "0.2")
     with running(
-        tmp_path, engine_python=engine, slot_bytes=2 * GIB, settings=ENGINE_SETTINGS
+        tmp_path, engine_python=engine, slot_bytes=ONE_ENGINE, settings=ENGINE_SETTINGS
     ) as system:
         drop(system, "a", "b")
         system.chat("a")
@@ -87,7 +92,10 @@ def test_an_idle_model_is_unloaded_and_a_pinned_one_is_not(tmp_path: Path) -> No
     policies = {"evict_after_idle_seconds": 2.0, "always_loaded": ["pinned"]}
     settings = {**ENGINE_SETTINGS, "orchestration": {"policies": policies}}
     with running(
-        tmp_path, engine_python=stub_python(tmp_path), slot_bytes=4 * GIB, settings=settings
+        tmp_path,
+        engine_python=stub_python(tmp_path, *ENGINE),
+        slot_bytes=2 * ONE_ENGINE,
+        settings=settings,
     ) as system:
         drop(system, "idle")
         write_sample_model(system.models / "pinned")
@@ -131,26 +139,26 @@ def test_redis_shows_a_model_as_a_person_would_write_it(system: System) -> None:
 def test_a_killed_process_comes_back_and_the_engine_is_kept(system: System, victim: str) -> None:
     drop(system, "tiny")
     system.chat("tiny")
-    engine = system.model("tiny")["instance_id"]
+    engine = system.model("tiny")["generation"]
     system.kill(victim)
     assert system.chat("tiny")["model"] == "tiny"
     system.start(victim)
     drop(system, "later")
-    assert system.model("tiny")["instance_id"] == engine
+    assert system.model("tiny")["generation"] == engine
     assert system.chat("later")["model"] == "later"
 
 
 def test_a_redis_and_a_nats_that_come_back_empty_are_filled_again(system: System) -> None:
     drop(system, "tiny", "other")
     system.chat("tiny")
-    engine = system.model("tiny")["instance_id"]
+    engine = system.model("tiny")["generation"]
     for server in ("redis", "nats"):
         system.kill(server)
         shutil.rmtree(system.folder / server)
         system.start(server)
     wait_until("the registry knows both again", lambda: _stored(system) == {"tiny", "other"}, 60)
     system.wait_for_state("tiny", "loaded")
-    assert system.model("tiny")["instance_id"] == engine
+    assert system.model("tiny")["generation"] == engine
     assert system.chat("other")["model"] == "other"
 
 
@@ -163,9 +171,9 @@ def _stored(system: System) -> set[str]:
 
 
 def test_a_request_that_waits_while_the_orchestrator_dies_is_answered(tmp_path: Path) -> None:
-    engine = stub_python(tmp_path, "--startup-delay", "4")
+    engine = stub_python(tmp_path, *ENGINE, "--startup-delay", "4")
     with running(
-        tmp_path, engine_python=engine, slot_bytes=2 * GIB, settings=ENGINE_SETTINGS
+        tmp_path, engine_python=engine, slot_bytes=ONE_ENGINE, settings=ENGINE_SETTINGS
     ) as system:
         drop(system, "tiny")
 
@@ -185,14 +193,14 @@ def test_an_engine_that_cannot_start_says_why_and_heals_when_asked_again(tmp_pat
     marker = tmp_path / "broken"
     marker.touch()
     engine = tmp_path / "sometimes"
-    stub = stub_python(tmp_path)
+    stub = stub_python(tmp_path, *ENGINE)
     engine.write_text(
         f"#!/bin/sh\n[ -e {marker} ] && echo 'RuntimeError: no luck' && exit 1\n"
         f'exec {stub} "$@"\n'
     )
     engine.chmod(0o755)
     with running(
-        tmp_path / "system", engine_python=engine, slot_bytes=2 * GIB, settings=ENGINE_SETTINGS
+        tmp_path / "system", engine_python=engine, slot_bytes=ONE_ENGINE, settings=ENGINE_SETTINGS
     ) as system:
         drop(system, "tiny")
         with pytest.raises(urllib.error.HTTPError) as refusal:

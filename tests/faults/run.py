@@ -46,8 +46,7 @@ class Round:
 def kill_and_restart(system: System, victim: str) -> None:
     """kill -9, then start it again and wait until it is ready."""
     if victim == "engine":
-        engine = [p for p in system.processes() if "--served-model-name" in p.cmdline()]
-        for process in engine:
+        for process in system.engines():
             process.kill()
         return
     system.kill(victim)

@@ -41,6 +41,7 @@ class _Process:
     serving: bool = False
     signals: int = 0
     ending: asyncio.Task[None] | None = None
+    weights: bytes = b""
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -63,6 +64,7 @@ class _Process:
         if self.arguments.fail_start:
             print(f"ERROR {self.arguments.fail_start}", file=sys.stderr, flush=True)
             sys.exit(1)
+        self.weights = b"w" * (self.arguments.resident_mib << 20)
         print("Application startup complete.", flush=True)
 
     def _on_signal(self) -> None:
@@ -91,6 +93,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--served-model-name", nargs="+", help="default: the path's last part")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--resident-mib", type=int, default=0, help="memory it really takes")
     parser.add_argument("--startup-delay", type=float, default=0.0, help="seconds")
     parser.add_argument("--stall", action="store_true", help="no log lines while loading")
     parser.add_argument("--fail-start", metavar="TEXT", help="log this error, exit 1")
