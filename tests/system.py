@@ -6,6 +6,7 @@ vLLM when `engine_python` is its interpreter, and the stub of `tests/stubs/engin
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -14,7 +15,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,17 @@ stamina.instrumentation.set_on_retry_hooks([])
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that nobody listens on now.
+
+    From below the range that the kernel gives to outgoing connections: one of those would take it
+    before the server that it is for.
+    """
+    for _ in range(100):
+        port = random.randint(15_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port was found")
 
 
 def server_binary(name: str) -> str:
