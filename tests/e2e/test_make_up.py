@@ -76,6 +76,12 @@ class Checkout:
         ours = {n: v for n, v in os.environ.items() if not n.startswith("MODELIUM_")}
         return {**ours, "NO_COLOR": "1"}
 
+    def tree(self) -> list[psutil.Process]:
+        """supervisord and all below it; unlike `processes`, without a look at any mark."""
+        pid = int((self.layout.run / "supervisord.pid").read_text())
+        supervisord = psutil.Process(pid)
+        return [supervisord, *supervisord.children(recursive=True)]
+
     def processes(self) -> list[psutil.Process]:
         return leftovers.marked(self.layout.run)
 
@@ -158,14 +164,14 @@ def test_down_finds_everything_when_supervisord_and_the_agent_were_killed(
     checkout: Checkout,
 ) -> None:
     assert checkout.modelium("up", "--detach").returncode == 0
-    for process in checkout.processes():
+    everything = checkout.tree()
+    assert any("--served-model-name" in process.cmdline() for process in everything)
+    for process in everything:
         words = " ".join(process.cmdline())
         if "supervisord" in words or "runtime_agent" in words:
             process.kill()
-    left = [" ".join(process.cmdline()) for process in checkout.processes()]
-    assert any("--served-model-name" in words for words in left), left
     assert checkout.modelium("down").returncode == 0
-    assert checkout.processes() == []
+    assert [process for process in everything if process.is_running()] == []
 
 
 def test_up_cleans_up_after_a_killed_supervisord(checkout: Checkout) -> None:
@@ -175,6 +181,7 @@ def test_up_cleans_up_after_a_killed_supervisord(checkout: Checkout) -> None:
             process.kill()
     again = checkout.modelium("up", "--detach", "--no-sample")
     assert again.returncode == 0, again.stderr
+    assert len(checkout.processes()) == len(checkout.tree())
     assert "of an earlier run" in again.stderr
     checkout.modelium("down")
 

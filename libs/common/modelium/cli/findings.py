@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -79,12 +79,13 @@ def servers(patient: Patient) -> Iterator[Finding]:
         if not programs.is_local(url):
             yield _foreign(name, url, port)
         elif name == "nats":
-            binary = preflight.find_nats()
-            version = ".".join(map(str, preflight.nats_version(str(binary))))
-            yield _fine(name, f"{binary}, version {version}")
+            yield _versioned(name, preflight.find_nats(), preflight.nats_version)
         else:
-            binary = preflight.find_redis()
-            yield _fine(name, f"{binary}, {preflight.redis_version(str(binary))}")
+            yield _versioned(name, preflight.find_redis(), preflight.redis_version)
+
+
+def _versioned(name: str, binary: Path, version: Callable[[str], tuple[int, ...]]) -> Finding:
+    return _fine(name, f"{binary}, version {'.'.join(map(str, version(str(binary))))}")
 
 
 def _foreign(name: str, url: str, port: int) -> Finding:

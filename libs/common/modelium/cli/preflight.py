@@ -25,7 +25,9 @@ def find_binaries(settings: Settings) -> Binaries:
     """The servers that the settings want here; raises with the line that installs what is not."""
     nats = find_nats() if is_local(settings.nats.url) else None
     redis = find_redis() if is_local(settings.redis.url) else None
-    return Binaries(Path(sys.executable), nats, redis)
+    # Older ones do not know the option; theirs is the only process that loses the mark.
+    sets_title = redis is not None and redis_version(str(redis)) >= (7,)
+    return Binaries(Path(sys.executable), nats, redis, sets_title)
 
 
 def find_nats() -> Path:
@@ -44,8 +46,11 @@ def nats_version(binary: str) -> tuple[int, ...]:
     """For example (2, 10, 4); (0,) when the program does not say."""
     words = _output(binary, "--version").replace("v", " ").split()
     numbers = [word for word in words if word[:1].isdigit()]
-    parts = numbers[0].split(".") if numbers else ["0"]
-    return tuple(int(part) for part in parts if part.isdigit())
+    return _numbers(numbers[0]) if numbers else (0,)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def _output(*command: str) -> str:
@@ -68,10 +73,10 @@ def find_redis() -> Path:
     return Path(found)
 
 
-def redis_version(binary: str) -> str:
-    """For example `version 7.0.15`."""
+def redis_version(binary: str) -> tuple[int, ...]:
+    """For example (7, 0, 15); (0,) when the program does not say."""
     words = [word for word in _output(binary, "--version").split() if word.startswith("v=")]
-    return f"version {words[0].removeprefix('v=')}" if words else "version unknown"
+    return _numbers(words[0].removeprefix("v=")) if words else (0,)
 
 
 def find_engine_python(settings: Settings, layout: Layout) -> Path | None:

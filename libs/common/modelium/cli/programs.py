@@ -47,6 +47,8 @@ class Binaries:
     python: Path
     nats: Path | None
     redis: Path | None
+    redis_sets_title: bool = False
+    """Whether it has to be told not to: its title would overwrite the mark (leftovers.py)."""
 
 
 def is_local(url: str) -> bool:
@@ -84,6 +86,8 @@ def _redis_command(address: Address, layout: Layout, binaries: Binaries) -> tupl
         "--save": "",
         "--daemonize": "no",
     }
+    if binaries.redis_sets_title:
+        options["--set-proc-title"] = "no"
     return (str(binaries.redis), *(word for pair in options.items() for word in pair))
 
 
