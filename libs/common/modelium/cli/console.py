@@ -6,9 +6,11 @@ terminal only, and never with `NO_COLOR`.
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO
 
 from modelium.common.clock import Clock, SystemClock
@@ -34,6 +36,14 @@ def coloured(text: str, colour: str | None, stream: TextIO) -> str:
     if colour is None or not stream.isatty() or os.environ.get("NO_COLOR"):
         return text
     return f"\x1b[{CODES[colour]}m{text}\x1b[0m"
+
+
+def this_command() -> str:
+    """How the user can call this program again: by its name if it is on PATH, else by its path."""
+    if shutil.which("modelium"):
+        return "modelium"
+    path = Path(sys.argv[0]).absolute()
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def out(text: str = "") -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from modelium.cli.console import Step, say, step
+from modelium.cli.console import Step, say, step, this_command
 from modelium.cli.gateway_client import GatewayClient, Progress, Refused
 from modelium.cli.sample import write_sample_model
 from modelium.cli.waiting import until
@@ -48,7 +48,7 @@ def wait_until_known(client: GatewayClient, name: str) -> None:
         if record is None:
             raise DependencyUnavailable(
                 f"{name} was not noticed within {KNOWN_TIMEOUT_S:.0f} s",
-                "modelium logs watcher, modelium logs registry",
+                f"{this_command()} logs watcher, {this_command()} logs registry",
             )
         if record["state"] == "rejected":
             raise InvalidModel(f"{name} was rejected: {record.get('reason')}")
@@ -68,7 +68,8 @@ def chat_once(client: GatewayClient, name: str) -> str:
             return "".join(_shown(pieces, shown)).strip()
         except Refused as refusal:
             raise DependencyUnavailable(
-                f"{name} did not answer: {refusal}", f"modelium logs {name} shows its engine's log."
+                f"{name} did not answer: {refusal}",
+                f"{this_command()} logs {name} shows its engine's log.",
             ) from refusal
 
 
@@ -95,6 +96,6 @@ def hint(client: GatewayClient) -> None:
     chat = [page for page in client.models() if page.get("task") == "chat"]
     if chat:
         smallest = min(chat, key=lambda page: int(page.get("size_bytes") or 0))
-        say(f'  Try: modelium run {smallest["model"]} "Hello!"')
+        say(f'  Try: {this_command()} run {smallest["model"]} "Hello!"')
     else:
-        say("  No chat model is known yet; `modelium models` lists what there is.")
+        say(f"  No chat model is known yet; `{this_command()} models` lists what there is.")

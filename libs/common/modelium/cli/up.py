@@ -4,7 +4,7 @@ Everything is checked before anything starts, and everything is stopped when som
 """
 
 from modelium.cli import greeting, leftovers, preflight
-from modelium.cli.console import say, step
+from modelium.cli.console import say, step, this_command
 from modelium.cli.down import down
 from modelium.cli.layout import Layout
 from modelium.cli.local_system import LocalSystem, exclusively, prepare, start, start_in_order
@@ -34,9 +34,9 @@ def _run(system: LocalSystem, *, detach: bool, sample: bool) -> None:
         start(system)
         _welcome(system, sample=sample)
         if detach:
-            say("  It runs in the background; `modelium down` (make down) stops it.")
+            say(f"  It runs in the background; `{this_command()} down` (make down) stops it.")
             return
-        say("  Ctrl-C stops everything; so does `modelium down` (make down) elsewhere.")
+        say(f"  Ctrl-C stops everything; so does `{this_command()} down` (make down) elsewhere.")
         _watch(system)
     except Stopped as signal:
         down(system.layout, because=f"\n{signal}: stopping; once more stops at once")
@@ -52,7 +52,7 @@ def _resume(system: LocalSystem) -> None:
     say("Modelium is already running here.")
     start_in_order(system, missing)
     show_addresses(system)
-    say("  `modelium status` shows more, `modelium down` (make down) stops it.")
+    say(f"  `{this_command()} status` shows more, `{this_command()} down` (make down) stops it.")
 
 
 def _sweep_leftovers(layout: Layout) -> None:
@@ -82,7 +82,7 @@ def show_addresses(system: LocalSystem) -> None:
     say(f"  models   {', '.join(map(str, models))}  (drop a model's folder here)")
     say(f"  NATS     {system.settings.nats.url}")
     say(f"  Redis    {system.settings.redis.url}")
-    say(f"  logs     {system.layout.logs}  (or `modelium logs`)")
+    say(f"  logs     {system.layout.logs}  (or `{this_command()} logs`)")
 
 
 def _watch(system: LocalSystem) -> None:
@@ -91,7 +91,10 @@ def _watch(system: LocalSystem) -> None:
     while system.supervisor.is_running():
         given_up = {n for n, state in system.supervisor.states().items() if state == "FATAL"}
         for name in sorted(given_up - told):
-            say(f"  {name} ends again and again and is given up: modelium logs {name}", "red")
+            say(
+                f"  {name} ends again and again and is given up: {this_command()} logs {name}",
+                "red",
+            )
         told = given_up
         pause(WATCH_INTERVAL_S)
     if leftovers.marked(system.layout.run):

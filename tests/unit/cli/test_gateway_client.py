@@ -1,0 +1,110 @@
+"""The client of the command against a gateway that says exactly what it is told to."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from modelium.cli.gateway_client import GatewayClient, Piece, Progress, Refused
+from modelium.common.errors import DependencyUnavailable, ExitCode
+from modelium.common.load_settings import Settings
+
+
+@contextmanager
+def gateway(body: str, status: int = 200) -> Iterator[tuple[GatewayClient, list[str]]]:
+    """A client, and the requests that reached its gateway."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            length = int(self.headers.get("content-length", 0))
+            asked.append(f"{self.command} {self.path} {self.rfile.read(length).decode()}".strip())
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            """Nothing on stderr."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield GatewayClient(f"http://127.0.0.1:{server.server_port}/"), asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def event(data: object) -> str:
+    return f"data: {json.dumps(data)}\n\n"
+
+
+def delta(text: str) -> dict[str, object]:
+    return {"choices": [{"delta": {"content": text}}]}
+
+
+def test_a_stream_gives_progress_and_pieces_in_order() -> None:
+    body = ": modelium state=loading eta_s=5\n\n" + event(delta("a")) + event(delta("b"))
+    with gateway(body + event({"choices": []}) + "data: [DONE]\n\n") as (client, asked):
+        parts = list(client.chat("m", [{"role": "user", "content": "x"}], max_tokens=2))
+    assert parts == [Progress("state=loading eta_s=5"), Piece("a"), Piece("b")]
+    assert json.loads(asked[0].partition("completions ")[2])["max_tokens"] == 2
+
+
+def test_an_error_in_the_stream_is_raised_and_not_taken_for_the_end() -> None:
+    error = {"error": {"message": "the engine died", "code": "backend_error"}}
+    with gateway(event(delta("a")) + event(error)) as (client, _):
+        parts = client.chat("m", [])
+        assert next(parts) == Piece("a")
+        with pytest.raises(Refused, match="the engine died"):
+            next(parts)
+
+
+def test_a_refusal_carries_the_gateways_words() -> None:
+    error = json.dumps({"error": {"message": "no such model", "code": "model_not_found"}})
+    with gateway(error, 404) as (client, _), pytest.raises(Refused) as refusal:
+        list(client.chat("m", []))
+    assert (refusal.value.status, refusal.value.code) == (404, "model_not_found")
+    assert str(refusal.value) == "no such model"
+
+
+def test_an_answer_that_is_no_error_object_is_told_by_its_status() -> None:
+    with gateway("<html>", 502) as (client, _), pytest.raises(Refused, match="502"):
+        client.status()
+
+
+def test_a_model_is_found_by_its_name_and_none_is_none() -> None:
+    page = {"model": "a", "state": "loaded"}
+    with gateway(json.dumps({"models": [page]})) as (client, _):
+        assert client.model("a") == page
+        assert client.model("b") is None
+
+
+def test_load_and_unload_are_posted_with_the_name_quoted() -> None:
+    with gateway("{}", 202) as (client, asked):
+        client.load("a/b")
+        client.unload("c")
+    assert asked == ["POST /admin/models/a%2Fb/load {}", "POST /admin/models/c/unload {}"]
+
+
+def test_no_gateway_is_one_message_with_the_remedy() -> None:
+    with gateway("{}") as (client, _):
+        pass
+    with pytest.raises(DependencyUnavailable) as away:
+        client.status()
+    assert away.value.exit_code is ExitCode.UNAVAILABLE
+    assert client.url in str(away.value)
+    assert "make up" in away.value.remedy
+
+
+def test_modelium_url_wins_over_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MODELIUM_URL", raising=False)
+    assert GatewayClient.of(Settings()).url == "http://127.0.0.1:8000"
+    monkeypatch.setenv("MODELIUM_URL", "http://box:1/")
+    assert GatewayClient.of(Settings()).url == "http://box:1"
