@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from modelium.common import events as ev
@@ -84,8 +85,9 @@ class NatsWorld:
 
     async def dead_letters(self) -> list[DeadLetter]:
         jetstream = self._outside.jetstream()
-        count = (await jetstream.stream_info(DEAD_STREAM)).state.messages
-        letters = [await jetstream.get_msg(DEAD_STREAM, seq) for seq in range(1, count + 1)]
+        state = (await jetstream.stream_info(DEAD_STREAM)).state
+        kept = range(state.first_seq, state.last_seq + 1)
+        letters = [await jetstream.get_msg(DEAD_STREAM, seq) for seq in kept]
         return [
             DeadLetter(
                 letter.subject or "", letter.data or b"", (letter.headers or {})[REASON_HEADER]
@@ -94,14 +96,21 @@ class NatsWorld:
         ]
 
 
+async def empty(jetstream: JetStreamContext) -> None:
+    """Forget messages and positions; a stream deleted and made again at once has them back."""
+    for stream in STREAMS:
+        with suppress(NotFoundError):
+            await jetstream.purge_stream(stream.name)
+            for consumer in await jetstream.consumers_info(stream.name):
+                await jetstream.delete_consumer(stream.name, consumer.name)
+
+
 @asynccontextmanager
 async def nats_world(url: str) -> AsyncIterator[NatsWorld]:
     """With empty streams."""
     outside = Client()
     await outside.connect(url)
-    for stream in STREAMS:
-        with suppress(NotFoundError):
-            await outside.jetstream().delete_stream(stream.name)
+    await empty(outside.jetstream())
     bus = NatsBus(url, source="test")
     await bus.open(timeout_s=WAIT_S)
     try:

@@ -171,9 +171,9 @@ async def test_headers_name_a_message_that_does_not(world: World) -> None:
 
 
 async def test_the_same_message_id_is_stored_once(world: World) -> None:
-    inbox = Inbox()
+    inbox, twice = Inbox(), requested("twice")
     for _ in range(3):
-        await world.bus.publish(requested("twice", message_id="fixed"))
+        await world.bus.publish(twice)
     await world.bus.publish(requested("last"))
     async with running(world.bus.consume("registry", {ev.ModelRequested: inbox})):
         handled = await inbox.until(2)

@@ -147,7 +147,7 @@ async def test_a_stored_message_has_the_headers_of_a_cloud_event(nats: Server) -
     async with nats_world(nats.url) as world, outside(nats) as client:
         message = requested("qwen")
         await world.bus.publish(message)
-        stored = await client.jetstream().get_msg(EVENTS_STREAM, 1)
+        stored = await client.jetstream().get_last_msg(EVENTS_STREAM, "model.requested")
     assert stored.headers == {
         "ce-specversion": "1.0",
         "ce-id": message.message_id,
@@ -168,9 +168,10 @@ async def test_a_dead_letter_says_where_it_is_from(nats: Server) -> None:
         async with running(world.bus.consume("registry", {ev.ModelRequested: inbox})):
             await inbox.until(1)
         letter = await client.jetstream().get_last_msg("MODELIUM_DEAD", "dead.model.requested")
+        sequence = (await client.jetstream().stream_info(EVENTS_STREAM)).state.first_seq
     assert letter.headers is not None
-    assert letter.headers["Nats-Msg-Id"] == f"dlq-{EVENTS_STREAM}-1"
-    assert letter.headers["Modelium-Stream-Sequence"] == "1"
+    assert letter.headers["Nats-Msg-Id"] == f"dlq-{EVENTS_STREAM}-{sequence}"
+    assert letter.headers["Modelium-Stream-Sequence"] == str(sequence)
 
 
 async def test_open_says_what_to_do_when_no_server_answers() -> None:

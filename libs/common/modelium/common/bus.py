@@ -2,8 +2,10 @@
 
 `nats_bus.NatsBus` is the real one, `testing.InMemoryBus` the one for unit tests; both pass the
 same contract suite (`tests/contract`). The outcome of a handler is told by how it ends: it returns,
-done; `RetryLater`, deliver again after its delay; `Reject`, dead letter; any other exception is
-logged and the message delivered again with a growing delay, after the fifth time a dead letter.
+done; `RetryLater`, deliver again after its delay; `DependencyUnavailable`, again until it is there;
+`Reject`, an illegal transition or a payload that does not parse, dead letter; any other exception
+is logged and the message delivered again with a growing delay, after the fifth time a dead letter.
+A message that waits to be delivered again lets the later ones pass.
 """
 
 import inspect
