@@ -1,9 +1,10 @@
-"""Says once a second what this agent has and runs."""
+"""Says once a second what this agent has and runs, and at once when an engine has ended."""
 
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
 from modelium.common.events import AgentHeartbeat
 from modelium.runtime_agent.supervisor import Supervisor
+from modelium.runtime_agent.waiting import until_told
 
 
 async def beat(
@@ -26,4 +27,5 @@ async def beat(
                 instances=supervisor.instances(),
             )
         )
-        await clock.sleep(interval_s)
+        # Whoever waits for the memory is not to wait for the next beat as well.
+        await until_told(clock.sleep(interval_s), supervisor.ended)

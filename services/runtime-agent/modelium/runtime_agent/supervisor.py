@@ -46,6 +46,8 @@ class Supervisor:
         self._lives: dict[str, Life] = {}
         self._ended: OrderedDict[str, RuntimeEvent] = OrderedDict()
         self._work: asyncio.Queue[Coroutine[Any, Any, None]] = asyncio.Queue()
+        self.ended: asyncio.Queue[str] = asyncio.Queue()
+        """Instances whose memory is free again, for the heartbeat."""
         self._stopping = False
         self._all_ended = asyncio.Event()
 
@@ -149,6 +151,7 @@ class Supervisor:
         log.info("engine.ended", instance_id=life.record.instance_id, how=last.subject)
         del self._lives[life.record.instance_id]
         self._remember(last)
+        self.ended.put_nowait(life.record.instance_id)
         if not self._lives:
             self._all_ended.set()
 
