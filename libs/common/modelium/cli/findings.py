@@ -20,6 +20,7 @@ from modelium.cli import preflight, programs
 from modelium.cli.layout import Layout
 from modelium.cli.local_system import answers
 from modelium.cli.supervise import Supervisor
+from modelium.common.clock import utc_now
 from modelium.common.load_settings import Settings
 from modelium.common.settings import GIB, LauncherKind
 
@@ -226,7 +227,7 @@ def memory(patient: Patient) -> Iterator[Finding]:
 
 def clock(_: Patient) -> Iterator[Finding]:
     """A clock that was never set breaks certificates and makes times unreadable."""
-    now = datetime.now(UTC)
+    now = utc_now()
     built = datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
     if now < built:
         text = f"it says {now:%Y-%m-%d %H:%M} UTC, before these files were written"
