@@ -129,7 +129,7 @@ def test_up_drops_a_sample_chats_with_it_and_down_leaves_nothing(checkout: Check
     assert checkout.modelium("down").returncode == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_a_foreground_system_with_exit_code_0(
     checkout: Checkout, number: signal.Signals
 ) -> None:
@@ -212,7 +212,7 @@ def test_an_engine_that_cannot_start_is_told_with_its_reason_and_everything_stop
     refused = checkout.modelium("up")
     assert refused.returncode == ExitCode.UNAVAILABLE
     assert "no such luck" in refused.stderr
-    assert "modelium logs sample" in refused.stderr
+    assert "logs sample" in refused.stderr
     assert checkout.processes() == []
 
 

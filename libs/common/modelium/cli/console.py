@@ -42,6 +42,8 @@ def this_command() -> str:
     """How the user can call this program again: by its name if it is on PATH, else by its path."""
     if shutil.which("modelium"):
         return "modelium"
+    if sys.argv[0].endswith(".py"):
+        return f"{sys.executable} -m modelium.cli.main"
     path = Path(sys.argv[0]).absolute()
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
