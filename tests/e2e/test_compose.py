@@ -137,6 +137,11 @@ def engine(compose: Compose) -> dict[str, Any]:
     return compose.inspect(container)
 
 
+@pytest.mark.parametrize("profile", ["cpu", "gpu"])
+def test_compose_accepts_the_file(compose: Compose, profile: str) -> None:
+    compose("--profile", profile, "config", "--quiet")
+
+
 def test_a_container_of_the_models_own_answers(engine: dict[str, Any]) -> None:
     assert engine["State"]["Running"]
     assert engine["Config"]["Labels"]["io.modelium.model"] == MODEL

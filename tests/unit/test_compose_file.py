@@ -1,5 +1,8 @@
 """docker-compose.yml as data: what both generations of compose accept, what must be hardened."""
 
+import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -83,3 +86,26 @@ def test_every_image_can_be_another_one(name: str) -> None:
 def test_the_cpu_agent_and_the_gpu_agent_do_not_run_together() -> None:
     assert SERVICES["agent-cpu"]["profiles"] == ["cpu"]
     assert SERVICES["agent-gpu"]["profiles"] == ["gpu"]
+
+
+def _gpu_agents(*uuids: str) -> dict[str, dict[str, Any]]:
+    """What scripts/compose-gpus writes for these GPUs."""
+    command = [sys.executable, str(ROOT / "scripts" / "compose-gpus"), *uuids]
+    written = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    services: dict[str, dict[str, Any]] = yaml.safe_load(written)["services"]
+    return services
+
+
+def test_every_gpu_gets_an_agent_of_its_own() -> None:
+    agents = _gpu_agents("GPU-a", "GPU-b", "GPU-c")
+    assert list(agents) == ["agent-gpu", "agent-gpu-1", "agent-gpu-2"]
+    owned = [json.loads(a["environment"]["MODELIUM_GPU__DEVICES"]) for a in agents.values()]
+    assert owned == [["GPU-a"], ["GPU-b"], ["GPU-c"]]
+    ids = {agent["environment"]["MODELIUM_RUNTIME_AGENT__ID"] for agent in agents.values()}
+    assert len(ids) == 3
+
+
+def test_a_further_gpu_agent_is_as_hardened_as_the_first() -> None:
+    further = _gpu_agents("GPU-a", "GPU-b")["agent-gpu-1"]
+    same = SERVICES["agent-gpu"].keys() - {"environment"}
+    assert {key: further[key] for key in same} == {key: SERVICES["agent-gpu"][key] for key in same}
