@@ -14,7 +14,7 @@ from pathlib import Path
 
 from modelium.cli.sample import write_sample_model
 from tests.faults.steady_load import SteadyLoad
-from tests.system import System, running, stub_python, wait_until
+from tests.system import ROOT, System, running, stub_python, wait_until
 
 MODEL = "sample"
 VICTIMS = (
@@ -82,6 +82,15 @@ def report(rounds: list[Round]) -> bool:
     )
 
 
+def vllm_python() -> Path:
+    """The interpreter that MODELIUM_VLLM_PYTHON names, else the one that `make up` installed."""
+    named = os.environ.get("MODELIUM_VLLM_PYTHON")
+    installed = sorted((ROOT / ".modelium" / "engines").glob("*/bin/python"))
+    if named is None and not installed:
+        sys.exit("faults: no vLLM here; `make faults` installs it, --stub does without")
+    return Path(named) if named else installed[-1]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--victims", nargs="*", default=VICTIMS, choices=VICTIMS)
@@ -90,7 +99,7 @@ def main() -> int:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="modelium-faults-") as name:
         folder = Path(name)
-        engine = stub_python(folder) if args.stub else Path(os.environ["MODELIUM_VLLM_PYTHON"])
+        engine = stub_python(folder) if args.stub else vllm_python()
         slot = 4 << 30
         with running(folder, engine_python=engine, slot_bytes=slot) as system:
             write_sample_model(system.models / MODEL)
