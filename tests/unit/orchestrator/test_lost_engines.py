@@ -5,7 +5,7 @@ from typing import Any
 from modelium.common.events import (
     RuntimeFailed,
 )
-from modelium.common.records import FailureKind, ModelState
+from modelium.common.records import FailureKind, Instance, InstanceState, ModelState
 from tests.unit.orchestrator.rig import Rig, a_model, a_slot, loaded, running
 from tests.unit.orchestrator.scripted import GB
 
@@ -63,6 +63,25 @@ async def test_an_engine_that_was_replaced_meanwhile_is_stopped() -> None:
         assert list(rig.agent.engines) == ["a.2"]
 
 
+async def test_an_engine_that_belongs_to_no_model_is_told_to_stop_until_it_does() -> None:
+    async with running(a_model("a", generation=2, ended_generation=2)) as rig:
+        rig.agent.deaf = True
+        rig.agent.engines["a.1"] = Instance(
+            instance_id="a.1",
+            model="a",
+            agent_id="local",
+            device_ids=("cpu-local-0",),
+            generation=1,
+            state=InstanceState.LOADED,
+        )
+        await rig.seconds(8)
+        assert rig.commands() == ["unload a.1"]
+        rig.agent.deaf = False
+        await rig.seconds(10)
+        assert rig.commands() == ["unload a.1", "unload a.1"]
+        assert rig.agent.engines == {}
+
+
 def _unload_of(rig: Rig) -> Any:
     from modelium.common.events import UnloadModel
 
@@ -95,5 +114,5 @@ async def test_a_load_sent_to_an_agent_that_went_silent_is_given_to_another_atte
         await rig.seconds(12)
         rig.agent.silent = rig.agent.deaf = False
         await rig.seconds(3)
-        assert rig.commands() == ["load a.1", "load a.2"]
+        assert rig.commands() == ["load a.1", "load a.1", "load a.2"]
         assert (await rig.record("a")).state is ModelState.LOADED

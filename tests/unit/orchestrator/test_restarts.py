@@ -3,6 +3,7 @@
 from modelium.common.events import (
     LoadModel,
     ModelRequested,
+    ModelUnloadRequested,
 )
 from modelium.common.records import ModelState
 from tests.unit.orchestrator.rig import a_model, loaded, running
@@ -26,8 +27,33 @@ async def test_a_command_on_its_way_is_not_given_twice() -> None:
     async with running(a_model("a")) as rig:
         rig.agent.deaf = True
         rig.gateway.waits_for("a")
-        await rig.seconds(25)
+        await rig.seconds(9)
         assert rig.commands() == ["load a.1"]
+
+
+async def test_a_load_its_agent_forgot_reaches_it_again_after_ten_seconds() -> None:
+    """The agent was killed when it had acknowledged the command and not yet noted it."""
+    async with running(a_model("a")) as rig:
+        rig.agent.deaf = True
+        rig.gateway.waits_for("a")
+        await rig.seconds(2)
+        rig.agent.deaf = False
+        await rig.seconds(10)
+        assert rig.commands() == ["load a.1", "load a.1"]
+        assert (await rig.record("a")).state is ModelState.LOADED
+
+
+async def test_an_unload_its_agent_forgot_reaches_it_again_as_often_as_needed() -> None:
+    async with running(a_model("a")) as rig:
+        await loaded(rig, "a")
+        await rig.seconds(6)
+        rig.agent.deaf = True
+        await rig.say(ModelUnloadRequested(model="a"))
+        await rig.seconds(12)
+        rig.agent.deaf = False
+        await rig.seconds(10)
+        assert rig.commands() == ["load a.1", "unload a.1", "unload a.1", "unload a.1"]
+        assert (await rig.record("a")).state is ModelState.UNLOADED
 
 
 async def test_a_restarted_orchestrator_gives_the_same_command_again() -> None:

@@ -62,13 +62,13 @@ class CarryingOut:
             await self._tell(decisions, seen)
 
     async def again(self, now_s: float) -> None:
-        """Send what has been unanswered for long once more, as it was."""
+        """Send what has been unanswered for long once more."""
         for commands_sent in (self._state.sent, self._state.stopping):
             for key, sent in list(commands_sent.items()):
                 if sent.is_due(now_s):
                     log.warning("command.unanswered", **_fields(sent.command))
-                    commands_sent[key] = sent.again(now_s)
-                    await publish(self._bus, sent.command)
+                    repeated = commands_sent[key] = sent.again(now_s)
+                    await publish(self._bus, repeated.command)
 
     async def stop_orphan(self, orphan: Instance, now_s: float) -> None:
         """Have an engine stopped that belongs to no model."""

@@ -1,7 +1,8 @@
 """Commands for agents, made from what was decided. Pure.
 
 Their `message_id` is the same however often they are made from the same state, so that a command
-sent again, by this process or the next, is stored once.
+made again by the next process is stored once. One that is unanswered is repeated under another id
+(`in_flight.py`).
 """
 
 from collections.abc import Mapping

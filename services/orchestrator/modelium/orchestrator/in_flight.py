@@ -1,16 +1,20 @@
 """Commands on their way: sent, and not yet seen in a record.
 
 A command ends when the model's record shows what it asked for, or shows that its load attempt is
-over. One that stays unanswered is sent again as it was; agents carry it out once.
+over. One that stays unanswered is sent again: its agent may have died after it had acknowledged the
+command and before it noted it. The bus drops an id that it has seen a moment ago, so what is sent
+again has an id of its own; agents know a command by its engine, and carry it out once.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+from uuid import uuid4
 
 from modelium.common.events import LoadModel, UnloadModel
 from modelium.common.records import ModelRecord, ModelState
 
-RESEND_AFTER_S: Final = 30.0
+RESEND_AFTER_S: Final = 10.0
+"""An agent tells what it makes of a command long before this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +25,9 @@ class Sent:
     at_s: float
 
     def again(self, now_s: float) -> "Sent":
-        """The same command, sent once more."""
-        return replace(self, at_s=now_s)
+        """The same command under a new id, sent once more."""
+        new_id = {"message_id": f"{self.command.instance_id}-again-{uuid4().hex}"}
+        return Sent(self.command.model_copy(update=new_id), now_s)
 
     def is_due(self, now_s: float) -> bool:
         """Whether it has been unanswered for long enough to send it again."""
