@@ -120,6 +120,12 @@ async def test_a_forgotten_model_is_announced_again_when_its_removal_is_repeated
     assert [m.record for m in system.announced] == [None, None]
 
 
+async def test_an_engine_of_a_model_the_store_has_lost_does_not_make_others_forget_it() -> None:
+    system = await registry()
+    await system.hear(facts.loaded(), facts.unloaded(), facts.analyzed())
+    assert system.announced == []
+
+
 async def test_a_path_alone_is_left_to_the_watcher() -> None:
     system = await registry()
     await system.hear(ev.ModelDiscovered(path="/models/qwen"))

@@ -28,7 +28,11 @@ log = structlog.get_logger()
 
 
 async def on_event(event: Event, *, store: Store, bus: Bus, clock: Clock) -> None:
-    """Apply a fact about a model's files or engine; a repeat or a stale one only announces."""
+    """Apply a fact about a model's files or engine; a repeat or a stale one only announces.
+
+    An engine of a model without a record proves a lost store, not that the model is gone: nothing
+    is announced, so that gateways go on routing to it.
+    """
     if event.model is None:
         return  # the watcher publishes it again with the model's name
 
@@ -39,7 +43,8 @@ async def on_event(event: Event, *, store: Store, bus: Bus, clock: Clock) -> Non
     if isinstance(event, ev.RuntimeEvent):
         earlier = before.instance_id if before else None
         await _keep_instance(store, record, {event.instance_id, earlier})
-    await _announce(bus, clock, event.model, before, record)
+    if before or record or isinstance(event, ev.ModelRemoved):
+        await _announce(bus, clock, event.model, before, record)
 
 
 async def on_decision_made(event: ev.DecisionMade, *, store: Store, bus: Bus, clock: Clock) -> None:
