@@ -7,8 +7,10 @@ from typing import Any
 
 import psutil
 
+from modelium.common.bus import Handlers
 from modelium.common.clock import SystemClock
-from modelium.common.events import LoadModel, UnloadModel
+from modelium.common.errors import DependencyUnavailable
+from modelium.common.events import LoadModel, Message, UnloadModel
 from modelium.common.records import DeviceKind, InstanceId, RuntimeKind, Task, instance_id
 from modelium.common.testing import a_descriptor
 from modelium.runtime_agent.launcher import EngineRecord
@@ -82,3 +84,26 @@ def an_unload(*, model: str = "qwen", generation: int = 1, drain_s: float = 0.0)
         reason="another model needs the memory",
         drain_deadline_s=drain_s,
     )
+
+
+class AwayBus:
+    """NATS is away until the test says otherwise."""
+
+    def __init__(self) -> None:
+        self.connected = False
+        self.published: list[Message] = []
+
+    async def publish(self, message: Message) -> None:
+        if not self.connected:
+            raise DependencyUnavailable("NATS is away", "Start it.")
+        self.published.append(message)
+
+    async def consume(
+        self, durable: str, handlers: Handlers, *, agent_id: str | None = None
+    ) -> None:
+        raise NotImplementedError
+
+    async def follow(
+        self, handlers: Handlers, *, on_gap: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        raise NotImplementedError

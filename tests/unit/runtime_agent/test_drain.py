@@ -1,10 +1,14 @@
 """When gateways have let go of a generation."""
 
+import asyncio
+
 import pytest
 
 from modelium.common.events import GatewayStats
 from modelium.common.figures import GatewayModelStats
-from modelium.runtime_agent.drain import LEASE_S, DrainTracker
+from modelium.common.testing import FakeClock
+from modelium.runtime_agent.drain import AWAY_POLL_S, LEASE_S, DrainTracker, doubt_silence
+from tests.agent_kit import AwayBus
 
 BEGAN_S = 100.0
 
@@ -79,3 +83,32 @@ def test_after_a_gap_silence_proves_nothing() -> None:
     tracker = DrainTracker(0.0)
     tracker.missed_some(100.0)
     assert not tracker.is_drained("qwen", 3, since_s=BEGAN_S, now_s=101.0)
+
+
+async def test_silence_while_nats_is_away_proves_nothing_until_gateways_had_time_to_speak(
+    clock: FakeClock,
+) -> None:
+    bus, tracker = AwayBus(), DrainTracker(clock.monotonic())
+    tracker.heard(_stats(routed=3), clock.monotonic())
+    began_s = clock.monotonic()
+
+    def drained() -> bool:
+        return tracker.is_drained("qwen", 3, since_s=began_s, now_s=clock.monotonic())
+
+    watching = asyncio.ensure_future(doubt_silence(tracker, bus, clock))
+    await clock.until_sleeping()
+    await clock.advance(20 * LEASE_S)
+    assert not drained()
+    bus.connected = True
+    await clock.advance(LEASE_S - 2 * AWAY_POLL_S)
+    assert not drained()
+    await clock.advance(2 * AWAY_POLL_S)
+    assert drained()
+    watching.cancel()
+
+
+def test_gateways_that_are_gone_are_forgotten() -> None:
+    tracker = DrainTracker(0.0)
+    for number in range(100):
+        tracker.heard(_stats(f"g{number}"), number * LEASE_S * 2)
+    assert tracker.gateways == 1

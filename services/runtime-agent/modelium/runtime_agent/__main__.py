@@ -9,7 +9,7 @@ from modelium.runtime_agent.announcing import Announcer
 from modelium.runtime_agent.container_spec import ContainerSettings
 from modelium.runtime_agent.containers import connect
 from modelium.runtime_agent.devices import CpuSlots, Devices
-from modelium.runtime_agent.drain import DrainTracker
+from modelium.runtime_agent.drain import DrainTracker, doubt_silence
 from modelium.runtime_agent.engine_http import EngineHttp
 from modelium.runtime_agent.gpus import find_gpus
 from modelium.runtime_agent.handlers import COMMANDS, FOLLOWED
@@ -38,6 +38,7 @@ async def build(shell: Shell) -> None:
     commands, followed = bind(COMMANDS, **dependencies), bind(FOLLOWED, **dependencies)
     shell.task("engines", supervisor.run())
     shell.task("gateways", shell.bus.follow(followed, on_gap=missed_stats))
+    shell.task("silence", doubt_silence(tools.drains, shell.bus, shell.clock))
     shell.task("commands", shell.bus.consume(f"agent-{agent.id}", commands, agent_id=agent.id))
     shell.task(
         "heartbeat",

@@ -1,16 +1,20 @@
-"""Knows when no gateway uses an engine any more; pure, fed with the gateways' stats.
+"""Knows when no gateway uses an engine any more, from the gateways' stats.
 
 A gateway has let go of a generation when its stats say that new requests go elsewhere and none in
 flight is served by it. Only stats received after the drain began count: older ones may have been
 written before the gateway learned of it. A gateway that has been silent for `LEASE_S` is gone, and
-its in-flight requests with it. Who waits, and for how long, is left to `instance.py`.
+its in-flight requests with it; but silence while this agent is cut off proves nothing. Who waits,
+and for how long, is left to `instance.py`.
 """
 
 from dataclasses import dataclass, field
 
+from modelium.common.bus import Bus
+from modelium.common.clock import Clock
 from modelium.common.events import GatewayStats
 
 LEASE_S = 5.0
+AWAY_POLL_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,14 @@ class DrainTracker:
     listening_since_s: float
     _heard: dict[str, _Heard] = field(default_factory=dict)
 
+    @property
+    def gateways(self) -> int:
+        """How many are remembered."""
+        return len(self._heard)
+
     def heard(self, stats: GatewayStats, now_s: float) -> None:
-        """Take in one gateway's newest stats."""
+        """Take in one gateway's newest stats; those that are gone are forgotten."""
+        self._heard = {g: h for g, h in self._heard.items() if now_s - h.at_s <= LEASE_S}
         self._heard[stats.gateway_id] = _Heard(
             at_s=now_s,
             routed=frozenset(
@@ -55,3 +65,11 @@ class DrainTracker:
         return all(
             h.at_s > since_s and wanted not in h.routed and wanted not in h.serving for h in alive
         )
+
+
+async def doubt_silence(drains: DrainTracker, bus: Bus, clock: Clock) -> None:
+    """Have silence prove nothing while NATS is away, until cancelled."""
+    while True:
+        if not bus.connected:
+            drains.missed_some(clock.monotonic())
+        await clock.sleep(AWAY_POLL_S)
