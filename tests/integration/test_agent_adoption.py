@@ -11,8 +11,9 @@ from modelium.common.events import (
     RuntimeUnloaded,
     RuntimeUnloading,
 )
-from modelium.common.records import FailureKind
-from tests.agent_kit import a_load, an_unload
+from modelium.common.records import FailureKind, InstanceState
+from modelium.runtime_agent.journal import Entry, Journal
+from tests.agent_kit import a_load, a_record, an_unload
 from tests.integration.agents import a_clean_agent, an_agent, loaded, stats
 
 
@@ -80,3 +81,15 @@ async def test_the_next_agent_ends_the_unload_that_was_under_way(
     async with a_clean_agent(tmp_path) as second:
         await second.heard(RuntimeUnloaded)
         assert second.processes() == []
+
+
+@pytest.mark.parametrize(
+    ("served", "kind"), [(False, FailureKind.CANCELLED), (True, FailureKind.CRASHED)]
+)
+async def test_an_engine_without_a_trace_counts_as_failed_only_if_it_has_served(
+    tmp_path: Path, served: bool, kind: FailureKind
+) -> None:
+    entry = Entry(record=a_record(), state=InstanceState.LOADING, served=served)
+    await Journal(tmp_path / "state" / "journal").write(entry)
+    async with a_clean_agent(tmp_path) as agent:
+        assert (await agent.heard(RuntimeFailed)).kind is kind

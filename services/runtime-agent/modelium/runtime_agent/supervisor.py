@@ -33,6 +33,7 @@ from modelium.runtime_agent.tools import Tools
 REMEMBERED = 200
 REPLACED = "a newer load of the same model was commanded"
 STOPPING = "the agent is stopped"
+NEVER_BEGUN = "The load was not begun: its agent was restarted before"
 
 log = structlog.get_logger()
 
@@ -159,9 +160,12 @@ class Supervisor:
         """The journal knows of an engine that the launcher does not: it is gone for good."""
         if entry.unload is not None:
             event: RuntimeEvent = fact(RuntimeUnloaded, entry.record, reason=entry.unload.reason)
-        else:
+        elif entry.served:
             reason = "The engine ended while its agent was away, and left nothing behind"
             event = failed(entry.record, Failure(FailureKind.CRASHED, reason))
+        else:
+            # The entry is written before anything is launched: that is no fault of the model.
+            event = failed(entry.record, Failure(FailureKind.CANCELLED, NEVER_BEGUN))
         await self._announce_end(event)
         await self._tools.journal.remove(entry.record.instance_id)
 
