@@ -16,7 +16,7 @@ from modelium.gateway.call import (
     Send,
     parse_call,
     parse_object,
-    path_of,
+    query_of,
 )
 from modelium.gateway.errors_http import ApiError
 from modelium.gateway.gate import Gate
@@ -86,11 +86,11 @@ class GatewayApp:
         if record is None:
             raise errors.model_not_found(model)
         path, translated = translate(model, request, record.descriptor)
-        query = path_of(scope).partition("?")[2]
-        full_path = f"{path}?{query}" if query else path
         headers = [h for h in scope["headers"] if h[0] != b"content-type"]
         headers.append((b"content-type", b"application/json"))
-        return Call(full_path, headers, translated, model, request.get("stream") is True)
+        return Call(
+            path + query_of(scope), headers, translated, model, request.get("stream") is True
+        )
 
     async def drain(self, grace_s: float) -> None:
         """Let nothing new in, and wait until what is inside has ended, for `grace_s` seconds."""

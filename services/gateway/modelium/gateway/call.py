@@ -29,7 +29,10 @@ class ClientGone(ModeliumError):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request for an engine. `path` includes the query."""
+    """One request for an engine.
+
+    `path` is one of `paths.RULES`, decoded however the client had encoded it, and the query.
+    """
 
     path: str
     headers: Headers
@@ -114,14 +117,14 @@ def parse_call(scope: Scope, body: bytes) -> Call:
     if not isinstance(model, str) or not model:
         text = "The body must name the model: a string in the member 'model'."
         raise errors.invalid_request(text, param="model")
-    return Call(path_of(scope), scope["headers"], body, model, value.get("stream") is True)
+    path = scope["path"] + query_of(scope)
+    return Call(path, scope["headers"], body, model, value.get("stream") is True)
 
 
-def path_of(scope: Scope) -> str:
-    """The path as the client sent it, with the query."""
+def query_of(scope: Scope) -> str:
+    """The query as the client sent it, with its question mark; empty if there is none."""
     query: bytes = scope["query_string"]
-    path: bytes = scope.get("raw_path") or scope["path"].encode()
-    return str(path + b"?" + query if query else path, "ascii", "replace")
+    return "?" + str(query, "ascii", "replace") if query else ""
 
 
 async def until_gone(receive: Receive) -> None:
