@@ -4,7 +4,7 @@ The test plays the registry: `Rig.become` saves a model's next record and announ
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,13 +106,19 @@ class Rig:
 
 
 @asynccontextmanager
-async def running_gateway(*, comment_every_s: float = 5.0, **settings: Any) -> AsyncIterator[Rig]:
+async def running_gateway(
+    *, pinned: Collection[str] = (), comment_every_s: float = 5.0, **settings: Any
+) -> AsyncIterator[Rig]:
     """A gateway with one unloaded model `qwen`."""
     around = Surroundings()
     await around.store.models.save(a_model_record())
     async with AiohttpUpstream() as upstream, aiohttp.ClientSession() as http:
         gateway = assemble(
-            around, GatewaySettings(**settings), upstream, comment_every_s=comment_every_s
+            around,
+            GatewaySettings(**settings),
+            upstream,
+            pinned=pinned,
+            comment_every_s=comment_every_s,
         )
         async with asyncio.TaskGroup() as group:
             rig = Rig(around, gateway, "", http, group)

@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator
 
 import pytest
+from yarl import URL
 
 from modelium.common.events import ModelRequested, ModelUnloadRequested
 from modelium.common.records import ModelState, Task
@@ -221,6 +222,25 @@ async def test_admin_load_and_unload_publish_and_answer_202_with_a_status_url(ri
         [message] = rig.around.bus.of(kind)
         assert (message.model, message.requested_by) == ("qwen", "operator")
     assert (await rig.http.post(rig.url + "/admin/models/nobody/load")).status == 404
+
+
+async def test_a_pinned_model_is_not_unloaded_and_the_answer_names_the_setting() -> None:
+    async with running_gateway(pinned=["qwen"]) as rig:
+        response = await rig.http.post(f"{rig.url}/admin/models/qwen/unload")
+        assert response.status == 409
+        error = (await response.json())["error"]
+        assert error["code"] == "model_pinned"
+        assert "orchestration.policies.always_loaded" in error["message"]
+        assert rig.around.bus.of(ModelUnloadRequested) == []
+
+
+async def test_a_path_that_the_client_encoded_is_the_same_path(rig: Rig) -> None:
+    stub, url = await rig.engine()
+    await rig.loaded(url)
+    path = URL(f"{rig.url}/v1/chat%2Fcompletions?a=%2F", encoded=True)
+    response = await rig.http.post(path, json={"model": "qwen", "messages": []})
+    assert response.status == 200
+    assert stub.received[-1].path == "/v1/chat/completions"
 
 
 async def test_pages_for_people(rig: Rig) -> None:

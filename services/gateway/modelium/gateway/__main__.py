@@ -42,7 +42,8 @@ async def build(shell: Shell) -> None:
     check_address(settings)
     bound = bind_socket(settings.host, settings.port, setting="gateway.port")
     upstream = await shell.resources.enter_async_context(AiohttpUpstream())
-    gateway = assemble(shell, settings, upstream)
+    pinned = shell.settings.orchestration.policies.always_loaded
+    gateway = assemble(shell, settings, upstream, pinned=pinned)
     REGISTRY.register(GatewayCollector(gateway.stats, gateway.table, gateway.room, shell.clock))
     for name, work in gateway.work():
         shell.task(name, work)

@@ -3,6 +3,7 @@
 Reads models from the table that the hot path uses; only `/status` asks the store.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -38,6 +39,8 @@ class ColdParts:
     bus: Bus
     clock: Clock
     gate: Gate
+    pinned: Collection[str]
+    """Models that nobody can unload."""
 
     def record(self, model: str) -> ModelRecord:
         """The model's record, or ApiError 404 (503 while none are known yet)."""
@@ -128,8 +131,10 @@ async def load_model(model: ModelPath, parts: Parts) -> JSONResponse:
 
 @router.post("/admin/models/{model}/unload", status_code=202)
 async def unload_model(model: ModelPath, parts: Parts) -> JSONResponse:
-    """Have a model drained and taken out of memory."""
+    """Have a model drained and taken out of memory; 409 for one that is always loaded."""
     parts.record(model)
+    if model in parts.pinned:
+        raise errors.model_pinned(model)
     return await _accepted(model, parts, ModelUnloadRequested(model=model, requested_by="operator"))
 
 

@@ -1,6 +1,6 @@
 """Puts the parts of a gateway together; tests give it fakes where `__main__` gives the shell."""
 
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -66,9 +66,13 @@ def assemble(
     settings: GatewaySettings,
     upstream: Upstream,
     *,
+    pinned: Collection[str] = (),
     comment_every_s: float = COMMENT_EVERY_S,
 ) -> Gateway:
-    """A gateway that knows no model yet; `comment_every_s` paces the signs of life in streams."""
+    """A gateway that knows no model yet, and is not ready before it does.
+
+    `pinned` models cannot be unloaded; `comment_every_s` paces the signs of life in streams.
+    """
     clock, table, stats, gate = around.clock, RouteTable(), Stats(), Gate()
     room = WaitingRoom(settings.max_queue_per_model)
     demand = Demand(around.bus, clock)
@@ -95,7 +99,8 @@ def assemble(
         clock=clock,
         limits=_limits(settings, comment_every_s),
     )
-    cold = cold_app(_cold_parts(around, table, room, stats, gate))
+    cold = cold_app(_cold_parts(around, table, room, stats, gate, pinned))
+    around.checks.add("models", gate.is_known)
     health = health_app(around.checks)
     return Gateway(
         app=GatewayApp(proxy=proxy, gate=gate, health=health, cold=cold, clock=clock),
@@ -118,7 +123,12 @@ def _limits(settings: GatewaySettings, comment_every_s: float) -> Limits:
 
 
 def _cold_parts(
-    around: Surroundings, table: RouteTable, room: WaitingRoom, stats: Stats, gate: Gate
+    around: Surroundings,
+    table: RouteTable,
+    room: WaitingRoom,
+    stats: Stats,
+    gate: Gate,
+    pinned: Collection[str],
 ) -> ColdParts:
     return ColdParts(
         gateway_id=around.instance,
@@ -129,4 +139,5 @@ def _cold_parts(
         bus=around.bus,
         clock=around.clock,
         gate=gate,
+        pinned=pinned,
     )

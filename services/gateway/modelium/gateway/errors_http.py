@@ -115,6 +115,15 @@ def unsupported_path(model: str, task: str, path: str) -> ApiError:
     return ApiError(400, "unsupported_by_model", "invalid_request_error", text, param="model")
 
 
+def model_pinned(model: str) -> ApiError:
+    """409: the settings forbid to unload it."""
+    text = (
+        f"The model {model!r} is always loaded: it is pinned by "
+        "orchestration.policies.always_loaded."
+    )
+    return ApiError(409, "model_pinned", "invalid_request_error", text, param="model")
+
+
 def queue_full(model: str, waiting: int, retry_after_s: float) -> ApiError:
     """429: as many as may wait for this model do."""
     text = f"{waiting} requests already wait for the model {model!r}."

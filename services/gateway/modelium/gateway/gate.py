@@ -13,6 +13,10 @@ class Gate:
     """Whether the models were read once: before that, an unknown model proves nothing."""
     stopping: bool = False
 
+    async def is_known(self) -> bool:
+        """Whether requests can be answered; for readiness."""
+        return self.known
+
     def refuse_if_closed(self) -> None:
         """Raise ApiError 503 while it is closed."""
         if self.stopping:
