@@ -1,0 +1,123 @@
+"""The scripts that install things, with a stand-in for apt-get: what they leave behind."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+TOOLS = (
+    *("bash", "cat", "chmod", "dirname", "env", "grep", "id", "mkdir"),
+    *("rm", "sh", "sleep", "tail", "tee", "tr"),
+)
+
+pytestmark = pytest.mark.timeout(20)
+
+
+class Machine:
+    """A folder with the scripts, and a PATH with our apt-get and sudo and without any server."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.policy = folder / "policy-rc.d"
+        self.pid = folder / "pid"
+        os.mkfifo(self.pid)
+        self.programs = folder / "bin"
+        self.programs.mkdir()
+        self.program("python3", f'exec {sys.executable} "$@"')
+        self.program("sudo", 'exec "$@"')
+        for name in TOOLS:
+            (self.programs / name).symlink_to(shutil.which(name) or name)
+        (folder / "scripts").mkdir()
+        for script in ("bootstrap", "apt-install"):
+            shutil.copy(ROOT / "scripts" / script, folder / "scripts")
+        self.started: list[psutil.Process] = []
+
+    def program(self, name: str, body: str) -> None:
+        path = self.programs / name
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
+
+    def apt_get(self, install: str) -> None:
+        self.program("apt-get", f'[ "$2" = update ] && exit 0\n{install}')
+
+    def start(self, script: str, *words: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [self.folder / "scripts" / script, *words],
+            env={
+                "PATH": str(self.programs),
+                "MODELIUM_POLICY_RC_D": str(self.policy),
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self.started.append(psutil.Process(process.pid))
+        return process
+
+    def apt_process(self) -> psutil.Process:
+        """Waits until apt-get has started."""
+        self.started.append(psutil.Process(int(self.pid.read_text())))
+        return self.started[-1]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    made = Machine(tmp_path)
+    yield made
+    for process in made.started:
+        if process.is_running():
+            process.kill()
+
+
+STAYS = 'echo $$ >"$(dirname "$0")/../pid"; exec sleep 600'
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 143)]
+)
+def test_a_signal_ends_apt_and_takes_the_policy_away(
+    machine: Machine, number: signal.Signals, code: int
+) -> None:
+    machine.apt_get(STAYS)
+    process = machine.start("apt-install", "hello")
+    apt = machine.apt_process()
+    assert machine.policy.read_text().endswith("exit 101\n")
+    process.send_signal(number)
+    assert process.wait(10) == code
+    assert not apt.is_running()
+    assert not machine.policy.exists()
+
+
+def test_a_failing_apt_is_told_and_the_policy_goes(machine: Machine) -> None:
+    machine.apt_get("exit 100")
+    assert machine.start("apt-install", "hello").wait(10) == 100
+    assert not machine.policy.exists()
+
+
+def test_a_policy_of_somebody_else_stays(machine: Machine) -> None:
+    machine.policy.write_text("theirs")
+    machine.apt_get("exit 0")
+    assert machine.start("apt-install", "hello").wait(10) == 0
+    assert machine.policy.read_text() == "theirs"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_bootstrap_ends_apt_and_takes_the_policy_away(
+    machine: Machine, number: signal.Signals
+) -> None:
+    machine.apt_get(STAYS)
+    process = machine.start("bootstrap", "--no-engine")
+    apt = machine.apt_process()
+    assert machine.policy.exists()
+    process.send_signal(number)
+    assert process.wait(10) == 130
+    assert not apt.is_running()
+    assert not machine.policy.exists()
