@@ -51,6 +51,29 @@ class World:
         return len(self.bus.of(ModelRequested))
 
 
+async def test_a_model_that_fits_no_device_is_refused_at_once_and_asked_for_again(
+    world: "World",
+) -> None:
+    held = asyncio.ensure_future(world.hold(60))
+    await yield_to_others()
+    world.become(refused=True, reason="needs 9.0 GiB")
+    with pytest.raises(ApiError) as refusal:
+        await held
+    error = refusal.value
+    assert (error.status, error.code, error.should_retry) == (503, "model_unavailable", False)
+    assert "needs 9.0 GiB" in error.message
+    await world.clock.advance(REPEAT_S)
+    with pytest.raises(ApiError):
+        world.holding.refuse_hopeless("qwen")
+    await yield_to_others()
+    assert world.asked() == 2
+    world.become(refused=False)
+    waiting = asyncio.ensure_future(world.hold(1))
+    await yield_to_others()
+    assert not waiting.done()
+    waiting.cancel()
+
+
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
     world = World()

@@ -101,6 +101,19 @@ async def test_an_always_loaded_model_is_loaded_unasked_and_stays() -> None:
         assert "always loaded" in (await rig.record("b")).reason
 
 
+async def test_a_model_that_fits_no_device_is_refused_until_there_is_one() -> None:
+    async with running(a_model("big"), devices=(a_slot(total=2 * GB),)) as rig:
+        rig.gateway.waits_for("big")
+        await rig.seconds(2)
+        record = await rig.record("big")
+        assert record.refused
+        assert "the largest device" in record.reason
+        rig.agent.devices = (a_slot(), a_slot(1))
+        await rig.seconds(2)
+        record = await rig.record("big")
+        assert (record.state, record.refused) == (ModelState.LOADED, False)
+
+
 async def test_an_operator_can_unload_a_model() -> None:
     async with running(a_model("a")) as rig:
         await loaded(rig, "a")

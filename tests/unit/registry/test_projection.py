@@ -271,3 +271,8 @@ def test_other_decisions_leave_the_record_as_it_is(
     record: ModelRecord | None, decision: Decision
 ) -> None:
     assert after_decision(decision, record) is record
+
+
+@pytest.mark.parametrize("news", [facts.discovered(fingerprint="f2"), facts.loading()])
+def test_new_files_or_a_load_end_the_refusal_of_a_model(news: Event) -> None:
+    assert not kept(a_model_record(refused=True), news).refused

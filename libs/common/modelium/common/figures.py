@@ -78,6 +78,7 @@ class Decision(Frozen):
     reason: str
     confidence: float = Field(default=1.0, ge=0, le=1)
     dropped_by: str | None = Field(default=None, description="the rule that forbids it")
+    refused: bool = Field(default=False, description="queued, but it fits no device there is")
 
 
 class DeploymentPlan(Frozen):

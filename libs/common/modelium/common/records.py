@@ -126,6 +126,7 @@ class ModelRecord(Record):
     fingerprint: str = ""
     size_bytes: int = Field(default=0, ge=0, description="of all its files")
     descriptor: Descriptor | None = None
+    refused: bool = Field(default=False, description="it fits no device: nobody should wait")
     removed: bool = Field(default=False, description="its files are gone; it ends with its engine")
     generation: int = Field(default=0, ge=0)
     ended_generation: int = Field(default=0, ge=0)

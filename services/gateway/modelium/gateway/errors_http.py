@@ -168,6 +168,13 @@ def model_unavailable(
     )
 
 
+def model_unplaceable(model: str, reason: str) -> ApiError:
+    """503: it fits no device there is, so waiting cannot help."""
+    text = f"The model {model!r} cannot be loaded here: {reason}."
+    kind = "service_unavailable"
+    return ApiError(503, "model_unavailable", kind, text, param="model", should_retry=False)
+
+
 def unavailable(message: str, *, retry_after_s: float = 1) -> ApiError:
     """503: this gateway starts or stops, or something it needs is away."""
     return ApiError(

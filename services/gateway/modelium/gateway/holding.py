@@ -13,7 +13,15 @@ from modelium.common.records import ModelRecord
 from modelium.gateway import errors_http as errors
 from modelium.gateway.demand import Demand
 from modelium.gateway.errors_http import Loading
-from modelium.gateway.routing import Failed, Refused, Route, RouteTable, Unknown, Waiting
+from modelium.gateway.routing import (
+    Failed,
+    Refused,
+    Route,
+    RouteTable,
+    Unknown,
+    Unplaceable,
+    Waiting,
+)
 from modelium.gateway.waiting import QueueFull, Waiter, WaitingRoom
 
 TICK_S: Final = 0.1
@@ -76,6 +84,9 @@ class Holding:
                 raise errors.model_not_found(model)
             case Refused(reason):
                 raise errors.model_rejected(model, reason)
+            case Unplaceable(reason):
+                self._demand.want(model)  # it is looked at again: there may be a device now
+                raise errors.model_unplaceable(model, reason)
             case Failed(record) if _backs_off(record, self._clock.now()):
                 self._refuse_failed(record)
 

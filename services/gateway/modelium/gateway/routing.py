@@ -46,11 +46,18 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Unplaceable:
+    """It fits no device there is."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """There is no such model, or its files are gone."""
 
 
-Outcome = Route | Waiting | Failed | Refused | Unknown
+Outcome = Route | Waiting | Failed | Refused | Unplaceable | Unknown
 
 _UNKNOWN: Final = Unknown()
 _WAITING: Final = Waiting()
@@ -61,6 +68,8 @@ def _outcome(record: ModelRecord) -> Outcome:
         return _UNKNOWN
     if record.state is ModelState.REJECTED:
         return Refused(record.reason)
+    if record.refused:
+        return Unplaceable(record.reason)
     if record.state is ModelState.ERROR:
         return Failed(record)
     if record.state is ModelState.LOADED and record.endpoint:
@@ -160,7 +169,7 @@ class RouteTable:
     def eta_s(self, model: str, now_s: float) -> int | None:
         """Seconds until `model` may serve (0: it does), by its last load; None: never as it is."""
         entry = self._entries.get(model)
-        if entry is None or isinstance(entry.outcome, Refused | Unknown):
+        if entry is None or isinstance(entry.outcome, Refused | Unplaceable | Unknown):
             return None
         if isinstance(entry.outcome, Route):
             return 0

@@ -113,7 +113,8 @@ _KIND: Final = {Load: DecidedAction.LOAD, Unload: DecidedAction.EVICT}
 
 
 def _decision(action: Action, kind: DecidedAction) -> Decision:
-    return Decision(model=action.model, action=kind, reason=action.reason)
+    refused = isinstance(action, Queue) and action.never
+    return Decision(model=action.model, action=kind, reason=action.reason, refused=refused)
 
 
 def _fields(command: LoadModel | UnloadModel) -> dict[str, str | int]:

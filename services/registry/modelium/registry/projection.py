@@ -35,6 +35,7 @@ _NO_ENGINE: Final[Mapping[str, Any]] = {
     "loaded_at": None,
 }
 _NEVER_FAILED: Final[Mapping[str, Any]] = {"failures": 0, "retry_at": None}
+_NEW_FILES: Final[Mapping[str, Any]] = {**_NEVER_FAILED, "refused": False}
 _DECIDED_BY_ENGINE: Final = frozenset(
     {ModelState.LOADED, ModelState.LOADING, ModelState.UNLOADING, ModelState.REJECTED}
 )
@@ -153,7 +154,7 @@ def after_decision(decision: Decision, record: ModelRecord | None) -> ModelRecor
     heard = decision.action is DecidedAction.QUEUE and decision.dropped_by is None
     if not heard or not decision.reason or record.state in _DECIDED_BY_ENGINE:
         return record
-    return record.model_copy(update={"reason": decision.reason})
+    return record.model_copy(update={"reason": decision.reason, "refused": decision.refused})
 
 
 def _discovered(record: ModelRecord, event: ev.ModelDiscovered, _now: datetime) -> Changes:
@@ -162,7 +163,7 @@ def _discovered(record: ModelRecord, event: ev.ModelDiscovered, _now: datetime) 
         "fingerprint": event.fingerprint,
         "size_bytes": event.size_bytes,
         "removed": False,
-        **_NEVER_FAILED,
+        **_NEW_FILES,
     }
     if is_live(record):
         return files
@@ -178,7 +179,7 @@ def _analyzed(record: ModelRecord, event: ev.ModelAnalyzed, _now: datetime) -> C
         "fingerprint": event.fingerprint,
         "size_bytes": event.size_bytes,
         "descriptor": event.descriptor,
-        **_NEVER_FAILED,
+        **_NEW_FILES,
     }
     return files if is_live(record) else files | {"reason": reasons.NOT_REQUESTED}
 
@@ -199,6 +200,7 @@ def _engine(event: ev.RuntimeEvent) -> Changes:
         "agent_id": event.agent_id,
         "device_ids": event.device_ids,
         "endpoint": None,
+        "refused": False,
     }
 
 
