@@ -10,6 +10,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -66,6 +67,26 @@ class Compose:
         assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}{done.stderr}"
         return done.stdout
 
+    def keep_logs(self) -> None:
+        """Append what the containers have written until now; `down` takes it away."""
+        LOG.parent.mkdir(parents=True, exist_ok=True)
+        with LOG.open("a") as log:
+            log.write(self("logs", "--no-color"))
+
+    def down(self) -> None:
+        self("down", "--volumes", "--timeout", "60", timeout_s=180)
+
+    def end(self) -> None:
+        """Whatever fails in it, the next step is taken too."""
+        with ExitStack() as steps:
+            steps.callback(self._remove_engines)
+            steps.callback(self.down)
+            steps.callback(self.keep_logs)
+
+    def _remove_engines(self) -> None:
+        for left in self.engines():
+            self.docker("rm", "--force", left)
+
     def engines(self) -> list[str]:
         """Containers that this system's agent has started, running or not."""
         label = f"label=io.modelium.agent={self.agent}"
@@ -112,6 +133,7 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
     # The containers' users are others than the one who makes the folder.
     models.chmod(0o755)
     system = Compose(models)
+    LOG.unlink(missing_ok=True)
     try:
         system("up", "-d", timeout_s=600)
         wait_until("the agent is healthy", lambda: system.is_healthy("agent-cpu"), 90)
@@ -120,11 +142,7 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
         wait_until("the model is known", system.knows_model, 60)
         yield system
     finally:
-        LOG.parent.mkdir(parents=True, exist_ok=True)
-        LOG.write_text(system("logs", "--no-color"))
-        system("down", "--volumes", "--timeout", "60", timeout_s=180)
-        for left in system.engines():
-            system.docker("rm", "--force", left)
+        system.end()
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +238,7 @@ def test_down_leaves_nothing(compose: Compose) -> None:
     compose("start", "agent-cpu")
     assert compose.chat()["model"] == MODEL
     assert len(compose.engines()) == 1
-    compose("down", "--volumes", "--timeout", "60", timeout_s=180)
+    compose.keep_logs()
+    compose.down()
     assert compose.engines() == []
     assert compose.docker("network", "ls", "--quiet", "--filter", f"name={compose.network}") == ""
