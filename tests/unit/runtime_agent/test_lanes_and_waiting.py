@@ -52,6 +52,25 @@ async def test_a_lane_is_free_again_after_its_holder_was_cancelled() -> None:
         pass
 
 
+async def test_nobody_waits_for_a_lane_that_was_opened() -> None:
+    lanes, passed = Lanes(), list[str]()
+
+    async def hold(name: str) -> None:
+        async with lanes.hold(["d1"]):
+            passed.append(name)
+            await asyncio.Event().wait()
+
+    tasks = [asyncio.ensure_future(hold(name)) for name in ("a", "b")]
+    await yield_to_others()
+    assert passed == ["a"]
+    lanes.open()
+    tasks.append(asyncio.ensure_future(hold("c")))
+    await yield_to_others()
+    assert sorted(passed) == ["a", "b", "c"]
+    for task in tasks:
+        task.cancel()
+
+
 async def test_work_that_ends_by_itself_gives_no_order() -> None:
     assert await until_told(yield_to_others(2), asyncio.Queue[str]()) is None
 

@@ -5,89 +5,25 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from modelium.common.errors import DependencyUnavailable
-from modelium.common.events import LoadModel
-from modelium.common.records import DeviceKind, FailureKind
+from modelium.common.records import FailureKind
 from modelium.common.testing import FakeClock
-from modelium.runtime_agent.launcher import EngineRecord, LaunchSpec, Status, Usage
-from modelium.runtime_agent.runtime import Health, Limits, NotServing
+from modelium.runtime_agent.launcher import Status
+from modelium.runtime_agent.runtime import Health
+from modelium.runtime_agent.steady import SteadyEngine
 from modelium.runtime_agent.watch import USAGE_EVERY, EngineFailed, Watch
-from tests.agent_kit import a_record
-
-RUNS = Status(running=True)
-
-
-@dataclass
-class _Engine:
-    """An engine as the test says it is."""
-
-    record: EngineRecord = field(default_factory=a_record)
-    endpoint: str = "http://engine"
-    now: Status = RUNS
-    log: tuple[str, ...] = ("INFO fine",)
-    log_mark: str = "0"
-    away: bool = False
-    killed: bool = False
-
-    async def status(self) -> Status:
-        if self.away:
-            raise DependencyUnavailable("Docker does not answer", "Start it.")
-        return self.now
-
-    async def usage(self) -> Usage:
-        return Usage(self.log_mark, 0.0, 77)
-
-    async def stop(self, grace_s: float) -> None:
-        self.killed = True
-
-    async def kill(self) -> None:
-        self.killed = True
-
-    async def log_tail(self, lines: int) -> tuple[str, ...]:
-        return self.log[-lines:]
-
-    async def forget(self) -> None:
-        pass
-
-
-@dataclass
-class _Runtime:
-    """A runtime whose engines answer what the test says."""
-
-    answers: Health = Health.STARTING
-    refuses: str = ""
-    limits: Limits = Limits(10.0, 100.0, 5.0, 30.0)  # noqa: RUF009 - frozen
-
-    def spec(self, command: LoadModel, *_: object) -> LaunchSpec:
-        raise NotImplementedError
-
-    def can_sleep(self, kind: DeviceKind) -> bool:
-        return False
-
-    async def health(self, endpoint: str) -> Health:
-        return self.answers
-
-    async def prove(self, endpoint: str, record: EngineRecord) -> None:
-        if self.refuses:
-            raise NotServing(self.refuses)
-
-    async def sleep(self, endpoint: str) -> None:
-        raise NotImplementedError
-
-    async def wake(self, endpoint: str) -> None:
-        raise NotImplementedError
+from tests.agent_fakes import FakeEngine, FakeRuntime
 
 
 @dataclass
 class _Scene:
     clock: FakeClock
-    engine: _Engine = field(default_factory=_Engine)
-    runtime: _Runtime = field(default_factory=_Runtime)
+    engine: FakeEngine = field(default_factory=FakeEngine)
+    runtime: FakeRuntime = field(default_factory=FakeRuntime)
     resident: list[int] = field(default_factory=list)
 
     @property
     def watch(self) -> Watch:
-        return Watch(self.engine, self.runtime, self.clock)
+        return Watch(SteadyEngine(self.engine, self.clock), self.runtime, self.clock)
 
     async def starting(self) -> asyncio.Task[None]:
         task = asyncio.ensure_future(self.watch.until_healthy())
@@ -129,6 +65,13 @@ async def test_an_end_while_loading_is_a_failed_start(scene: _Scene) -> None:
     assert failed.failure.kind is FailureKind.START_FAILED
     assert "ValueError: bad config" in failed.failure.reason
     assert failed.log == ("ValueError: bad config",)
+
+
+async def test_503_of_an_engine_that_has_served_before_is_a_break_down(scene: _Scene) -> None:
+    scene.runtime.answers = Health.DEAD
+    with pytest.raises(EngineFailed, match="broke down") as failed:
+        await scene.watch.until_healthy(was_ready=True)
+    assert failed.value.failure.kind is FailureKind.CRASHED
 
 
 async def test_a_load_that_stands_still_is_killed(scene: _Scene) -> None:
@@ -197,7 +140,7 @@ async def test_a_launcher_that_does_not_answer_says_nothing_about_the_engine(
 ) -> None:
     serving = await scene.serving()
     scene.engine.away = True
-    await scene.clock.advance(10)
+    await scene.clock.advance(USAGE_EVERY * 2)
     assert not serving.done()
     serving.cancel()
 

@@ -48,10 +48,13 @@ REMEDY = "Start the Docker Engine, and let this user reach its socket (DOCKER_HO
 
 
 async def _blocking(call: Callable[[], T]) -> T:
-    """The one way from here to the SDK, which blocks; Docker's absence gets our own name."""
+    """The one way from here to the SDK, which blocks; its errors get our own name."""
     try:
         return await asyncio.to_thread(call)
-    except requests.exceptions.ConnectionError as gone:
+    except docker.errors.APIError as wrong:
+        reason = f"The Docker Engine failed ({wrong.explanation or wrong})"
+        raise DependencyUnavailable(reason, "Its own log says why.") from wrong
+    except requests.exceptions.RequestException as gone:
         raise DependencyUnavailable("The Docker Engine does not answer", REMEDY) from gone
 
 

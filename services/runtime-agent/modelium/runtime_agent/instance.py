@@ -32,6 +32,7 @@ from modelium.runtime_agent.launcher import Engine, EngineRecord, LaunchFailed, 
 from modelium.runtime_agent.memory import Free
 from modelium.runtime_agent.model_files import unreadable
 from modelium.runtime_agent.runtime import NotServing
+from modelium.runtime_agent.steady import SteadyEngine
 from modelium.runtime_agent.tools import Tools
 from modelium.runtime_agent.waiting import to_the_end, until_told
 from modelium.runtime_agent.watch import EngineFailed, Watch
@@ -61,7 +62,7 @@ class Life:
 
     async def resume(self, engine: Engine, entry: Entry | None) -> RuntimeEvent:
         """The same for an engine that an earlier agent has started."""
-        self._engine = engine
+        self._engine = SteadyEngine(engine, self._tools.clock)
         if entry is not None:
             self.state = entry.state
             self.resident_bytes = entry.resident_bytes
@@ -106,6 +107,11 @@ class Life:
         order = self._unload_order
         return state_of(self.snapshot(), order.reason if order else "it is put to sleep")
 
+    async def kill(self) -> None:
+        """End its engine at once, whatever is being done with it."""
+        if self._engine is not None:
+            await self._engine.kill()
+
     async def _live(self, first: Coroutine[Any, Any, None]) -> RuntimeEvent:
         try:
             order = await until_told(first, self._orders)
@@ -113,7 +119,7 @@ class Life:
                 order = await until_told(self._next(order), self._orders)
             return await self._unload(order)
         except EngineFailed as wrong:
-            await self._kill()
+            await self.kill()
             return await self._over(failed(self.record, wrong.failure, wrong.log))
 
     async def _next(self, order: Command | None) -> None:
@@ -155,7 +161,8 @@ class Life:
         return tools.runtime.spec(command, self.record, site, devices)
 
     async def _launch(self, spec: LaunchSpec) -> None:
-        self._engine = await self._tools.launcher.start(spec)
+        engine = await self._tools.launcher.start(spec)
+        self._engine = SteadyEngine(engine, self._tools.clock)
 
     async def _until_ready(self) -> None:
         watch = self._watching()
@@ -170,11 +177,11 @@ class Life:
         try:
             await starting
         except EngineFailed:
-            await self._kill()
+            await self.kill()
             raise
         except asyncio.CancelledError:
             if self._unload_order is not None:
-                await self._kill()
+                await self.kill()
             raise
 
     async def _adopt(self) -> None:
@@ -185,7 +192,7 @@ class Life:
             await self._enter(InstanceState.SLEEPING)
             return
         if self._served:
-            await watch.until_healthy()
+            await watch.until_healthy(was_ready=True)
         else:
             async with self._tools.lanes.hold(self.record.device_ids):
                 await self._or_killed(self._until_ready())
@@ -206,7 +213,7 @@ class Life:
         free = await self._tools.meter.free(self.record.device_ids)
         if self._served:
             await self._engine.stop(self._tools.runtime.limits.shutdown_timeout_s + STOP_MARGIN_S)
-        await self._kill()
+        await self.kill()
         await self._tools.meter.until_freed(free, self.resident_bytes)
 
     async def _sleep(self, order: SleepModel) -> None:
@@ -262,10 +269,6 @@ class Life:
         if self._engine is None:
             raise RuntimeError("an engine is watched only after it was launched")
         return Watch(self._engine, self._tools.runtime, self._tools.clock)
-
-    async def _kill(self) -> None:
-        if self._engine is not None:
-            await self._engine.kill()
 
     async def _enter(self, state: InstanceState) -> None:
         """Note the new state, for the next agent too, and announce it."""

@@ -113,11 +113,18 @@ class LaunchFailed(ModeliumError):
 
 
 class Engine(Protocol):
-    """One started engine; every call may be repeated, also after it has ended."""
+    """One started engine; every call may be repeated, also after it has ended.
 
-    record: EngineRecord
-    endpoint: str
-    """Base URL that this agent and the gateways can reach."""
+    Each may raise DependencyUnavailable: whoever runs the engine did not answer, or not sensibly.
+    """
+
+    @property
+    def record(self) -> EngineRecord:
+        """What it was started with."""
+
+    @property
+    def endpoint(self) -> str:
+        """Base URL that this agent and the gateways can reach."""
 
     async def status(self) -> Status:
         """Cheap; asked several times a second."""
@@ -149,6 +156,7 @@ class Launcher(Protocol):
 
         Raises:
             LaunchFailed: nothing runs.
+            DependencyUnavailable: whoever runs engines did not answer.
         """
 
     async def adopt(self) -> list[Engine]:

@@ -29,7 +29,11 @@ from modelium.runtime_agent.instance import Life
 from modelium.runtime_agent.journal import Entry
 from modelium.runtime_agent.launcher import Engine, EngineRecord, record_of
 from modelium.runtime_agent.tools import Tools
+from modelium.runtime_agent.waiting import first_to_end
 
+STOP_S = 26.0
+"""With `KILL_S` it is less than the time in which whoever runs the agent kills it."""
+KILL_S = 4.0
 REMEMBERED = 200
 REPLACED = "a newer load of the same model was commanded"
 STOPPING = "the agent is stopped"
@@ -120,16 +124,28 @@ class Supervisor:
         return await self._tools.devices.measure(resident)
 
     async def stop_all(self, drain_s: float) -> None:
-        """Unload every engine and take no more commands; returns when all have ended.
+        """Unload all engines at once and take no more commands; returns when all have ended.
 
-        Bounded by what each engine may take to stop; NATS is no longer waited for.
+        Those that have not within `STOP_S` are killed; after `KILL_S` more nobody waits. NATS is
+        no longer waited for either.
         """
         self._stopping = True
         self._tools.announce.hurry()
+        self._tools.lanes.open()
         for life in self._lives.values():
             life.tell(self._unload(life.record, STOPPING, drain_s))
+        clock = self._tools.clock
         if self._lives:
-            await self._all_ended.wait()
+            await first_to_end(self._all_ended.wait(), clock.sleep(STOP_S))
+        if self._lives:
+            log.warning("engines.killed", instances=list(self._lives))
+            await first_to_end(self._kill_all(), clock.sleep(KILL_S))
+
+    async def _kill_all(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for life in self._lives.values():
+                group.create_task(life.kill())
+        await self._all_ended.wait()
 
     def _begin(
         self,

@@ -1,4 +1,4 @@
-"""Two ways to wait that asyncio leaves to its users; both own the tasks they make."""
+"""Three ways to wait that asyncio leaves to its users; all own the tasks they make."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -34,6 +34,17 @@ async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         await _finish(doing)
         raise
+
+
+async def first_to_end(*works: Coroutine[Any, Any, object]) -> None:
+    """Do all of them until one ends; then cancel the others and wait for their ends."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        await _end(*tasks)
 
 
 async def _finish(*tasks: asyncio.Future[Any]) -> None:

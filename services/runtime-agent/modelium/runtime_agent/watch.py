@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from modelium.common.clock import Clock
-from modelium.common.errors import DependencyUnavailable, ModeliumError
+from modelium.common.errors import ModeliumError
 from modelium.common.records import FailureKind
 from modelium.runtime_agent.failures import Failure, classify
 from modelium.runtime_agent.launcher import Engine, Usage
@@ -41,14 +41,14 @@ class Watch:
     runtime: Runtime
     clock: Clock
 
-    async def until_healthy(self) -> None:
-        """Wait for health 200, as long as the load shows progress."""
+    async def until_healthy(self, *, was_ready: bool = False) -> None:
+        """Wait for health 200, as long as the load shows progress; `was_ready` if it has served."""
         progress = LoadProgress(
             started_s=self.clock.monotonic(),
             stall_timeout_s=self.runtime.limits.stall_timeout_s,
             load_timeout_s=self.runtime.limits.load_timeout_s,
         )
-        while await self._health(was_ready=False) is not Health.SERVING:
+        while await self._health(was_ready=was_ready) is not Health.SERVING:
             usage = await self.engine.usage()
             signs = Signs(usage.log_mark, usage.cpu_s)
             late = progress.overdue(signs, self.clock.monotonic())
@@ -80,11 +80,7 @@ class Watch:
 
     async def ensure_running(self, *, was_ready: bool) -> None:
         """Raise EngineFailed if it has ended."""
-        try:
-            status = await self.engine.status()
-        except DependencyUnavailable:
-            return  # whoever runs it does not answer; that says nothing about the engine
-        if not status.running:
+        if not (await self.engine.status()).running:
             await self._broken(was_ready=was_ready)
 
     async def _health(self, *, was_ready: bool) -> Health:

@@ -1,0 +1,125 @@
+"""An engine, a runtime, a launcher and devices that are as a test says; for unit tests."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from modelium.common.errors import DependencyUnavailable
+from modelium.common.events import LoadModel
+from modelium.common.records import Device, DeviceKind
+from modelium.common.settings import LauncherKind
+from modelium.common.testing import FakeClock
+from modelium.runtime_agent.devices import Traits
+from modelium.runtime_agent.launcher import Engine, EngineRecord, LaunchSpec, Site, Status, Usage
+from modelium.runtime_agent.runtime import Health, Limits, NotServing
+from tests.agent_kit import a_record
+
+RUNS = Status(running=True)
+
+
+@dataclass
+class FakeEngine:
+    """An engine as the test says it is; while `away`, whoever runs it does not answer."""
+
+    record: EngineRecord = field(default_factory=a_record)
+    endpoint: str = "http://engine"
+    now: Status = RUNS
+    log: tuple[str, ...] = ("INFO fine",)
+    log_mark: str = "0"
+    away: bool = False
+    killed: bool = False
+    forgotten: bool = False
+    clock: FakeClock | None = None
+    """On which it ends the grace that it is given."""
+    _gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def status(self) -> Status:
+        self._ask()
+        return self.now
+
+    async def usage(self) -> Usage:
+        self._ask()
+        return Usage(self.log_mark, 0.0, 77)
+
+    async def stop(self, grace_s: float) -> None:
+        """Takes all of the grace, unless it is killed; for ever without a clock."""
+        self._ask()
+        if self.clock is None:
+            await self._gone.wait()
+        else:
+            await self.clock.sleep(grace_s)
+
+    async def kill(self) -> None:
+        self._ask()
+        self.killed = True
+        self.now = Status(running=False)
+        self._gone.set()
+
+    async def log_tail(self, lines: int) -> tuple[str, ...]:
+        self._ask()
+        return self.log[-lines:]
+
+    async def forget(self) -> None:
+        self._ask()
+        self.forgotten = True
+
+    def _ask(self) -> None:
+        if self.away:
+            raise DependencyUnavailable("Docker does not answer", "Start it.")
+
+
+@dataclass
+class FakeRuntime:
+    """A runtime whose engines answer what the test says."""
+
+    answers: Health = Health.STARTING
+    refuses: str = ""
+    limits: Limits = Limits(10.0, 100.0, 5.0, 30.0)  # noqa: RUF009 - frozen
+
+    def spec(self, command: LoadModel, *_: object) -> LaunchSpec:
+        raise NotImplementedError
+
+    def can_sleep(self, kind: DeviceKind) -> bool:
+        return False
+
+    async def health(self, endpoint: str) -> Health:
+        return self.answers
+
+    async def prove(self, endpoint: str, record: EngineRecord) -> None:
+        if self.refuses:
+            raise NotServing(self.refuses)
+
+    async def sleep(self, endpoint: str) -> None:
+        raise NotImplementedError
+
+    async def wake(self, endpoint: str) -> None:
+        raise NotImplementedError
+
+
+@dataclass
+class FakeLauncher:
+    """It has started these engines before, and starts no others."""
+
+    engines: Sequence[Engine] = ()
+
+    def site(self, record: EngineRecord, path: str) -> Site:
+        return Site(LauncherKind.PROCESS, path, path, "127.0.0.1", 1)
+
+    async def start(self, spec: LaunchSpec) -> Engine:
+        raise NotImplementedError
+
+    async def adopt(self) -> list[Engine]:
+        return [*self.engines]
+
+    def readable_by_engine(self, mode: int, uid: int, gid: int) -> bool:
+        return True
+
+
+class FakeDevices:
+    """One CPU slot, of whose memory nothing is known."""
+
+    def traits(self, device_id: str) -> Traits | None:
+        return Traits(device_id, DeviceKind.CPU, 1 << 30, cores=1.0)
+
+    async def measure(self, resident_bytes: Mapping[str, int]) -> tuple[Device, ...]:
+        return ()

@@ -1,0 +1,122 @@
+"""What an agent does with all its engines together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelium.common.events import Message, RuntimeFailed, RuntimeUnloaded, RuntimeUnloading
+from modelium.common.records import InstanceState
+from modelium.common.testing import FakeClock, InMemoryBus
+from modelium.runtime_agent.announcing import Announcer
+from modelium.runtime_agent.drain import DrainTracker
+from modelium.runtime_agent.journal import Entry, Journal
+from modelium.runtime_agent.lanes import Lanes
+from modelium.runtime_agent.memory import MemoryMeter
+from modelium.runtime_agent.runtime import Health
+from modelium.runtime_agent.supervisor import KILL_S, STOP_S, Supervisor
+from modelium.runtime_agent.tools import Tools
+from tests.agent_fakes import FakeDevices, FakeEngine, FakeLauncher, FakeRuntime
+from tests.agent_kit import a_record, eventually
+
+NAMES = ("a", "b", "c")
+
+
+@dataclass
+class _Agent:
+    supervisor: Supervisor
+    bus: InMemoryBus
+    runtime: FakeRuntime
+
+    async def told(self, kind: type[Message], count: int = 1) -> None:
+        async def enough() -> bool:
+            return sum(isinstance(m, kind) for m in self.bus.published) >= count
+
+        await eventually(enough, f"{kind.__name__} x {count}")
+
+
+@asynccontextmanager
+async def _agent(folder: Path, clock: FakeClock, *engines: FakeEngine) -> AsyncIterator[_Agent]:
+    """An agent that has adopted these engines, all of which have served."""
+    bus, devices, runtime = InMemoryBus(), FakeDevices(), FakeRuntime(Health.SERVING)
+    tools = Tools(
+        launcher=FakeLauncher(engines),
+        runtime=runtime,
+        devices=devices,
+        lanes=Lanes(),
+        drains=DrainTracker(clock.monotonic()),
+        journal=Journal(folder),
+        meter=MemoryMeter(devices, clock, 5.0),
+        clock=clock,
+        announce=Announcer(bus, clock),
+    )
+    for engine in engines:
+        entry = Entry(record=engine.record, state=InstanceState.LOADED, served=True)
+        await tools.journal.write(entry)
+    supervisor = Supervisor(tools, agent_id="local")
+    await supervisor.adopt()
+    running = asyncio.ensure_future(supervisor.run())
+    try:
+        await clock.until_sleeping(len(engines))
+        yield _Agent(supervisor, bus, runtime)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def test_engines_of_one_device_are_stopped_together_when_the_agent_ends(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    engines = [FakeEngine(a_record(name), clock=clock) for name in NAMES]
+    async with _agent(tmp_path, clock, *engines) as agent:
+        stopping = asyncio.ensure_future(agent.supervisor.stop_all(0.0))
+        await agent.told(RuntimeUnloading, len(NAMES))
+        async with asyncio.timeout(5):
+            await clock.until_sleeping(1 + len(NAMES))
+        await clock.advance(STOP_S - 1.0)
+        async with asyncio.timeout(5):
+            await stopping
+        await agent.told(RuntimeUnloaded, len(NAMES))
+
+
+async def test_engines_that_do_not_stop_are_killed_before_the_agent_itself_would_be(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    engine = FakeEngine()
+    async with _agent(tmp_path, clock, engine) as agent:
+        stopping = asyncio.ensure_future(agent.supervisor.stop_all(0.0))
+        await clock.until_sleeping(1)
+        await clock.advance(STOP_S)
+        async with asyncio.timeout(5):
+            await stopping
+        assert engine.killed
+        await agent.told(RuntimeUnloaded)
+
+
+async def test_nobody_waits_for_an_engine_that_cannot_even_be_killed(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    engine = FakeEngine()
+    async with _agent(tmp_path, clock, engine) as agent:
+        engine.away = True
+        stopping = asyncio.ensure_future(agent.supervisor.stop_all(0.0))
+        await clock.until_sleeping(1)
+        await clock.advance(STOP_S + KILL_S)
+        async with asyncio.timeout(5):
+            await stopping
+
+
+async def test_one_engine_that_docker_fails_for_does_not_end_the_agent(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    failing, other = FakeEngine(a_record("a")), FakeEngine(a_record("b"))
+    async with _agent(tmp_path, clock, failing, other) as agent:
+        failing.away = True
+        agent.runtime.answers = Health.DEAD
+        await clock.advance(1.0)
+        await agent.told(RuntimeFailed)
+        assert [i.model for i in agent.supervisor.instances()] == ["a"]
+        failing.away = False
+        await clock.advance(1.0)
+        await agent.told(RuntimeFailed, 2)
