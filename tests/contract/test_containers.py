@@ -83,6 +83,15 @@ async def test_an_engine_is_confined_to_what_it_needs(bench: ContainerBench) -> 
     assert seen["greeting"] == "hello"
 
 
+async def test_a_folder_with_a_colon_in_its_name_can_be_served(bench: ContainerBench) -> None:
+    folder = bench.folder / "qwen:7b"
+    folder.mkdir()
+    launcher = await bench.launcher()
+    spec = bench.spec(launcher, programs.SERVES)
+    engine = await launcher.start(replace(spec, site=replace(spec.site, source_path=str(folder))))
+    assert (await engine.status()).running
+
+
 async def test_an_engine_has_its_limits_and_no_way_out(bench: ContainerBench) -> None:
     seen = await _what_it_sees(bench)
     assert seen["memory"] == 128 * MIB

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from modelium.common.records import DeviceKind
 from modelium.common.settings import LauncherKind
 from modelium.runtime_agent.container_spec import (
@@ -11,7 +13,7 @@ from modelium.runtime_agent.container_spec import (
     start_problem,
 )
 from modelium.runtime_agent.host_paths import HostPaths, container_id_in
-from modelium.runtime_agent.launcher import EngineRecord, LaunchSpec, Site
+from modelium.runtime_agent.launcher import EngineRecord, LaunchFailed, LaunchSpec, Site
 from tests.agent_kit import MIB, a_record
 
 SETTINGS = ContainerSettings(agent_id="local", network="engines", user="2000:0", pids_limit=99)
@@ -35,8 +37,17 @@ def test_a_container_can_write_only_to_tmp_and_has_no_privileges() -> None:
     assert made["security_opt"] == ["no-new-privileges:true"]
     assert made["user"] == "2000:0"
     assert made["pids_limit"] == 99
-    assert made["volumes"] == {"/host/qwen": {"bind": "/models/qwen", "mode": "ro"}}
     assert made["network"] == "engines"
+
+
+def test_the_model_is_mounted_read_only_whatever_its_folder_is_called() -> None:
+    (mount,) = arguments(SPEC, SETTINGS, "/host/qwen:7b:rw")["mounts"]
+    assert mount == {
+        "Type": "bind",
+        "Source": "/host/qwen:7b:rw",
+        "Target": "/models/qwen",
+        "ReadOnly": True,
+    }
 
 
 def test_limits_are_enforced_without_swap() -> None:
@@ -74,7 +85,14 @@ def test_a_path_is_mapped_by_the_nearest_mount() -> None:
     assert paths.on_host("/models/qwen") == "/srv/m/qwen"
     assert paths.on_host("/models/big/llama") == "/disk2/big/llama"
     assert paths.on_host("/models") == "/srv/m"
-    assert paths.on_host("/modelsX/qwen") == "/modelsX/qwen"
+
+
+@pytest.mark.parametrize("mounts", [(), (("/models", "/srv/m"),)])
+def test_a_folder_that_is_not_mounted_into_the_agent_cannot_be_given_to_engines(
+    mounts: tuple[tuple[str, str], ...],
+) -> None:
+    with pytest.raises(LaunchFailed, match="/modelsX/qwen is not mounted into the agent"):
+        HostPaths(mounts).on_host("/modelsX/qwen")
 
 
 def test_outside_of_containers_paths_stay_as_they_are() -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from docker.types import DeviceRequest, LogConfig, Ulimit
+from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
 from modelium.common.records import DeviceKind
 from modelium.runtime_agent.launcher import EngineRecord, LaunchSpec
@@ -60,7 +60,8 @@ def arguments(spec: LaunchSpec, settings: ContainerSettings, source: str) -> dic
         },
         "environment": {**WRITABLE, **spec.environment},
         "network": settings.network,
-        "volumes": {source: {"bind": spec.site.model_path, "mode": "ro"}},
+        # Not "volumes": those are written with colons, which a folder's name may have too.
+        "mounts": [Mount(spec.site.model_path, source, type="bind", read_only=True)],
         **_confinement(settings),
         **_limits(spec),
         "device_requests": _devices(record),

@@ -7,21 +7,31 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from modelium.runtime_agent.launcher import LaunchFailed
+
 _CONTAINER_ID = re.compile(r"/(?:docker/)?containers/([0-9a-f]{64})/")
 
 
 @dataclass(frozen=True)
 class HostPaths:
-    """Mounts of this process's container as (inside, on the host); none outside of containers."""
+    """Mounts of this process's container as (inside, on the host); None outside of containers."""
 
-    mounts: tuple[tuple[str, str], ...] = ()
+    mounts: tuple[tuple[str, str], ...] | None = None
 
     def on_host(self, path: str) -> str:
-        """The same file in the host's words; unchanged when no mount covers it."""
+        """The same file in the host's words.
+
+        Raises:
+            LaunchFailed: no mount of this container covers it, so that engines cannot have it.
+        """
+        if self.mounts is None:
+            return path
         inside = PurePosixPath(path)
         covering = [m for m in self.mounts if inside.is_relative_to(m[0])]
         if not covering:
-            return path
+            raise LaunchFailed(
+                f"{path} is not mounted into the agent's container: mount the models' folder there"
+            )
         target, source = max(covering, key=lambda m: len(PurePosixPath(m[0]).parts))
         return str(PurePosixPath(source) / inside.relative_to(target))
 
