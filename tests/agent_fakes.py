@@ -10,7 +10,15 @@ from modelium.common.records import Device, DeviceKind
 from modelium.common.settings import LauncherKind
 from modelium.common.testing import FakeClock
 from modelium.runtime_agent.devices import Traits
-from modelium.runtime_agent.launcher import Engine, EngineRecord, LaunchSpec, Site, Status, Usage
+from modelium.runtime_agent.launcher import (
+    Engine,
+    EngineRecord,
+    LaunchFailed,
+    LaunchSpec,
+    Site,
+    Status,
+    Usage,
+)
 from modelium.runtime_agent.runtime import Health, Limits, NotServing
 from tests.agent_kit import a_record
 
@@ -77,7 +85,7 @@ class FakeRuntime:
     limits: Limits = Limits(10.0, 100.0, 5.0, 30.0)  # noqa: RUF009 - frozen
 
     def spec(self, command: LoadModel, *_: object) -> LaunchSpec:
-        raise NotImplementedError
+        raise LaunchFailed("this runtime starts nothing")
 
     def can_sleep(self, kind: DeviceKind) -> bool:
         return False

@@ -4,10 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, timedelta, tzinfo
 from pathlib import Path
+from typing import TypeVar
 
-from modelium.common.events import Message, RuntimeFailed, RuntimeUnloaded, RuntimeUnloading
-from modelium.common.records import InstanceState
+import pytest
+
+from modelium.common.events import (
+    RuntimeEvent,
+    RuntimeFailed,
+    RuntimeLoaded,
+    RuntimeLoading,
+    RuntimeUnloaded,
+    RuntimeUnloading,
+)
+from modelium.common.records import FailureKind, InstanceState
 from modelium.common.testing import FakeClock, InMemoryBus
 from modelium.runtime_agent.announcing import Announcer
 from modelium.runtime_agent.drain import DrainTracker
@@ -15,11 +26,12 @@ from modelium.runtime_agent.journal import Entry, Journal
 from modelium.runtime_agent.lanes import Lanes
 from modelium.runtime_agent.memory import MemoryMeter
 from modelium.runtime_agent.runtime import Health
-from modelium.runtime_agent.supervisor import KILL_S, STOP_S, Supervisor
+from modelium.runtime_agent.supervisor import KILL_S, OLDEST_LOAD_S, STOP_S, Supervisor
 from modelium.runtime_agent.tools import Tools
 from tests.agent_fakes import FakeDevices, FakeEngine, FakeLauncher, FakeRuntime
-from tests.agent_kit import a_record, eventually
+from tests.agent_kit import a_load, a_record, eventually
 
+E = TypeVar("E", bound=RuntimeEvent)
 NAMES = ("a", "b", "c")
 
 
@@ -29,11 +41,17 @@ class _Agent:
     bus: InMemoryBus
     runtime: FakeRuntime
 
-    async def told(self, kind: type[Message], count: int = 1) -> None:
+    async def told(self, kind: type[E], count: int = 1) -> E:
+        """The last event of `kind`, once there are `count` of them."""
+
+        def found() -> list[E]:
+            return [m for m in self.bus.published if isinstance(m, kind)]
+
         async def enough() -> bool:
-            return sum(isinstance(m, kind) for m in self.bus.published) >= count
+            return len(found()) >= count
 
         await eventually(enough, f"{kind.__name__} x {count}")
+        return found()[-1]
 
 
 @asynccontextmanager
@@ -120,3 +138,30 @@ async def test_one_engine_that_docker_fails_for_does_not_end_the_agent(
         failing.away = False
         await clock.advance(1.0)
         await agent.told(RuntimeFailed, 2)
+
+
+@pytest.mark.parametrize("zone", [UTC, None])
+async def test_a_load_that_was_commanded_long_ago_is_refused_without_blame(
+    tmp_path: Path, clock: FakeClock, zone: tzinfo | None
+) -> None:
+    at = (clock.now() - timedelta(seconds=OLDEST_LOAD_S + 1)).replace(tzinfo=zone)
+    async with _agent(tmp_path, clock) as agent:
+        agent.supervisor.load(a_load(tmp_path, occurred_at=at))
+        assert (await agent.told(RuntimeFailed)).kind is FailureKind.CANCELLED
+        assert agent.supervisor.instances() == ()
+
+
+async def test_a_load_that_has_waited_a_little_is_begun(tmp_path: Path, clock: FakeClock) -> None:
+    at = clock.now() - timedelta(seconds=OLDEST_LOAD_S - 1)
+    async with _agent(tmp_path, clock) as agent:
+        agent.supervisor.load(a_load(tmp_path, occurred_at=at))
+        await agent.told(RuntimeLoading)
+
+
+async def test_an_old_load_of_an_engine_that_runs_is_answered_with_its_state(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    at = clock.now() - timedelta(hours=1)
+    async with _agent(tmp_path, clock, FakeEngine()) as agent:
+        agent.supervisor.load(a_load(tmp_path, occurred_at=at))
+        await agent.told(RuntimeLoaded, 2)

@@ -8,6 +8,7 @@ of its engine is announced again.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -34,9 +35,14 @@ from modelium.runtime_agent.waiting import first_to_end
 STOP_S = 26.0
 """With `KILL_S` it is less than the time in which whoever runs the agent kills it."""
 KILL_S = 4.0
+OLDEST_LOAD_S = 60.0
+"""Whoever commanded an older load has long since given its memory to others (it takes an agent for
+lost after seconds). Well above that, since the sender's clock may differ; clocks that are further
+apart than this need to be set."""
 REMEMBERED = 200
 REPLACED = "a newer load of the same model was commanded"
 STOPPING = "the agent is stopped"
+TOO_OLD = "The command to load it is too old: its agent or NATS was away, or their clocks differ"
 NEVER_BEGUN = "The load was not begun: its agent was restarted before"
 
 log = structlog.get_logger()
@@ -88,9 +94,8 @@ class Supervisor:
             return
         kind = self._kind(command)
         record = record_of(command, kind or DeviceKind.CPU)
-        problem = self._problem(command, kind)
-        if problem is not None:
-            failure = Failure(FailureKind.START_FAILED, problem)
+        failure = self._refusal(command, kind)
+        if failure is not None:
             self._work.put_nowait(self._announce_end(failed(record, failure)))
             return
         for life in self._of_model(command.model):
@@ -214,11 +219,16 @@ class Supervisor:
         kinds = {t.kind if t else None for t in traits}
         return kinds.pop() if len(kinds) == 1 else None
 
-    def _problem(self, command: LoadModel, kind: DeviceKind | None) -> str | None:
+    def _refusal(self, command: LoadModel, kind: DeviceKind | None) -> Failure | None:
+        age_s = (self._tools.clock.now() - _aware(command.occurred_at)).total_seconds()
+        if age_s > OLDEST_LOAD_S:
+            return Failure(FailureKind.CANCELLED, TOO_OLD)
         if kind is None:
-            return f"Agent {self._agent_id} does not own {', '.join(command.device_ids)}"
+            reason = f"Agent {self._agent_id} does not own {', '.join(command.device_ids)}"
+            return Failure(FailureKind.START_FAILED, reason)
         if command.descriptor.runtime is not RuntimeKind.VLLM:
-            return f"Agent {self._agent_id} cannot run {command.descriptor.runtime} engines"
+            reason = f"Agent {self._agent_id} cannot run {command.descriptor.runtime} engines"
+            return Failure(FailureKind.START_FAILED, reason)
         return None
 
     def _ensure_can_sleep(self, command: Command, life: Life | None) -> None:
@@ -251,3 +261,8 @@ class Supervisor:
         self._ended[event.instance_id] = event
         while len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
+
+
+def _aware(at: datetime) -> datetime:
+    """Messages written by hand may lack the zone: it is UTC."""
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
