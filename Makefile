@@ -39,10 +39,13 @@ lock: ## write requirements/*.txt again from pyproject.toml
 	@exec scripts/lock
 
 docs: ## write the generated pages again
-	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m modelium.cli.settings_list docs/configuration.md
+	@exec scripts/bootstrap --dev --no-engine -- scripts/docs
 
 compose-up: ## the same system in containers
 	@exec scripts/compose up -d
 
 compose-down: ## stop the containers, and the engines that they started
 	@exec scripts/compose down
+
+clean: down ## stop everything; remove .venv, .modelium (state, logs, engines) and caches, but no model
+	@exec scripts/clean
