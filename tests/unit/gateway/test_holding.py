@@ -74,6 +74,17 @@ async def test_a_model_that_fits_no_device_is_refused_at_once_and_asked_for_agai
     waiting.cancel()
 
 
+def test_what_was_asked_for_is_remembered_only_as_long_as_it_matters() -> None:
+    now_s = 0.0
+    clock = FakeClock()
+    demand = Demand(InMemoryBus(clock=clock), clock)
+    clock.monotonic = lambda: now_s  # type: ignore[method-assign]
+    for number in range(50):
+        now_s = number * REPEAT_S
+        demand.want(f"model-{number}")
+    assert len(demand._asked_s) == 1
+
+
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
     world = World()

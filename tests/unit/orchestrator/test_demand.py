@@ -72,3 +72,12 @@ def test_the_rate_falls_once_requests_stop() -> None:
         demand.heard(stats("one", requests=2 * second), second)
     assert demand.of("a", 600).rate_per_s == pytest.approx(2, rel=0.05)
     assert demand.of("a", 660).rate_per_s == pytest.approx(2 / 2.718, rel=0.05)
+
+
+def test_a_model_that_is_gone_is_forgotten_with_its_figures() -> None:
+    demand = Demand()
+    demand.heard(stats("one", requests=0, idle_s=1), 10)
+    demand.heard(stats("one", requests=5, idle_s=1), 11)
+    demand.keep_only({"b"})
+    assert demand.ended("a") == 0
+    assert demand.of("a", 20) == ModelDemand()

@@ -36,7 +36,8 @@ class Demand:
         now_s = self._clock.monotonic()
         if not anew and now_s - self._asked_s.get(model, -math.inf) < REPEAT_S:
             return
-        self._asked_s[model] = now_s
+        recent = {m: at_s for m, at_s in self._asked_s.items() if now_s - at_s < REPEAT_S}
+        self._asked_s = {**recent, model: now_s}
         self._due.add(model)
         self._any_due.set()
 

@@ -6,6 +6,7 @@ not lost with it. Pure but for its own memory; `now_s` is the monotonic clock.
 
 import math
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +77,12 @@ class Demand:
             self._used_at_s[model.model] = max(
                 used_at_s, self._used_at_s.get(model.model, used_at_s)
             )
+
+    def keep_only(self, models: Collection[str]) -> None:
+        """Forget all others; a gateway that still tells of one is heard anew."""
+        for noted in (self._rates, self._used_at_s, self._ended):
+            for gone in [model for model in noted if model not in models]:
+                del noted[gone]
 
     def any_gateway(self, now_s: float) -> bool:
         """Whether any gateway holds its lease."""

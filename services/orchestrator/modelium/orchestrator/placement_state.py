@@ -49,7 +49,9 @@ class PlacementState:
         self._synced = False
         self._expected_agents: frozenset[str] = frozenset()
         self._newest_generation: dict[str, int] = {}
-        self._measured: dict[tuple[str, str, DeviceKind], int] = {}
+        """Of forgotten models too: a load attempt's number is never used again."""
+        self._measured: dict[str, dict[DeviceKind, tuple[str, int]]] = {}
+        """Model to the files' fingerprint and the bytes, by the kind of device."""
         self._changed_at_s: dict[str, float] = {}
         self._loaded_at_s: dict[str, tuple[str, float]] = {}
         """Model to its engine's instance id and the time it was loaded."""
@@ -72,6 +74,7 @@ class PlacementState:
             if now_s - self._changed_at_s.get(record.model, -RESYNC_TRUSTED_S) >= RESYNC_TRUSTED_S:
                 self.records.pop(record.model, None)
             self.changed(record, now_s, now)
+        self._drop_unknown()
         self._expected_agents = frozenset(agents)
         self._synced = True
 
@@ -95,6 +98,14 @@ class PlacementState:
         self.records.pop(model, None)
         self.unload_requested.discard(model)
         self._settle(model)
+
+    def _drop_unknown(self) -> None:
+        """Forget what was noted of models that are no longer there."""
+        known = self.records.keys()
+        for noted in (self._measured, self._changed_at_s, self._loaded_at_s):
+            for gone in noted.keys() - known:
+                del noted[gone]
+        self.demand.keep_only(known)
 
     def heard_agent(self, heartbeat: AgentHeartbeat, now_s: float) -> None:
         """An agent is alive, with these devices and engines."""
@@ -167,14 +178,15 @@ class PlacementState:
 
     def measured_bytes(self, record: ModelRecord, kind: DeviceKind) -> int:
         """What an engine of these files was last seen to hold on such a device; 0: unknown."""
-        return self._measured.get((record.model, record.fingerprint, kind), 0)
+        fingerprint, measured = self._measured.get(record.model, {}).get(kind, ("", 0))
+        return measured if fingerprint == record.fingerprint else 0
 
     def _note_measured(self, heartbeat: AgentHeartbeat, instance: Instance) -> None:
         kinds = {device.device_id: device.kind for device in heartbeat.devices}
         on = [kinds[device_id] for device_id in instance.device_ids if device_id in kinds]
         if on and instance.state is InstanceState.LOADED and instance.resident_bytes:
-            key = (instance.model, instance.fingerprint, on[0])
-            self._measured[key] = instance.resident_bytes
+            seen = instance.fingerprint, instance.resident_bytes
+            self._measured.setdefault(instance.model, {})[on[0]] = seen
 
     def _settle(self, model: str) -> None:
         sent = self.sent.get(model)

@@ -1,0 +1,43 @@
+"""What the state keeps of models that are gone."""
+
+from datetime import UTC, datetime
+
+from modelium.common.events import AgentHeartbeat
+from modelium.common.records import InstanceState, ModelState
+from modelium.common.testing import a_device, a_model_record, an_instance_record
+from modelium.orchestrator.placement_state import PlacementState
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def heartbeat() -> AgentHeartbeat:
+    device = a_device()
+    engine = an_instance_record(
+        device_ids=(device.device_id,), state=InstanceState.LOADED, generation=3
+    )
+    return AgentHeartbeat(
+        agent_id="local", launcher="process", devices=(device,), instances=(engine,)
+    )
+
+
+def test_a_forgotten_model_is_measured_anew_and_its_numbers_are_not_used_again() -> None:
+    state = PlacementState(0)
+    beat = heartbeat()
+    engine = beat.instances[0]
+    record = a_model_record(
+        state=ModelState.LOADED,
+        fingerprint=engine.fingerprint,
+        generation=3,
+        instance_id=engine.instance_id,
+        loaded_at=NOW,
+    )
+    state.resynced([record], [], 10, NOW)
+    state.heard_agent(beat, 10)
+    kind = beat.devices[0].kind
+    assert state.measured_bytes(record, kind) == engine.resident_bytes > 0
+    assert state.loaded_for_s(record, 12) == 2
+
+    state.resynced([], [], 20, NOW)
+    assert state.measured_bytes(record, kind) == 0
+    assert state.loaded_for_s(record, 22) is None
+    assert state.next_generation("qwen") == 4
