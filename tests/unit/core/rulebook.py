@@ -4,7 +4,7 @@ from collections import Counter
 
 from modelium.common.records import DeviceKind, ModelState
 from modelium.core.actions import Action, Load, Queue, Unload
-from modelium.core.snapshot import ModelView, Snapshot
+from modelium.core.snapshot import DeviceView, ModelView, Snapshot
 from tests.unit.core.places import POLICY
 
 
@@ -29,7 +29,7 @@ def broken(snapshot: Snapshot, actions: list[Action]) -> list[str]:
         "one_action_per_model": max(Counter(_what(a) for a in actions).values(), default=0) > 1,
         "one_command_per_device": _commands_per_device(actions, by_name) > 1,
         "busy_device": any(
-            snapshot.is_busy(by_slot[slot]) for load in loads for slot in load.device_ids
+            _is_busy(snapshot, by_slot[slot]) for load in loads for slot in load.device_ids
         ),
         "stops_what_runs": any(
             model.state is not ModelState.LOADED
@@ -62,3 +62,11 @@ def _commands_per_device(actions: list[Action], by_name: dict[str, ModelView]) -
         elif isinstance(action, Unload):
             slots.update(by_name[action.model].device_ids)
     return max(slots.values(), default=0)
+
+
+def _is_busy(snapshot: Snapshot, device: DeviceView) -> bool:
+    changing = {ModelState.LOADING, ModelState.UNLOADING}
+    return device.busy or any(
+        model.state in changing and device.device_id in model.device_ids
+        for model in snapshot.models
+    )

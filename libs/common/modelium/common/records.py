@@ -19,8 +19,6 @@ AgentId = Annotated[str, StringConstraints(pattern=AGENT_ID_PATTERN)]
 """Also one token of a NATS subject, hence without dots."""
 InstanceId = NewType("InstanceId", str)
 """`<model>.<generation>`: one load attempt of one model; unique for ever."""
-DeviceId = NewType("DeviceId", str)
-"""NVML's `GPU-…`/`MIG-…` UUID, or `cpu-<agent>-<n>`; unique in the whole system."""
 
 
 def instance_id(model: str, generation: int) -> InstanceId:
@@ -176,6 +174,7 @@ class Device(Frozen):
     """One device as its agent measures it."""
 
     device_id: str
+    """NVML's `GPU-…`/`MIG-…` UUID, or `cpu-<agent>-<n>`; unique in the whole system."""
     kind: DeviceKind
     name: str = Field(description="for example NVIDIA H200, or CPU slot 0")
     total_bytes: int = Field(ge=0, description="what engines may use of it: its budget")

@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 
 from modelium.common.records import LIVE_STATES, DeviceKind, ModelState
 
-BUSY_STATES = frozenset({ModelState.LOADING, ModelState.UNLOADING})
-"""States in which the engine's device is starting or stopping it."""
-
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
@@ -80,12 +77,3 @@ class Snapshot:
     def model(self, name: str) -> ModelView | None:
         """The model of that name."""
         return next((model for model in self.models if model.model == name), None)
-
-    def on_device(self, device_id: str) -> tuple[ModelView, ...]:
-        """Models that hold memory of a device."""
-        return tuple(m for m in self.models if m.live and device_id in m.device_ids)
-
-    def is_busy(self, device: DeviceView) -> bool:
-        """Whether an engine is being started or stopped there."""
-        here = self.on_device(device.device_id)
-        return device.busy or any(model.state in BUSY_STATES for model in here)
