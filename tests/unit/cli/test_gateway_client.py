@@ -8,6 +8,7 @@ from threading import Thread
 
 import pytest
 
+from modelium.cli.change import load
 from modelium.cli.gateway_client import GatewayClient, Piece, Progress, Refused
 from modelium.common.errors import DependencyUnavailable, ExitCode
 from modelium.common.load_settings import Settings
@@ -74,9 +75,19 @@ def test_a_refusal_carries_the_gateways_words() -> None:
     assert str(refusal.value) == "no such model"
 
 
-def test_an_answer_that_is_no_error_object_is_told_by_its_status() -> None:
-    with gateway("<html>", 502) as (client, _), pytest.raises(Refused, match="502"):
-        client.status()
+@pytest.mark.parametrize("status", [200, 502])
+def test_an_answer_that_is_not_json_is_told_as_another_programs(status: int) -> None:
+    with gateway("<html>", status) as (client, _):
+        with pytest.raises(DependencyUnavailable, match="no Modelium gateway"):
+            client.status()
+
+
+def test_a_rejected_model_is_not_asked_to_be_loaded() -> None:
+    page = {"model": "half", "state": "rejected", "reason": "config.json is missing"}
+    with gateway(json.dumps({"models": [page]})) as (client, asked):
+        with pytest.raises(Refused, match=r"config\.json is missing"):
+            load(client, "half", wait=False, as_json=False)
+    assert all("/admin/" not in path for path in asked)
 
 
 def test_a_model_is_found_by_its_name_and_none_is_none() -> None:

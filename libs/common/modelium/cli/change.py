@@ -1,5 +1,7 @@
 """Asks for a model to be loaded or unloaded, and waits for it if wanted."""
 
+from typing import Any
+
 from modelium.cli.console import out_json, say, step
 from modelium.cli.gateway_client import GatewayClient, Refused
 from modelium.cli.waiting import until
@@ -10,21 +12,25 @@ WAIT_TIMEOUT_S = 1800.0
 
 def load(client: GatewayClient, model: str, *, wait: bool, as_json: bool) -> None:
     """Have it loaded; with `wait`, fail when its load fails."""
-    _must_exist(client, model)
+    record = _existing(client, model)
+    if record["state"] == "rejected":
+        raise Refused(400, "model_rejected", f"{model} cannot be served: {record['reason']}")
     client.load(model)
     _finish(client, model, "loaded", wait=wait, as_json=as_json)
 
 
 def unload(client: GatewayClient, model: str, *, wait: bool, as_json: bool) -> None:
     """Have it unloaded."""
-    _must_exist(client, model)
+    _existing(client, model)
     client.unload(model)
     _finish(client, model, "unloaded", wait=wait, as_json=as_json)
 
 
-def _must_exist(client: GatewayClient, model: str) -> None:
-    if client.model(model) is None:
+def _existing(client: GatewayClient, model: str) -> dict[str, Any]:
+    record = client.model(model)
+    if record is None:
         raise Refused(404, "model_not_found", f"There is no model {model}; see `modelium models`.")
+    return record
 
 
 def _finish(client: GatewayClient, model: str, wanted: str, *, wait: bool, as_json: bool) -> None:

@@ -96,7 +96,10 @@ class GatewayClient:
     def _json(self, method: str, path: str, body: Any = None) -> Any:
         with self._open(method, path, body, STATUS_TIMEOUT_S) as answer:
             content = answer.read()
-        return json.loads(content) if content else None
+        try:
+            return json.loads(content) if content else None
+        except ValueError as wrong:
+            raise _stranger(self.url, "not JSON") from wrong
 
     def _open(self, method: str, path: str, body: Any, timeout_s: float) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -106,7 +109,7 @@ class GatewayClient:
         try:
             return urllib.request.urlopen(request, timeout=timeout_s)
         except urllib.error.HTTPError as refusal:
-            raise _refused(refusal) from refusal
+            raise _refused(refusal, self.url) from refusal
         except AWAY as wrong:
             raise _away(self.url, wrong) from wrong
 
@@ -119,11 +122,18 @@ def _away(url: str, wrong: Exception) -> DependencyUnavailable:
     )
 
 
-def _refused(refusal: urllib.error.HTTPError) -> Refused:
+def _stranger(url: str, said: str) -> DependencyUnavailable:
+    return DependencyUnavailable(
+        f"What answers at {url} is no Modelium gateway: {said}",
+        "See `modelium doctor`, or set MODELIUM_URL to where the gateway is.",
+    )
+
+
+def _refused(refusal: urllib.error.HTTPError, url: str) -> Refused | DependencyUnavailable:
     try:
         error = json.loads(refusal.read())["error"]
     except (ValueError, KeyError, TypeError):
-        return Refused(refusal.code, "", f"The gateway answered {refusal.code} {refusal.reason}.")
+        return _stranger(url, f"{refusal.code} {refusal.reason}")
     return Refused(refusal.code, str(error.get("code", "")), str(error.get("message", error)))
 
 

@@ -18,6 +18,8 @@ def is_ready(service: str) -> bool:
     if name == "gateway":
         host, port = settings.gateway.host, settings.gateway.port
     if port is None:
+        known = [n.removesuffix("_port") for n in type(settings.health).model_fields if n != "host"]
+        print(f"no service {service}; there are gateway, {', '.join(known)}", file=sys.stderr)
         raise SystemExit(ExitCode.USAGE)
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
     connection = HTTPConnection(host, port, timeout=TIMEOUT_S)

@@ -189,7 +189,9 @@ class RuntimeAgent(Section):
 
     id: str = Field(default="local", pattern=AGENT_ID_PATTERN, description="Name of this agent.")
     launcher: LauncherKind = Field(default=LauncherKind.PROCESS, description="process or docker.")
-    cpu_slots: PositiveInt = Field(default=1, description="CPU slots where there is no GPU.")
+    cpu_slots: PositiveInt = Field(
+        default=1, description="Pools of memory and cores where there is no GPU."
+    )
     cpu_slot_memory_bytes: PositiveInt | None = Field(
         default=None, description="Budget of a CPU slot; empty: 70 % of the memory, shared out."
     )
