@@ -77,16 +77,20 @@ def test_a_refusal_carries_the_gateways_words() -> None:
 
 @pytest.mark.parametrize("status", [200, 502])
 def test_an_answer_that_is_not_json_is_told_as_another_programs(status: int) -> None:
-    with gateway("<html>", status) as (client, _):
-        with pytest.raises(DependencyUnavailable, match="no Modelium gateway"):
-            client.status()
+    with (
+        gateway("<html>", status) as (client, _),
+        pytest.raises(DependencyUnavailable, match="no Modelium gateway"),
+    ):
+        client.status()
 
 
 def test_a_rejected_model_is_not_asked_to_be_loaded() -> None:
     page = {"model": "half", "state": "rejected", "reason": "config.json is missing"}
-    with gateway(json.dumps({"models": [page]})) as (client, asked):
-        with pytest.raises(Refused, match=r"config\.json is missing"):
-            load(client, "half", wait=False, as_json=False)
+    with (
+        gateway(json.dumps({"models": [page]})) as (client, asked),
+        pytest.raises(Refused, match=r"config\.json is missing"),
+    ):
+        load(client, "half", wait=False, as_json=False)
     assert all("/admin/" not in path for path in asked)
 
 
