@@ -167,6 +167,26 @@ def test_a_signal_while_it_starts_leaves_nothing(checkout: Checkout) -> None:
     assert checkout.processes() == []
 
 
+def test_down_ends_an_up_that_starts_with_exit_code_0_and_the_reason(checkout: Checkout) -> None:
+    process = checkout.up_in_foreground()
+    wait_until("something runs", checkout.processes)
+    assert checkout.modelium("down").returncode == 0
+    seen = read_until(process, "stopped from elsewhere")
+    assert "did not start" not in seen
+    assert process.wait(60) == 0
+    assert checkout.processes() == []
+
+
+@pytest.mark.parametrize("text", ["nats", "Ctrl-C"])
+def test_down_ends_an_up_that_runs(checkout: Checkout, text: str) -> None:
+    process = checkout.up_in_foreground()
+    read_until(process, text)
+    assert checkout.modelium("down").returncode == 0
+    read_until(process, "stopped from elsewhere")
+    assert process.wait(60) == 0
+    assert checkout.processes() == []
+
+
 def test_down_finds_everything_when_supervisord_and_the_agent_were_killed(
     checkout: Checkout,
 ) -> None:

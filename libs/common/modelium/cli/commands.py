@@ -77,7 +77,7 @@ def up(
 def down() -> None:
     """Stop everything that `up` started here, and leave no process behind."""
     from modelium.cli.console import say
-    from modelium.cli.down import down as stop
+    from modelium.cli.down import down_on_demand as stop
     from modelium.cli.layout import Layout
 
     say("Modelium is stopped." if stop(Layout.here()) else "Modelium does not run here.")

@@ -18,6 +18,13 @@ STOP_TIMEOUT_S = 240.0
 """More than all processes together may take (programs.py)."""
 
 
+def down_on_demand(layout: Layout) -> bool:
+    """What the command does: like `down`, and an `up` at work here learns of it."""
+    if leftovers.marked(layout.run):
+        layout.stopped.touch()
+    return down(layout)
+
+
 def down(layout: Layout, *, because: str = "") -> bool:
     """Stop what runs here, at once after a signal; whether anything did."""
     try:

@@ -50,8 +50,13 @@ class Layout:
 
     @property
     def lock(self) -> Path:
-        """Held by the one `modelium up` or `down` that may change something."""
+        """Held by the one `modelium up` that may start something; `down` needs nobody's leave."""
         return self.run / "lock"
+
+    @property
+    def stopped(self) -> Path:
+        """Made by `modelium down`, so that an `up` at work knows why its processes end."""
+        return self.run / "stopped"
 
     @property
     def socket(self) -> Path:

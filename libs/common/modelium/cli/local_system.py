@@ -59,13 +59,14 @@ def prepare(loaded: Loaded, layout: Layout) -> LocalSystem:
 
 @contextmanager
 def exclusively(layout: Layout) -> Iterator[None]:
-    """Only one `up` or `down` at a time changes what runs here."""
+    """Only one `up` at a time starts something here."""
     with layout.lock.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as busy:
             raise DependencyUnavailable(
-                "Another `modelium up` or `down` is at work here", "Wait until it has ended."
+                "Another `modelium up` is at work here",
+                "Wait until it has ended, or end it by `modelium down`.",
             ) from busy
         yield
 

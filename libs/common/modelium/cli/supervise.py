@@ -36,6 +36,8 @@ class Supervisor:
             self._call("supervisor.getState")
         except UNREACHABLE:
             return False
+        except xmlrpc.client.Fault:  # it is shutting down, and answers nothing else
+            return True
         return True
 
     def spawn(self, configuration: str, environment: Mapping[str, str]) -> None:
@@ -81,7 +83,7 @@ class Supervisor:
         """What supervisord knows of each process, in starting order; nothing when it is away."""
         try:
             infos: list[dict[str, Any]] = self._call("supervisor.getAllProcessInfo")
-        except UNREACHABLE:
+        except (*UNREACHABLE, xmlrpc.client.Fault):
             return []
         return infos
 
@@ -92,6 +94,8 @@ class Supervisor:
             self._call("supervisor.shutdown")
         except UNREACHABLE:
             return True
+        except xmlrpc.client.Fault:  # another has it shut down already
+            return bool(until(lambda: not self.is_running(), timeout_s=timeout_s))
         return bool(until(lambda: _has_ended(pid), timeout_s=timeout_s))
 
     def _call(self, method: str, *arguments: Any) -> Any:

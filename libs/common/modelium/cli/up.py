@@ -13,6 +13,7 @@ from modelium.common.errors import DependencyUnavailable
 from modelium.common.load_settings import Loaded
 
 WATCH_INTERVAL_S = 1.0
+STOPPED_ELSEWHERE = "  Everything was stopped from elsewhere."
 
 
 def up(loaded: Loaded, layout: Layout, *, detach: bool, sample: bool) -> None:
@@ -24,6 +25,7 @@ def up(loaded: Loaded, layout: Layout, *, detach: bool, sample: bool) -> None:
             return
         with exclusively(layout):
             _sweep_leftovers(layout)
+            layout.stopped.unlink(missing_ok=True)
             preflight.check_ports(system.programs)
             _run(system, detach=detach, sample=sample)
 
@@ -42,7 +44,9 @@ def _run(system: LocalSystem, *, detach: bool, sample: bool) -> None:
         down(system.layout, because=f"\n{signal}: stopping; once more stops at once")
     except BaseException:
         down(system.layout)
-        raise
+        if not system.layout.stopped.exists():
+            raise
+        say(STOPPED_ELSEWHERE)
 
 
 def _resume(system: LocalSystem) -> None:
@@ -99,4 +103,4 @@ def _watch(system: LocalSystem) -> None:
         pause(WATCH_INTERVAL_S)
     if leftovers.marked(system.layout.run):
         raise DependencyUnavailable("supervisord has ended", "Start again with `make up`.")
-    say("  Everything was stopped from elsewhere.")
+    say(STOPPED_ELSEWHERE)
