@@ -9,7 +9,7 @@ from modelium.cli.down import down
 from modelium.cli.layout import Layout
 from modelium.cli.local_system import LocalSystem, exclusively, prepare, start, start_in_order
 from modelium.cli.waiting import Stopped, pause, stopped_by_signals
-from modelium.common.errors import DependencyUnavailable
+from modelium.common.errors import DependencyUnavailable, ExitCode
 from modelium.common.load_settings import Loaded
 
 WATCH_INTERVAL_S = 1.0
@@ -44,9 +44,10 @@ def _run(system: LocalSystem, *, detach: bool, sample: bool) -> None:
         down(system.layout, because=f"\n{signal}: stopping; once more stops at once")
     except BaseException:
         down(system.layout)
-        if not system.layout.stopped.exists():
-            raise
-        say(STOPPED_ELSEWHERE)
+        if system.layout.stopped.exists():
+            say(STOPPED_ELSEWHERE)
+            raise SystemExit(ExitCode.OK) from None
+        raise
 
 
 def _resume(system: LocalSystem) -> None:
