@@ -28,7 +28,7 @@ REASONS: list[tuple[str, tuple[ModelView | DeviceView, ...], str]] = [
     (
         "another engine starts",
         (device(total=9, free=6), loading("b"), waiting("a")),
-        "needs 3.0 GiB, CPU slot 0 has 6.0 GiB free; b is started or stopped there first",
+        "waiting until b is started or stopped on CPU slot 0",
     ),
     (
         "an engine in use",

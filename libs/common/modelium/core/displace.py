@@ -127,7 +127,9 @@ def loading(books: Books, waiter: ModelView, device: DeviceView) -> Queue:
     if device.device_id in books.commanded:
         others.add(books.commanded[device.device_id])
     listed = ", ".join(sorted(others)) or "another engine"
-    reason = f"{_room(books, waiter, device)}; {listed} is started or stopped there first"
+    reason = f"waiting until {listed} is started or stopped on {device.name}"
+    if books.free[device.device_id] < waiter.needed[device.kind]:
+        reason = f"{_room(books, waiter, device)}; {reason}"
     return Queue(waiter.model, reason, cause=f"busy:{device.device_id}:{listed}")
 
 
