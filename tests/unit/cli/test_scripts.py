@@ -22,6 +22,11 @@ TOOLS = (
 pytestmark = pytest.mark.timeout(20)
 
 
+def _heed_signals() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Machine:
     """A folder with the scripts, and a PATH with our apt-get and sudo and without any server."""
 
@@ -52,6 +57,8 @@ class Machine:
     def start(self, script: str, *words: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [self.folder / "scripts" / script, *words],
+            # A shell cannot trap what was ignored when it began, as after nohup.
+            preexec_fn=_heed_signals,
             env={
                 "PATH": str(self.programs),
                 "MODELIUM_POLICY_RC_D": str(self.policy),
