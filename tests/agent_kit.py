@@ -10,7 +10,8 @@ import psutil
 from modelium.common.bus import Handlers
 from modelium.common.clock import SystemClock
 from modelium.common.errors import DependencyUnavailable
-from modelium.common.events import LoadModel, Message, UnloadModel
+from modelium.common.events import GatewayStats, LoadModel, Message, UnloadModel
+from modelium.common.figures import GatewayModelStats
 from modelium.common.records import DeviceKind, InstanceId, RuntimeKind, Task, instance_id
 from modelium.common.testing import a_descriptor
 from modelium.runtime_agent.launcher import EngineRecord
@@ -107,3 +108,21 @@ class AwayBus:
         self, handlers: Handlers, *, on_gap: Callable[[], Awaitable[None]] | None = None
     ) -> None:
         raise NotImplementedError
+
+
+def stats(
+    gateway: str = "g1", *, routed: int | None = None, serving: tuple[int, ...] = ()
+) -> GatewayStats:
+    """What a gateway says of `qwen`: where new requests go, and which generations serve."""
+    model = GatewayModelStats(
+        model="qwen",
+        requests=0,
+        failures=0,
+        in_flight=len(serving),
+        waiting=0,
+        oldest_wait_s=0,
+        idle_s=None,
+        routed_generation=routed,
+        in_flight_generations=serving,
+    )
+    return GatewayStats(gateway_id=gateway, models=(model,))

@@ -11,8 +11,7 @@ import psutil
 
 from modelium.common.bus import bind
 from modelium.common.clock import SystemClock
-from modelium.common.events import GatewayStats, Message, RuntimeEvent, RuntimeLoaded
-from modelium.common.figures import GatewayModelStats
+from modelium.common.events import Message, RuntimeEvent, RuntimeLoaded
 from modelium.common.records import DeviceKind, InstanceState
 from modelium.common.settings import Vllm
 from modelium.common.testing import InMemoryBus
@@ -159,19 +158,3 @@ async def loaded(agent: RunningAgent, model: Path) -> RuntimeLoaded:
     """Load a model, as the first of its kind on this agent."""
     await agent.send(a_load(model))
     return await agent.heard(RuntimeLoaded)
-
-
-def stats(*, routed: int | None, serving: tuple[int, ...] = ()) -> GatewayStats:
-    """What a gateway says of `qwen`: where new requests go, and which generations serve."""
-    model = GatewayModelStats(
-        model="qwen",
-        requests=0,
-        failures=0,
-        in_flight=len(serving),
-        waiting=0,
-        oldest_wait_s=0,
-        idle_s=None,
-        routed_generation=routed,
-        in_flight_generations=serving,
-    )
-    return GatewayStats(gateway_id="g1", models=(model,))

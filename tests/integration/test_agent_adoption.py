@@ -13,8 +13,8 @@ from modelium.common.events import (
 )
 from modelium.common.records import FailureKind, InstanceState
 from modelium.runtime_agent.journal import Entry, Journal
-from tests.agent_kit import a_load, a_record, an_unload
-from tests.integration.agents import a_clean_agent, an_agent, loaded, stats
+from tests.agent_kit import a_load, a_record, an_unload, stats
+from tests.integration.agents import a_clean_agent, an_agent, loaded
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from modelium.common.events import (
     WakeModel,
 )
 from modelium.common.records import InstanceState
-from tests.agent_kit import an_unload
-from tests.integration.agents import a_clean_agent, loaded, stats
+from tests.agent_kit import an_unload, stats
+from tests.integration.agents import a_clean_agent, loaded
 
 
 @pytest.fixture

@@ -4,30 +4,11 @@ import asyncio
 
 import pytest
 
-from modelium.common.events import GatewayStats
-from modelium.common.figures import GatewayModelStats
 from modelium.common.testing import FakeClock
 from modelium.runtime_agent.drain import AWAY_POLL_S, LEASE_S, DrainTracker, doubt_silence
-from tests.agent_kit import AwayBus
+from tests.agent_kit import AwayBus, stats
 
 BEGAN_S = 100.0
-
-
-def _stats(
-    gateway: str = "g1", *, routed: int | None = None, serving: tuple[int, ...] = ()
-) -> GatewayStats:
-    model = GatewayModelStats(
-        model="qwen",
-        requests=0,
-        failures=0,
-        in_flight=len(serving),
-        waiting=0,
-        oldest_wait_s=0,
-        idle_s=None,
-        routed_generation=routed,
-        in_flight_generations=serving,
-    )
-    return GatewayStats(gateway_id=gateway, models=(model,))
 
 
 @pytest.mark.parametrize(
@@ -47,29 +28,29 @@ def test_a_gateway_lets_go(
     routed: int | None, serving: tuple[int, ...], at_s: float, drained: bool, why: str
 ) -> None:
     tracker = DrainTracker(0.0)
-    tracker.heard(_stats(routed=routed, serving=serving), at_s)
+    tracker.heard(stats(routed=routed, serving=serving), at_s)
     assert tracker.is_drained("qwen", 3, since_s=BEGAN_S, now_s=101.0) is drained, why
 
 
 def test_every_gateway_must_have_let_go() -> None:
     tracker = DrainTracker(0.0)
-    tracker.heard(_stats("g1"), 100.5)
-    tracker.heard(_stats("g2", serving=(3,)), 100.5)
+    tracker.heard(stats("g1"), 100.5)
+    tracker.heard(stats("g2", serving=(3,)), 100.5)
     assert not tracker.is_drained("qwen", 3, since_s=BEGAN_S, now_s=101.0)
-    tracker.heard(_stats("g2"), 100.9)
+    tracker.heard(stats("g2"), 100.9)
     assert tracker.is_drained("qwen", 3, since_s=BEGAN_S, now_s=101.0)
 
 
 def test_a_gateway_that_has_fallen_silent_no_longer_counts() -> None:
     tracker = DrainTracker(0.0)
-    tracker.heard(_stats(serving=(3,)), 100.5)
+    tracker.heard(stats(serving=(3,)), 100.5)
     assert not tracker.is_drained("qwen", 3, since_s=BEGAN_S, now_s=100.5 + LEASE_S)
     assert tracker.is_drained("qwen", 3, since_s=BEGAN_S, now_s=100.6 + LEASE_S)
 
 
 def test_another_model_with_the_same_generation_does_not_count() -> None:
     tracker = DrainTracker(0.0)
-    tracker.heard(_stats(routed=3, serving=(3,)), 100.5)
+    tracker.heard(stats(routed=3, serving=(3,)), 100.5)
     assert tracker.is_drained("llama", 3, since_s=BEGAN_S, now_s=101.0)
 
 
@@ -89,7 +70,7 @@ async def test_silence_while_nats_is_away_proves_nothing_until_gateways_had_time
     clock: FakeClock,
 ) -> None:
     bus, tracker = AwayBus(), DrainTracker(clock.monotonic())
-    tracker.heard(_stats(routed=3), clock.monotonic())
+    tracker.heard(stats(routed=3), clock.monotonic())
     began_s = clock.monotonic()
 
     def drained() -> bool:
@@ -110,5 +91,5 @@ async def test_silence_while_nats_is_away_proves_nothing_until_gateways_had_time
 def test_gateways_that_are_gone_are_forgotten() -> None:
     tracker = DrainTracker(0.0)
     for number in range(100):
-        tracker.heard(_stats(f"g{number}"), number * LEASE_S * 2)
+        tracker.heard(stats(f"g{number}"), number * LEASE_S * 2)
     assert tracker.gateways == 1
