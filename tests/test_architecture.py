@@ -24,7 +24,10 @@ LONGEST_FUNCTION = 60
 
 PURE_COMMON = frozenset(
     f"modelium.common.{name}"
-    for name in ("records", "figures", "events", "errors", "lifecycle", "settings", "clock")
+    for name in (
+        *("records", "figures", "events", "errors", "lifecycle", "clock"),
+        *("settings", "settings_base", "settings_gateway"),
+    )
 )
 # What the pure parts of common and all of core may import beside those.
 STANDARD_FOR_PURE = frozenset(

@@ -22,8 +22,8 @@ from modelium.common.records import ModelState
 from modelium.common.settings import Gateway as GatewaySettings
 from modelium.common.testing import InMemoryBus, InMemoryStore, a_model_record
 from modelium.gateway.assembly import Gateway, assemble
+from modelium.gateway.engines.upstream_aiohttp import AiohttpUpstream
 from modelium.gateway.handlers import HANDLERS
-from modelium.gateway.upstream_aiohttp import AiohttpUpstream
 from tests.stubs.engine_app import Behaviour, StubEngine
 
 

@@ -91,4 +91,4 @@ def test_an_address_that_others_can_reach_is_refused(
     command = (sys.executable, "-m", "modelium.gateway")
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert ended.returncode == ExitCode.CONFIG
-    assert "gateway.allow_remote" in ended.stderr
+    assert "gateway.authentication" in ended.stderr

@@ -5,7 +5,7 @@ import asyncio
 from modelium.common.settings import Gateway as GatewaySettings
 from modelium.common.testing import yield_to_others
 from modelium.gateway.assembly import assemble
-from modelium.gateway.upstream_aiohttp import AiohttpUpstream
+from modelium.gateway.engines.upstream_aiohttp import AiohttpUpstream
 from tests.integration.gateway_rig import Surroundings
 
 

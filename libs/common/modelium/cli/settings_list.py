@@ -61,6 +61,8 @@ def _words(kind: Any) -> str:
     if isinstance(kind, UnionType):
         parts = [_words(part) for part in get_args(kind) if part is not NoneType]
         return f"{' or '.join(parts)}, or empty"
+    if get_origin(kind) is dict:
+        return "names with a section each"
     if get_origin(kind) is tuple:
         return f"list of {_words(get_args(kind)[0])}"
     if isinstance(kind, type) and issubclass(kind, StrEnum):
@@ -81,6 +83,8 @@ def shown(value: Any) -> str:
         return "(empty)"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: ..." for name in value) + "}"
     if isinstance(value, tuple):
         return "[" + ", ".join(map(shown, value)) + "]"
     if isinstance(value, float) and value.is_integer():

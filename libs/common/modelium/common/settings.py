@@ -9,18 +9,13 @@ Precedence: environment, then the file, then the defaults below. The file is the
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from modelium.common.records import AGENT_ID_PATTERN, ModelName
+from modelium.common.settings_base import GIB, MIB, Section
+from modelium.common.settings_gateway import Gateway
 
-GIB = 1 << 30
-MIB = 1 << 20
-
-
-class Section(BaseModel):
-    """Base of all sections: an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+__all__ = ["GIB", "MIB", "Gateway", "Section"]
 
 
 class Organization(Section):
@@ -221,29 +216,6 @@ class RuntimeAgent(Section):
     )
     state_directory: Path = Field(
         default=Path(".modelium/agent"), description="Where engines' records and logs are kept."
-    )
-
-
-class Gateway(Section):
-    """The HTTP side."""
-
-    host: str = Field(default="127.0.0.1", description="Address to listen on.")
-    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
-    queue_timeout_seconds: PositiveFloat = Field(
-        default=600.0, description="Seconds a request waits for its model before 503."
-    )
-    max_queue_per_model: PositiveInt = Field(
-        default=1000, description="Requests that may wait for one model; more get 429."
-    )
-    max_body_bytes: PositiveInt = Field(
-        default=32 * MIB, description="Largest request body; more gets 413."
-    )
-    shutdown_grace_seconds: NonNegativeFloat = Field(
-        default=30.0, description="Seconds requests in flight get to end on shutdown."
-    )
-    allow_remote: bool = Field(
-        default=False,
-        description="Whether to listen on an address that is not loopback (there are no keys yet).",
     )
 
 

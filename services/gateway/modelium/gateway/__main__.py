@@ -10,17 +10,18 @@ from modelium.common.http_server import bind as bind_socket
 from modelium.common.http_server import serve_http
 from modelium.common.service import Shell, run
 from modelium.common.settings import Gateway
+from modelium.common.settings_gateway import Authentication
 from modelium.gateway.assembly import assemble
+from modelium.gateway.engines.upstream_aiohttp import AiohttpUpstream
 from modelium.gateway.handlers import HANDLERS
-from modelium.gateway.metrics import GatewayCollector
-from modelium.gateway.upstream_aiohttp import AiohttpUpstream
+from modelium.gateway.reporting.metrics import GatewayCollector
 
 _IDLE_CONNECTION_S = 75
 
 
 def check_address(settings: Gateway) -> None:
     """Raise SettingsError for an address that others can reach, unless that is wanted."""
-    if settings.allow_remote or settings.host == "localhost":
+    if settings.authentication is Authentication.NONE or settings.host == "localhost":
         return
     try:
         loopback = ip_address(settings.host).is_loopback
@@ -30,7 +31,7 @@ def check_address(settings: Gateway) -> None:
         raise SettingsError(
             (
                 f"gateway.host is {settings.host!r}, which other machines may reach, and there "
-                "are no keys yet; set gateway.allow_remote: true if that is wanted, or use "
+                "are no keys yet; set gateway.authentication: none if that is wanted, or use "
                 "127.0.0.1",
             )
         )

@@ -7,8 +7,8 @@ from typing import Final
 
 from modelium.common.clock import Clock
 from modelium.common.health import HEALTH_PATHS, AsgiApp
-from modelium.gateway import errors_http as errors
-from modelium.gateway.call import (
+from modelium.gateway.edge import errors_http as errors
+from modelium.gateway.edge.call import (
     Call,
     Event,
     Receive,
@@ -18,10 +18,10 @@ from modelium.gateway.call import (
     parse_object,
     query_of,
 )
-from modelium.gateway.errors_http import ApiError
+from modelium.gateway.edge.errors_http import ApiError
+from modelium.gateway.edge.paths import RULES
+from modelium.gateway.edge.predict import translate
 from modelium.gateway.gate import Gate
-from modelium.gateway.paths import RULES
-from modelium.gateway.predict import translate
 from modelium.gateway.proxy import Prepare, Proxy
 
 _PREDICT: Final = "/predict/"

@@ -9,19 +9,19 @@ from modelium.common.clock import Clock
 from modelium.common.health import Checks, health_app
 from modelium.common.settings import Gateway as GatewaySettings
 from modelium.common.store import Store
-from modelium.gateway.announcing import Announcer
-from modelium.gateway.api import ColdParts, cold_app
 from modelium.gateway.app import GatewayApp
-from modelium.gateway.call import RequestIds
-from modelium.gateway.demand import Demand
+from modelium.gateway.edge.call import RequestIds
+from modelium.gateway.engines.model_updates import ModelUpdates
+from modelium.gateway.engines.routing import RouteTable
+from modelium.gateway.engines.upstream import Upstream
 from modelium.gateway.gate import Gate
-from modelium.gateway.holding import Holding
-from modelium.gateway.model_updates import ModelUpdates
+from modelium.gateway.pages.api import ColdParts, cold_app
 from modelium.gateway.proxy import Limits, Proxy
-from modelium.gateway.routing import RouteTable
-from modelium.gateway.stats import Stats
-from modelium.gateway.upstream import Upstream
-from modelium.gateway.waiting import WaitingRoom
+from modelium.gateway.reporting.announcing import Announcer
+from modelium.gateway.reporting.stats import Stats
+from modelium.gateway.waiting.demand import Demand
+from modelium.gateway.waiting.holding import Holding
+from modelium.gateway.waiting.room import WaitingRoom
 
 COMMENT_EVERY_S: Final = 5.0
 """Half of what clients and proxies are promised."""

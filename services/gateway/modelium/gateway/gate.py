@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from modelium.gateway import errors_http as errors
+from modelium.gateway.edge import errors_http as errors
 
 
 @dataclass(kw_only=True)

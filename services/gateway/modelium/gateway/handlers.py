@@ -2,7 +2,7 @@
 
 from modelium.common.bus import Handlers
 from modelium.common.events import ModelStateChanged
-from modelium.gateway.model_updates import ModelUpdates
+from modelium.gateway.engines.model_updates import ModelUpdates
 
 
 async def on_model_state_changed(message: ModelStateChanged, *, updates: ModelUpdates) -> None:

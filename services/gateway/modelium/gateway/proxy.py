@@ -11,9 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from modelium.common.clock import Clock
-from modelium.gateway import errors_http as errors
-from modelium.gateway.announcing import Announcer
-from modelium.gateway.call import (
+from modelium.gateway.edge import errors_http as errors
+from modelium.gateway.edge.call import (
     Call,
     ClientGone,
     Receive,
@@ -23,14 +22,15 @@ from modelium.gateway.call import (
     read_body,
     until_gone,
 )
-from modelium.gateway.client import Broken, Client
-from modelium.gateway.errors_http import ApiError
-from modelium.gateway.holding import Holding
-from modelium.gateway.paths import RULES, Rule
-from modelium.gateway.relay import relay
-from modelium.gateway.routing import Route, RouteTable
-from modelium.gateway.stats import Stats
-from modelium.gateway.upstream import EngineGone, Upstream
+from modelium.gateway.edge.client import Broken, Client
+from modelium.gateway.edge.errors_http import ApiError
+from modelium.gateway.edge.paths import RULES, Rule
+from modelium.gateway.engines.relay import relay
+from modelium.gateway.engines.routing import Route, RouteTable
+from modelium.gateway.engines.upstream import EngineGone, Upstream
+from modelium.gateway.reporting.announcing import Announcer
+from modelium.gateway.reporting.stats import Stats
+from modelium.gateway.waiting.holding import Holding
 
 Prepare = Callable[[Scope, bytes], Call]
 

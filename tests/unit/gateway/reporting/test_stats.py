@@ -2,9 +2,9 @@
 
 from modelium.common.records import ModelState
 from modelium.common.testing import a_model_record
-from modelium.gateway.routing import RouteTable
-from modelium.gateway.stats import Stats
-from modelium.gateway.waiting import WaitingRoom
+from modelium.gateway.engines.routing import RouteTable
+from modelium.gateway.reporting.stats import Stats
+from modelium.gateway.waiting.room import WaitingRoom
 
 
 def figures(stats: Stats, now_s: float = 10) -> dict[str, object]:

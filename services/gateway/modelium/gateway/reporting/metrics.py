@@ -11,9 +11,9 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from modelium.common.clock import Clock
-from modelium.gateway.routing import RouteTable
-from modelium.gateway.stats import BUCKETS_S, Histogram, Stats
-from modelium.gateway.waiting import WaitingRoom
+from modelium.gateway.engines.routing import RouteTable
+from modelium.gateway.reporting.stats import BUCKETS_S, Histogram, Stats
+from modelium.gateway.waiting.room import WaitingRoom
 
 _PREFIX = "modelium_gateway_"
 

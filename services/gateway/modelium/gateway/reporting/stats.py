@@ -12,8 +12,8 @@ from statistics import median
 from typing import Final
 
 from modelium.common.figures import GatewayModelStats
-from modelium.gateway.routing import RouteTable
-from modelium.gateway.waiting import WaitingRoom
+from modelium.gateway.engines.routing import RouteTable
+from modelium.gateway.waiting.room import WaitingRoom
 
 BUCKETS_S: Final = (0.005, 0.02, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """Upper bounds of the histograms, in seconds."""

@@ -10,13 +10,13 @@ import pytest
 from modelium.common.events import GatewayStats, ModelRequested
 from modelium.common.records import ModelState
 from modelium.common.testing import FakeClock, InMemoryBus, a_model_record, yield_to_others
-from modelium.gateway.announcing import Announcer
-from modelium.gateway.demand import REPEAT_S, Demand
-from modelium.gateway.errors_http import ApiError
-from modelium.gateway.holding import Holding
-from modelium.gateway.routing import Route, RouteTable
-from modelium.gateway.stats import Stats
-from modelium.gateway.waiting import WaitingRoom
+from modelium.gateway.edge.errors_http import ApiError
+from modelium.gateway.engines.routing import Route, RouteTable
+from modelium.gateway.reporting.announcing import Announcer
+from modelium.gateway.reporting.stats import Stats
+from modelium.gateway.waiting.demand import REPEAT_S, Demand
+from modelium.gateway.waiting.holding import Holding
+from modelium.gateway.waiting.room import WaitingRoom
 
 
 class World:

@@ -9,10 +9,10 @@ import json
 import re
 from typing import Final
 
-from modelium.gateway import errors_http as errors
-from modelium.gateway.call import Headers
-from modelium.gateway.client import Client
-from modelium.gateway.upstream import EngineGone, Reply
+from modelium.gateway.edge import errors_http as errors
+from modelium.gateway.edge.call import Headers
+from modelium.gateway.edge.client import Client
+from modelium.gateway.engines.upstream import EngineGone, Reply
 
 _STOPPING: Final = (
     b"cannot schedule new futures after shutdown",

@@ -10,10 +10,9 @@ from typing import Final, NoReturn
 
 from modelium.common.clock import Clock
 from modelium.common.records import ModelRecord
-from modelium.gateway import errors_http as errors
-from modelium.gateway.demand import Demand
-from modelium.gateway.errors_http import Loading
-from modelium.gateway.routing import (
+from modelium.gateway.edge import errors_http as errors
+from modelium.gateway.edge.errors_http import Loading
+from modelium.gateway.engines.routing import (
     Failed,
     Refused,
     Route,
@@ -22,7 +21,8 @@ from modelium.gateway.routing import (
     Unplaceable,
     Waiting,
 )
-from modelium.gateway.waiting import QueueFull, Waiter, WaitingRoom
+from modelium.gateway.waiting.demand import Demand
+from modelium.gateway.waiting.room import QueueFull, Waiter, WaitingRoom
 
 TICK_S: Final = 0.1
 """How late a deadline may be noticed."""

@@ -8,7 +8,7 @@ import json
 from typing import Any, Final
 
 from modelium.common.records import Descriptor, Task
-from modelium.gateway import errors_http as errors
+from modelium.gateway.edge import errors_http as errors
 
 _CHAT: Final = "/v1/chat/completions"
 _COMPLETION: Final = "/v1/completions"

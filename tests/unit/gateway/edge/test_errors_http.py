@@ -1,6 +1,6 @@
 """Bodies and headers of errors, as clients of OpenAI read them."""
 
-from modelium.gateway import errors_http as errors
+from modelium.gateway.edge import errors_http as errors
 
 
 def test_every_error_is_an_openai_object() -> None:

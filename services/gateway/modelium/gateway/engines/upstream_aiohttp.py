@@ -6,8 +6,8 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from modelium.gateway.call import Call, Headers
-from modelium.gateway.upstream import EngineGone, Reply
+from modelium.gateway.edge.call import Call, Headers
+from modelium.gateway.engines.upstream import EngineGone, Reply
 
 _CONNECT_S: Final = 5.0
 _IDLE_S: Final = 3.0

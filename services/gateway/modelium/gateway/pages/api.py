@@ -18,13 +18,13 @@ from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import Message, ModelRequested, ModelUnloadRequested
 from modelium.common.records import AgentRecord, ModelRecord
 from modelium.common.store import Store
-from modelium.gateway import errors_http as errors
-from modelium.gateway.errors_http import ApiError
+from modelium.gateway.edge import errors_http as errors
+from modelium.gateway.edge.errors_http import ApiError
+from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.gate import Gate
-from modelium.gateway.routing import RouteTable
-from modelium.gateway.stats import Stats
-from modelium.gateway.views import model_card, model_page, status_page
-from modelium.gateway.waiting import WaitingRoom
+from modelium.gateway.pages.views import model_card, model_page, status_page
+from modelium.gateway.reporting.stats import Stats
+from modelium.gateway.waiting.room import WaitingRoom
 
 
 @dataclass(frozen=True, kw_only=True)

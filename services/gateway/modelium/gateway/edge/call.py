@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from modelium.common.errors import ModeliumError
-from modelium.gateway import errors_http as errors
+from modelium.gateway.edge import errors_http as errors
 
 Headers = list[tuple[bytes, bytes]]
 # ASGI's own types are such mappings.

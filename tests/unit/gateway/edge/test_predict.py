@@ -7,8 +7,8 @@ import pytest
 
 from modelium.common.records import Task
 from modelium.common.testing import a_descriptor
-from modelium.gateway.errors_http import ApiError
-from modelium.gateway.predict import translate
+from modelium.gateway.edge.errors_http import ApiError
+from modelium.gateway.edge.predict import translate
 
 CHAT = {"task": Task.CHAT}
 PLAIN = {"task": Task.COMPLETION, "has_chat_template": False}

@@ -10,8 +10,8 @@ from typing import Final
 
 from modelium.common.clock import Clock
 from modelium.common.errors import ModeliumError
-from modelium.gateway.call import Headers, Send
-from modelium.gateway.errors_http import ApiError, Loading
+from modelium.gateway.edge.call import Headers, Send
+from modelium.gateway.edge.errors_http import ApiError, Loading
 
 _STREAM_HEADERS: Final[Headers] = [
     (b"content-type", b"text/event-stream; charset=utf-8"),

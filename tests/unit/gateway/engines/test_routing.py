@@ -7,7 +7,7 @@ import pytest
 
 from modelium.common.records import ModelRecord, ModelState
 from modelium.common.testing import a_model_record
-from modelium.gateway.routing import (
+from modelium.gateway.engines.routing import (
     DEFAULT_LOAD_S,
     SUSPECT_S,
     Failed,

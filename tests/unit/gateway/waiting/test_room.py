@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from modelium.common.testing import yield_to_others
-from modelium.gateway.waiting import QueueFull, Waiter, WaitingRoom
+from modelium.gateway.waiting.room import QueueFull, Waiter, WaitingRoom
 
 
 def test_positions_move_up_when_somebody_leaves() -> None:

@@ -6,7 +6,7 @@
 from typing import Protocol
 
 from modelium.common.errors import ModeliumError
-from modelium.gateway.call import Call, Headers
+from modelium.gateway.edge.call import Call, Headers
 
 
 class EngineGone(ModeliumError):

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from modelium.common.testing import FakeClock
-from modelium.gateway.call import Headers
-from modelium.gateway.client import Client
-from modelium.gateway.errors_http import ApiError
-from modelium.gateway.relay import relay
-from modelium.gateway.upstream import EngineGone
+from modelium.gateway.edge.call import Headers
+from modelium.gateway.edge.client import Client
+from modelium.gateway.edge.errors_http import ApiError
+from modelium.gateway.engines.relay import relay
+from modelium.gateway.engines.upstream import EngineGone
 
 SSE: Headers = [(b"content-type", b"text/event-stream")]
 JSON: Headers = [(b"content-type", b"application/json")]

@@ -10,9 +10,9 @@ from typing import Final
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
 from modelium.common.events import GatewayStats
-from modelium.gateway.routing import RouteTable
-from modelium.gateway.stats import Stats
-from modelium.gateway.waiting import WaitingRoom
+from modelium.gateway.engines.routing import RouteTable
+from modelium.gateway.reporting.stats import Stats
+from modelium.gateway.waiting.room import WaitingRoom
 
 PERIOD_S: Final = 1.0
 

@@ -13,11 +13,11 @@ from modelium.common.clock import Clock
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.records import ModelRecord
 from modelium.common.store import Store
-from modelium.gateway.announcing import Announcer
+from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.gate import Gate
-from modelium.gateway.routing import RouteTable
-from modelium.gateway.stats import Stats
-from modelium.gateway.waiting import WaitingRoom
+from modelium.gateway.reporting.announcing import Announcer
+from modelium.gateway.reporting.stats import Stats
+from modelium.gateway.waiting.room import WaitingRoom
 
 _RETRY_S: Final = 1.0
 

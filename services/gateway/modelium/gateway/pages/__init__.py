@@ -1,0 +1,1 @@
+"""The cold routes, by FastAPI: lists, pages, administration, documents."""

@@ -1,0 +1,1 @@
+"""Requests whose model cannot serve them now: who waits, in which order, and until when."""
