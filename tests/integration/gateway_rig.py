@@ -22,7 +22,7 @@ from modelium.common.records import ModelState
 from modelium.common.settings import Gateway as GatewaySettings
 from modelium.common.testing import InMemoryBus, InMemoryStore, a_model_record
 from modelium.gateway.assembly import Gateway, assemble
-from modelium.gateway.engines.upstream_aiohttp import AiohttpUpstream
+from modelium.gateway.engines.pool import EnginePool
 from modelium.gateway.handlers import HANDLERS
 from tests.stubs.engine_app import Behaviour, StubEngine
 
@@ -112,7 +112,7 @@ async def running_gateway(
     """A gateway with one unloaded model `qwen`."""
     around = Surroundings()
     await around.store.models.save(a_model_record())
-    async with AiohttpUpstream() as upstream, aiohttp.ClientSession() as http:
+    async with EnginePool(around.clock) as upstream, aiohttp.ClientSession() as http:
         gateway = assemble(
             around,
             GatewaySettings(**settings),

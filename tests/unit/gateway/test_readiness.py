@@ -5,13 +5,13 @@ import asyncio
 from modelium.common.settings import Gateway as GatewaySettings
 from modelium.common.testing import yield_to_others
 from modelium.gateway.assembly import assemble
-from modelium.gateway.engines.upstream_aiohttp import AiohttpUpstream
+from modelium.gateway.engines.pool import EnginePool
 from tests.integration.gateway_rig import Surroundings
 
 
 async def test_it_is_ready_once_it_has_read_the_models_and_not_before() -> None:
     around = Surroundings()
-    gateway = assemble(around, GatewaySettings(), AiohttpUpstream())
+    gateway = assemble(around, GatewaySettings(), EnginePool(around.clock))
     assert await around.checks.results() == {"models": False}
     async with asyncio.TaskGroup() as group:
         reading = group.create_task(gateway.updates.run())

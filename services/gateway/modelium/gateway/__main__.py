@@ -12,7 +12,7 @@ from modelium.common.service import Shell, run
 from modelium.common.settings import Gateway
 from modelium.common.settings_gateway import Authentication
 from modelium.gateway.assembly import assemble
-from modelium.gateway.engines.upstream_aiohttp import AiohttpUpstream
+from modelium.gateway.engines.pool import EnginePool
 from modelium.gateway.handlers import HANDLERS
 from modelium.gateway.reporting.metrics import GatewayCollector
 
@@ -42,7 +42,7 @@ async def build(shell: Shell) -> None:
     settings = shell.settings.gateway
     check_address(settings)
     bound = bind_socket(settings.host, settings.port, setting="gateway.port")
-    upstream = await shell.resources.enter_async_context(AiohttpUpstream())
+    upstream = await shell.resources.enter_async_context(EnginePool(shell.clock))
     pinned = shell.settings.orchestration.policies.always_loaded
     gateway = assemble(shell, settings, upstream, pinned=pinned)
     REGISTRY.register(GatewayCollector(gateway.stats, gateway.table, gateway.room, shell.clock))
