@@ -25,7 +25,7 @@ from modelium.gateway.edge.call import (
 from modelium.gateway.edge.client import Broken, Client
 from modelium.gateway.edge.errors_http import ApiError
 from modelium.gateway.edge.paths import RULES, Rule
-from modelium.gateway.engines.relay import relay
+from modelium.gateway.engines.relay import Passage, relay
 from modelium.gateway.engines.routing import Route, RouteTable
 from modelium.gateway.engines.upstream import EngineGone, Upstream
 from modelium.gateway.reporting.announcing import Announcer
@@ -157,7 +157,7 @@ class Proxy:
         try:
             reply = await self.upstream.send(route.endpoint, call, client.request_id)
             try:
-                await relay(reply, client, ends_with_done=_rule(call).ends_with_done)
+                await relay(reply, client, Passage(ends_with_done=_rule(call).ends_with_done))
             finally:
                 reply.close()
         finally:

@@ -10,7 +10,8 @@ from modelium.common.testing import FakeClock
 from modelium.gateway.edge.call import Headers
 from modelium.gateway.edge.client import Client
 from modelium.gateway.edge.errors_http import ApiError
-from modelium.gateway.engines.relay import relay
+from modelium.gateway.engines.relay import MAX_WHOLE_BYTES, Passage, relay
+from modelium.gateway.engines.tokens import Tokens
 from modelium.gateway.engines.upstream import EngineGone
 
 SSE: Headers = [(b"content-type", b"text/event-stream")]
@@ -56,8 +57,10 @@ class Sent:
         return last["type"] == "http.response.body" and not last.get("more_body")
 
 
-async def relayed(reply: FakeReply, sent: Sent) -> None:
-    await relay(reply, sent.client, ends_with_done=True)
+async def relayed(reply: FakeReply, sent: Sent, *, hide_usage: bool = False) -> Tokens:
+    passage = Passage(ends_with_done=True, hide_usage=hide_usage)
+    await relay(reply, sent.client, passage)
+    return passage.tokens
 
 
 def chunk(reason: str | None, text: str = "t") -> bytes:
@@ -65,11 +68,42 @@ def chunk(reason: str | None, text: str = "t") -> bytes:
     return b"data: " + json.dumps(value).encode() + b"\n\n"
 
 
-async def test_chunks_pass_in_the_pieces_they_came_in() -> None:
+async def test_events_pass_as_soon_as_they_are_whole() -> None:
     sent = Sent()
-    pieces = [chunk(None), chunk("stop")[:20], chunk("stop")[20:] + DONE[:5], DONE[5:]]
-    await relayed(FakeReply(200, SSE, *pieces), sent)
-    assert [e["body"] for e in sent.events[1:]] == [*pieces, b""]
+    last = chunk("stop")
+    await relayed(FakeReply(200, SSE, chunk(None), last[:20], last[20:] + DONE[:5], DONE[5:]), sent)
+    assert [e["body"] for e in sent.events[1:]] == [chunk(None), last, DONE, b""]
+    assert sent.ended
+
+
+async def test_a_begun_event_is_not_passed_so_that_an_error_event_can_follow() -> None:
+    sent = Sent()
+    death = EngineGone("dead", reached=True)
+    with pytest.raises(ApiError):
+        await relayed(FakeReply(200, SSE, chunk(None) + chunk("stop")[:9], death), sent)
+    assert sent.body == chunk(None)
+
+
+async def test_usage_that_the_client_did_not_ask_for_is_read_and_hidden() -> None:
+    sent = Sent()
+    usage = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":5}}\n\n'
+    reply = FakeReply(200, SSE, chunk(None), chunk("stop") + usage, DONE)
+    assert await relayed(reply, sent, hide_usage=True) == Tokens(3, 5)
+    assert sent.body == chunk(None) + chunk("stop") + DONE
+
+
+async def test_usage_that_the_client_asked_for_passes() -> None:
+    sent = Sent()
+    usage = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":5}}\n\n'
+    assert await relayed(FakeReply(200, SSE, chunk("stop"), usage + DONE), sent) == Tokens(3, 5)
+    assert sent.body == chunk("stop") + usage + DONE
+
+
+async def test_a_large_answer_passes_as_it_comes_and_its_usage_is_found_at_the_end() -> None:
+    sent = Sent()
+    parts = [b'{"data":"' + b"x" * MAX_WHOLE_BYTES + b'"', b',"usage":{"prompt_tokens": 7}}']
+    assert await relayed(FakeReply(200, JSON, *parts), sent) == Tokens(prompt=7)
+    assert sent.body == b"".join(parts)
     assert sent.ended
 
 
@@ -153,10 +187,18 @@ async def test_a_whole_plain_answer_goes_out_in_one_piece() -> None:
     assert sent.ended
 
 
-async def test_a_plain_answer_that_breaks_off_is_not_ended() -> None:
+async def test_a_json_answer_that_breaks_off_can_be_sent_again() -> None:
     sent = Sent()
-    with pytest.raises(ApiError):
+    with pytest.raises(EngineGone):
         await relayed(FakeReply(200, JSON, b"{", EngineGone("dead", reached=True)), sent)
+    assert sent.events == []
+
+
+async def test_any_other_answer_that_breaks_off_is_not_ended() -> None:
+    sent = Sent()
+    sound: Headers = [(b"content-type", b"audio/wav")]
+    with pytest.raises(ApiError):
+        await relayed(FakeReply(200, sound, b"RIFF", EngineGone("dead", reached=True)), sent)
     assert not sent.ended
 
 

@@ -58,6 +58,12 @@ class Client:
             {"type": "http.response.start", "status": status, "headers": [*headers, name]}
         )
 
+    async def whole(self, status: int, headers: Headers, data: bytes) -> None:
+        """Send an answer that is complete."""
+        self.first_byte_s = self._clock.monotonic()
+        await self.start(status, headers)
+        await self._send({"type": "http.response.body", "body": data})
+
     async def start_stream(self, headers: Headers | None = None) -> None:
         """Send the headers of an event stream (the engine's, if it has answered), once."""
         if not self.started:
@@ -65,8 +71,9 @@ class Client:
             await self.start(200, _STREAM_HEADERS if headers is None else headers)
 
     async def comment(self) -> None:
-        """Show in a stream that has begun, and has no content yet, that it is alive."""
-        if self.is_stream and self.first_byte_s is None:
+        """Show in a stream that has no content yet that it is alive; begins it if need be."""
+        if self.first_byte_s is None and (self.is_stream or not self.started):
+            await self.start_stream()
             now = self.progress() if self.progress else _ENGINE_STARTS
             text = f": modelium state={now.state} position={now.position} eta_s={now.eta_s}\n\n"
             data = text.encode()
@@ -93,8 +100,7 @@ class Client:
         """
         if not self.started:
             data = error.encoded()
-            await self.start(error.status, [*_json_headers(data), *error.headers()])
-            await self.finish(data)
+            await self.whole(error.status, [*_json_headers(data), *error.headers()], data)
         elif self.is_stream:
             await self.fail_raw(error.encoded())
         else:

@@ -144,6 +144,7 @@ class EngineConnection(asyncio.Protocol):
         self._reply: EngineReply | None = None
         self._answered: asyncio.Future[EngineReply] | None = None
         self._header_bytes = 0
+        self._unparsed_bytes = 0
         self._paused = False
 
     async def send(self, head: bytes, body: bytes) -> EngineReply:
@@ -158,6 +159,7 @@ class EngineConnection(asyncio.Protocol):
             raise EngineGone("it closed the connection", reached=False)
         self._reply = EngineReply(self)
         self._header_bytes = 0
+        self._unparsed_bytes = 0
         self.received_any = False
         self._answered = self.loop.create_future()
         if len(body) < _ONE_WRITE_BYTES:
@@ -209,6 +211,15 @@ class EngineConnection(asyncio.Protocol):
             self._fail(f"its answer is not HTTP ({error})")
         except httptools.HttpParserUpgrade:
             self._fail("it wants to speak another protocol")
+        else:
+            if self._reply is not None and not self._reply.status:
+                self._bound_headers(len(data))
+
+    def _bound_headers(self, more: int) -> None:
+        """The parser keeps a header that has not ended yet, however long it grows."""
+        self._unparsed_bytes += more
+        if self._unparsed_bytes > MAX_HEADER_BYTES:
+            self._fail("its headers are too large")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
@@ -230,7 +241,7 @@ class EngineConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; or a trailer, which nobody wants."""
-        self._header_bytes += len(name) + len(value)
+        self._header_bytes += len(name) + len(value) + 4
         if self._header_bytes > MAX_HEADER_BYTES:
             raise ValueError("its headers are too large")
         if self._reply is not None and not self._reply.status:

@@ -6,12 +6,14 @@ stopped answers 500, or ends its answers with `finish_reason: abort`: neither is
 """
 
 import json
-import re
+from dataclasses import dataclass, field
 from typing import Final
 
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.call import Headers
 from modelium.gateway.edge.client import Client
+from modelium.gateway.engines.sse import ABORTED, StreamTap
+from modelium.gateway.engines.tokens import Tokens, read_usage, read_usage_at_the_end
 from modelium.gateway.engines.upstream import EngineGone, Reply
 
 _STOPPING: Final = (
@@ -20,33 +22,54 @@ _STOPPING: Final = (
     b"EngineCore encountered an issue",
 )
 """In the 500 of an engine that has stopped working."""
-_ABORTED: Final = re.compile(rb'"(?:finish|stop)_reason":\s*"abort"')
-# In a string of the answer itself every quote is escaped, so the pattern cannot match there.
 _ABORT: Final = "it is being stopped and aborted the request"
-_MAX_ERROR_BYTES: Final = 1 << 20
-_GAP: Final = 40
-"""Bytes of the previous chunk in which a split pattern may begin."""
+MAX_WHOLE_BYTES: Final = 1 << 20
+"""A JSON answer up to this size is sent in one piece, and lost with its engine only as a whole."""
+_TAIL_BYTES: Final = 1024
 
 
-async def relay(reply: Reply, client: Client, *, ends_with_done: bool) -> None:
+@dataclass(slots=True)
+class Passage:
+    """How one answer is passed on, and what it said it took."""
+
+    ends_with_done: bool = False
+    """Whether a stream of this route ends with `data: [DONE]`."""
+    hide_usage: bool = False
+    """Whether the event that tells the usage was asked for by us, not by the client."""
+    tokens: Tokens = field(default_factory=Tokens)
+    events: int = 0
+    """Events of a stream that were passed on."""
+
+
+async def relay(reply: Reply, client: Client, passage: Passage) -> None:
     """Send the whole answer.
 
     Raises:
         EngineGone: nothing was sent yet but perhaps a stream's headers.
         ApiError: the engine stopped in the middle of its answer.
     """
+    kind, length = _shape(reply.headers)
     if reply.status == 500:
         await _relay_error(reply, client)
-    elif reply.status == 200 and _is_stream(reply.headers):
-        await _relay_stream(reply, client, ends_with_done=ends_with_done)
+    elif reply.status == 200 and kind.startswith(b"text/event-stream"):
+        await _relay_stream(reply, client, passage)
     elif client.started:
         await _end_stream_with(await _read_all(reply), client)
+    elif kind.startswith(b"application/json") and length <= MAX_WHOLE_BYTES:
+        await _relay_whole(reply, client, passage)
     else:
-        await _relay_plain(reply, client)
+        await _relay_parts(reply, client, passage, b"")
 
 
-def _is_stream(headers: Headers) -> bool:
-    return any(n == b"content-type" and v.startswith(b"text/event-stream") for n, v in headers)
+def _shape(headers: Headers) -> tuple[bytes, int]:
+    """The content type and the length; 0 where it is not said."""
+    kind, length = b"", 0
+    for name, value in headers:
+        if name == b"content-type":
+            kind = value
+        elif name == b"content-length":
+            length = int(value)
+    return kind, length
 
 
 async def _relay_error(reply: Reply, client: Client) -> None:
@@ -56,15 +79,15 @@ async def _relay_error(reply: Reply, client: Client) -> None:
     if client.started:
         await _end_stream_with(body, client)
     else:
-        await client.start(reply.status, reply.headers)
-        await client.finish(body)
+        await client.whole(reply.status, reply.headers, body)
 
 
 async def _read_all(reply: Reply) -> bytes:
-    body = bytearray()
-    while len(body) < _MAX_ERROR_BYTES and (chunk := await reply.read()):
+    """All of it, or a little more than `MAX_WHOLE_BYTES`."""
+    body = await reply.read()
+    while body and len(body) <= MAX_WHOLE_BYTES and (chunk := await reply.read()):
         body += chunk
-    return bytes(body)
+    return body
 
 
 async def _end_stream_with(body: bytes, client: Client) -> None:
@@ -80,37 +103,61 @@ async def _end_stream_with(body: bytes, client: Client) -> None:
         await client.fail(errors.backend_error(f"The engine did not stream an answer: {text}"))
 
 
-async def _relay_plain(reply: Reply, client: Client) -> None:
-    chunk = await reply.read()
-    if b"abort" in chunk and _ABORTED.search(chunk):
-        raise EngineGone(_ABORT, reached=True)
-    await client.start(reply.status, reply.headers)
-    if (b"content-length", b"%d" % len(chunk)) in reply.headers:
-        await client.finish(chunk)
+async def _relay_whole(reply: Reply, client: Client, passage: Passage) -> None:
+    body = await _read_all(reply)
+    if len(body) > MAX_WHOLE_BYTES:
+        await _relay_parts(reply, client, passage, body)
         return
+    if b"abort" in body and ABORTED.search(body):
+        raise EngineGone(_ABORT, reached=True)
+    if b'"usage"' in body:
+        read_usage(body, passage.tokens)
+    await client.whole(reply.status, reply.headers, body)
+
+
+async def _relay_parts(reply: Reply, client: Client, passage: Passage, chunk: bytes) -> None:
+    """Pass on what may be large, or never end, as it comes."""
+    chunk = chunk or await reply.read()
+    await client.start(reply.status, reply.headers)
+    tail = b""
     while chunk:
         await client.body(chunk)
-        before, chunk = chunk, await _read_more(reply)
-        if _ABORTED.search(before[-_GAP:] + chunk):
-            raise _interrupted(_ABORT)
+        tail = (tail + chunk)[-_TAIL_BYTES:]
+        chunk = await _read_more(reply)
+    if ABORTED.search(tail):
+        raise _interrupted(_ABORT)
+    read_usage_at_the_end(tail, passage.tokens)
     await client.finish()
 
 
-async def _relay_stream(reply: Reply, client: Client, *, ends_with_done: bool) -> None:
-    await client.start_stream(_open_ended(reply.headers))
-    before, chunk = b"", await reply.read()
-    if not chunk or _aborted_at(before, chunk) == 0:
+async def _relay_stream(reply: Reply, client: Client, passage: Passage) -> None:
+    tap = StreamTap(passage.tokens, hide_usage=passage.hide_usage)
+    headers = _open_ended(reply.headers)
+    chunk = await reply.read()
+    if not chunk:
         raise EngineGone("it ended before its first byte", reached=True)
     while chunk:
-        if (cut := _aborted_at(before, chunk)) >= 0:
-            await client.body(chunk[:cut])
-            raise _interrupted(_ABORT)
-        await client.body(chunk)
-        before = chunk if len(chunk) >= _GAP else before[-_GAP:] + chunk
-        chunk = await _read_more(reply)
-    if ends_with_done and b"[DONE]" not in before[-_GAP:]:
-        raise _interrupted("it ended the stream without [DONE]")
-    await client.finish()
+        passed = tap.feed(chunk)
+        if passed:
+            if not client.started:
+                await client.start_stream(headers)
+            await client.body(passed)
+            passage.events = tap.events
+        if tap.aborted:
+            raise _gone(client, _ABORT)
+        try:
+            chunk = await reply.read()
+        except EngineGone as gone:
+            raise _gone(client, gone.reason) from gone
+    await _end_stream(tap, client, headers, passage)
+
+
+async def _end_stream(tap: StreamTap, client: Client, headers: Headers, passage: Passage) -> None:
+    rest = tap.rest()
+    if passage.ends_with_done and b"[DONE]" not in tap.last:
+        raise _gone(client, "it ended the stream without [DONE]")
+    await client.start_stream(headers)
+    await client.finish(rest)
 
 
 async def _read_more(reply: Reply) -> bytes:
@@ -120,25 +167,19 @@ async def _read_more(reply: Reply) -> bytes:
         raise _interrupted(gone.reason) from gone
 
 
-def _aborted_at(before: bytes, chunk: bytes) -> int:
-    """Where in `chunk` the event begins that says aborted; -1: nowhere."""
-    tail = b"" if before.endswith(b"\n\n") else before[-_GAP:]
-    text = tail + chunk
-    if b"abort" not in text:
-        return -1
-    found = _ABORTED.search(text)
-    if found is None:
-        return -1
-    boundary = text.rfind(b"\n\n", 0, found.start())
-    return max(0, boundary + 2 - len(tail)) if boundary >= 0 else 0
-
-
 def _open_ended(headers: Headers) -> Headers:
     """Leave room for an error event, and ask proxies in front of us to pass events on at once."""
     kept = [header for header in headers if header[0] != b"content-length"]
     if any(name == b"x-accel-buffering" for name, _ in kept):
         return kept
     return [*kept, (b"x-accel-buffering", b"no")]
+
+
+def _gone(client: Client, reason: str) -> EngineGone | errors.ApiError:
+    """Another engine may try as long as the client has no byte of the answer."""
+    if client.first_byte_s is None:
+        return EngineGone(reason, reached=True)
+    return _interrupted(reason)
 
 
 def _interrupted(reason: str) -> errors.ApiError:

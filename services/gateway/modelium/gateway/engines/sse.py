@@ -1,0 +1,79 @@
+"""Looks at the events of a stream on their way to the client; pure.
+
+Only whole events are passed on, so that an error event can follow at any time. An event that says
+that the engine aborted is never passed on; the one that tells the usage is not, if the client has
+not asked for it.
+"""
+
+import re
+from typing import Final
+
+from modelium.gateway.engines.tokens import Tokens, read_usage
+
+MAX_HELD_BYTES: Final = 64 * 1024
+"""An event that is larger is passed on in parts, and not looked at."""
+ABORTED: Final = re.compile(rb'"(?:finish|stop)_reason":\s*"abort"')
+# In a string of the answer itself every quote is escaped, so the pattern cannot match there.
+_ENDS: Final = (b"\n\n", b"\n\r\n")
+_EVENTS: Final = re.compile(rb"(?<=\n\n)|(?<=\n\r\n)")
+
+
+class StreamTap:
+    """One stream. `tokens` grows; `aborted` is set when the engine gave up."""
+
+    __slots__ = ("_held", "_hide_usage", "aborted", "events", "last", "tokens")
+
+    def __init__(self, tokens: Tokens, *, hide_usage: bool) -> None:
+        self._held = b""
+        self._hide_usage = hide_usage
+        self.tokens = tokens
+        self.aborted = False
+        self.events = 0
+        """That were passed on: about as many as tokens, where nobody says how many."""
+        self.last = b""
+        """What was passed on last."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What to pass on now that `chunk` has come; perhaps nothing."""
+        text = self._held + chunk if self._held else chunk
+        if text.endswith(_ENDS):
+            self._held = b""
+        else:
+            text = self._without_rest(text)
+        if b'"usage"' in text or b"abort" in text:
+            text = self._inspected(text)
+        if text:
+            self.events += text.count(b"\n\n")
+            self.last = text
+        return text
+
+    def rest(self) -> bytes:
+        """What to pass on at the proper end."""
+        rest, self._held = self._held, b""
+        if rest:
+            self.last = rest
+        return rest
+
+    def _without_rest(self, text: bytes) -> bytes:
+        end = max(text.rfind(b"\n\n") + 2, text.rfind(b"\n\r\n") + 3)
+        end = 0 if end < 4 else end
+        if len(text) - end > MAX_HELD_BYTES:
+            self._held = b""
+            return text
+        self._held = text[end:]
+        return text[:end]
+
+    def _inspected(self, text: bytes) -> bytes:
+        passed = []
+        for event in _EVENTS.split(text):
+            if ABORTED.search(event):
+                self.aborted = True
+                break
+            if b'"usage"' in event and self._is_usage_only(event) and self._hide_usage:
+                continue
+            passed.append(event)
+        return b"".join(passed)
+
+    def _is_usage_only(self, event: bytes) -> bool:
+        data = b"\n".join(line[5:] for line in event.splitlines() if line.startswith(b"data:"))
+        return read_usage(data, self.tokens)

@@ -1,0 +1,99 @@
+"""How many tokens an answer says it took, in every dialect engines speak; pure.
+
+Asking for it: a chat or completion stream tells its usage only if the request says
+`stream_options.include_usage`; `asking_for_usage` says so where the client did not, and `sse.py`
+takes the event out of the answer again.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+_PROMPT: Final = re.compile(rb'"(?:prompt|input)_tokens":\s*(\d{1,12})')
+_COMPLETION: Final = re.compile(rb'"(?:completion|output)_tokens":\s*(\d{1,12})')
+_ASK: Final = b',"stream_options":{"include_usage":true}}'
+
+
+@dataclass(slots=True)
+class Tokens:
+    """What one request took as far as its answer has said; None: it has not."""
+
+    prompt: int | None = None
+    completion: int | None = None
+
+    @property
+    def total(self) -> int:
+        """Both together."""
+        return (self.prompt or 0) + (self.completion or 0)
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+class _Inner(msgspec.Struct):
+    usage: _Usage | None = None
+
+
+class _Answer(msgspec.Struct):
+    """An answer or an event: OpenAI's own, `response.completed`'s, Anthropic's `message_start`."""
+
+    usage: _Usage | None = None
+    response: _Inner | None = None
+    message: _Inner | str | None = None
+    choices: list[msgspec.Raw] | None = None
+
+
+_answers: Final = msgspec.json.Decoder(_Answer)
+
+
+def read_usage(answer: bytes, tokens: Tokens) -> bool:
+    """Take over the usage in one JSON object; whether it is an event of nothing but usage."""
+    try:
+        found = _answers.decode(answer)
+        usage = found.usage or _below(found)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    if usage is None:
+        return False
+    _take_over(usage, tokens)
+    return found.choices == [] and found.usage is not None
+
+
+def _below(found: _Answer) -> _Usage | None:
+    inner = found.response or found.message
+    return inner.usage if isinstance(inner, _Inner) else None
+
+
+def _take_over(usage: _Usage, tokens: Tokens) -> None:
+    prompt = usage.prompt_tokens if usage.prompt_tokens is not None else usage.input_tokens
+    completion = (
+        usage.completion_tokens if usage.completion_tokens is not None else usage.output_tokens
+    )
+    tokens.prompt = tokens.prompt if prompt is None else prompt
+    tokens.completion = tokens.completion if completion is None else completion
+
+
+def read_usage_at_the_end(tail: bytes, tokens: Tokens) -> None:
+    """Take over the usage from the last bytes of an answer that is too large to be decoded."""
+    at = tail.rfind(b'"usage"')
+    if at < 0:
+        return
+    if found := _PROMPT.search(tail, at):
+        tokens.prompt = int(found[1])
+    if found := _COMPLETION.search(tail, at):
+        tokens.completion = int(found[1])
+
+
+def asking_for_usage(body: bytes) -> bytes:
+    """The JSON object `body`, which also asks for usage; its other bytes stay as they are.
+
+    The member is added at the end: of two members of one name every JSON reader that engines use
+    takes the last.
+    """
+    return body.rstrip(b" \t\r\n")[:-1] + _ASK

@@ -1,0 +1,60 @@
+"""Events of a stream, however they are cut into pieces."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelium.gateway.engines.sse import MAX_HELD_BYTES, StreamTap
+from modelium.gateway.engines.tokens import Tokens
+
+USAGE = b'data: {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 5}}'
+PIECES = st.lists(
+    st.sampled_from([b'data: {"a": 1}', b": comment", b"event: x\ndata: 1", USAGE, b"data: [DONE]"])
+)
+ENDS = st.sampled_from([b"\n\n", b"\r\n\r\n"])
+
+
+def cut(stream: bytes, at: list[int]) -> list[bytes]:
+    bounds = sorted({0, len(stream), *(n % (len(stream) + 1) for n in at)})
+    return [stream[a:b] for a, b in pairwise(bounds)]
+
+
+@given(events=PIECES, end=ENDS, at=st.lists(st.integers(0, 1000)))
+def test_every_byte_passes_in_order(events: list[bytes], end: bytes, at: list[int]) -> None:
+    stream = b"".join(event + end for event in events) + b"data: begun"
+    tap = StreamTap(Tokens(), hide_usage=False)
+    assert b"".join(map(tap.feed, cut(stream, at))) + tap.rest() == stream
+    assert tap.tokens == (Tokens(3, 5) if USAGE in events else Tokens())
+
+
+@given(events=PIECES, end=ENDS, at=st.lists(st.integers(0, 1000)))
+def test_hidden_usage_is_all_that_does_not_pass(
+    events: list[bytes], end: bytes, at: list[int]
+) -> None:
+    stream = b"".join(event + end for event in events)
+    tap = StreamTap(Tokens(), hide_usage=True)
+    passed = b"".join(map(tap.feed, cut(stream, at))) + tap.rest()
+    assert passed == b"".join(event + end for event in events if event != USAGE)
+
+
+def test_an_event_that_is_too_large_to_hold_passes_in_parts() -> None:
+    tap = StreamTap(Tokens(), hide_usage=True)
+    part = b"data: " + b"x" * MAX_HELD_BYTES
+    assert tap.feed(part) == part
+    assert tap.feed(b"yz\n\ndata: 1") == b"yz\n\n"
+    assert tap.rest() == b"data: 1"
+
+
+def test_an_abort_is_not_passed_and_nothing_after_it() -> None:
+    tap = StreamTap(Tokens(), hide_usage=False)
+    stream = b'data: 1\n\ndata: {"finish_reason": "abort"}\n\ndata: [DONE]\n\n'
+    assert tap.feed(stream) == b"data: 1\n\n"
+    assert tap.aborted
+
+
+def test_events_are_counted() -> None:
+    tap = StreamTap(Tokens(), hide_usage=False)
+    tap.feed(b"data: 1\n\ndata: 2\n\nda")
+    tap.feed(b"ta: 3\n\n")
+    assert tap.events == 3

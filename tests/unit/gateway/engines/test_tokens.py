@@ -1,0 +1,68 @@
+"""What answers say they took, in every dialect."""
+
+import json
+
+import pytest
+
+from modelium.gateway.engines.tokens import (
+    Tokens,
+    asking_for_usage,
+    read_usage,
+    read_usage_at_the_end,
+)
+
+CHAT = {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}
+OTHERS = {"input_tokens": 3, "output_tokens": 5}
+
+
+@pytest.mark.parametrize(
+    ("answer", "tokens"),
+    [
+        ({"choices": [{"index": 0}], "usage": CHAT}, Tokens(3, 5)),  # chat and completion
+        ({"usage": {"prompt_tokens": 3, "total_tokens": 3}}, Tokens(3)),  # embeddings
+        ({"type": "response.completed", "response": {"usage": OTHERS}}, Tokens(3, 5)),
+        ({"type": "message_start", "message": {"usage": OTHERS}}, Tokens(3, 5)),
+        ({"type": "message", "content": [], "usage": OTHERS}, Tokens(3, 5)),
+        ({"choices": [{}], "usage": None}, Tokens()),  # every other event of some engines
+        ({"object": "error", "message": "usage"}, Tokens()),
+        ({"usage": {"prompt_tokens": "3"}}, Tokens()),  # no number: as if it were not said
+        ({"usage": 3}, Tokens()),
+        ([], Tokens()),
+    ],
+)
+def test_usage_is_read_from(answer: object, tokens: Tokens) -> None:
+    found = Tokens()
+    assert not read_usage(json.dumps(answer).encode(), found)
+    assert found == tokens
+
+
+def test_what_is_no_json_says_nothing() -> None:
+    found = Tokens()
+    assert not read_usage(b"\xff[DONE]", found)
+    assert found == Tokens()
+
+
+def test_an_event_of_nothing_but_usage_is_known() -> None:
+    assert read_usage(json.dumps({"choices": [], "usage": CHAT}).encode(), Tokens())
+
+
+def test_a_later_event_adds_what_it_says_and_keeps_the_rest() -> None:
+    found = Tokens(prompt=3, completion=1)
+    read_usage(b'{"type":"message_delta","usage":{"output_tokens":9}}', found)
+    assert found == Tokens(3, 9)
+    assert found.total == 12
+
+
+def test_the_usage_of_a_large_answer_is_found_in_its_last_bytes() -> None:
+    found = Tokens()
+    read_usage_at_the_end(b'0.25]}],"usage":{"prompt_tokens": 12, "total_tokens":12}}', found)
+    assert found == Tokens(prompt=12)
+
+
+@pytest.mark.parametrize("said", ["", ', "stream_options": {"include_usage": false}'])
+@pytest.mark.parametrize("end", ["", " ", "\r\n"])
+def test_usage_is_asked_for_without_touching_the_other_bytes(said: str, end: str) -> None:
+    body = ('{ "model" :"qwen","x": 1e400' + said + " }" + end).encode()
+    asked = asking_for_usage(body)
+    assert json.loads(asked)["stream_options"] == {"include_usage": True}
+    assert asked.startswith(body.rstrip()[:-1])
