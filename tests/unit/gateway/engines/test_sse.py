@@ -10,7 +10,16 @@ from modelium.gateway.engines.tokens import Tokens
 
 USAGE = b'data: {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 5}}'
 PIECES = st.lists(
-    st.sampled_from([b'data: {"a": 1}', b": comment", b"event: x\ndata: 1", USAGE, b"data: [DONE]"])
+    st.sampled_from(
+        [
+            b'data: {"a": 1}',
+            b'data: {"finish_reason": "stop"}',
+            b": comment",
+            b"event: x\ndata: 1",
+            USAGE,
+            b"data: [DONE]",
+        ]
+    )
 )
 ENDS = st.sampled_from([b"\n\n", b"\r\n\r\n"])
 
@@ -58,3 +67,33 @@ def test_events_are_counted() -> None:
     tap.feed(b"data: 1\n\ndata: 2\n\nda")
     tap.feed(b"ta: 3\n\n")
     assert tap.events == 3
+
+
+def test_a_hidden_fingerprint_stands_where_it_would_without_usage() -> None:
+    tap = StreamTap(Tokens(), hide_usage=True)
+    usage = USAGE[:-1] + b',"system_fingerprint":"vllm-1"}\n\n'
+    done = b"data: [DONE]\n\n"
+    assert tap.feed(b'data: {"choices":[{"finish_reason":"stop"}]}\n\n') == b""
+    stamped = b'data: {"choices":[{"finish_reason":"stop"}],"system_fingerprint":"vllm-1"}\n\n'
+    assert tap.feed(usage) == stamped
+    assert tap.feed(done) == done
+
+
+def test_what_finishes_passes_also_if_no_usage_follows() -> None:
+    end = b'data: {"choices":[{"finish_reason": "length"}]}\n\n'
+    done = b"data: [DONE]\n\n"
+    tap = StreamTap(Tokens(), hide_usage=True)
+    assert (tap.feed(end), tap.feed(done)) == (b"", end + done)
+    cut_short = StreamTap(Tokens(), hide_usage=True)
+    assert (cut_short.feed(end), cut_short.rest()) == (b"", end)
+
+
+def test_with_several_choices_everything_after_the_first_end_keeps_its_order() -> None:
+    tap = StreamTap(Tokens(), hide_usage=True)
+    events = [
+        b'data: {"choices":[{"index":0,"finish_reason":"stop"}]}\n\n',
+        b'data: {"choices":[{"index":1,"finish_reason":null}]}\n\n',
+        b'data: {"choices":[{"index":1,"finish_reason":"stop"}]}\n\n',
+    ]
+    assert [tap.feed(event) for event in events] == [b"", b"", b""]
+    assert tap.feed(USAGE + b"\n\n") == b"".join(events)
