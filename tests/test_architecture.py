@@ -39,6 +39,8 @@ OWNERS = {
     "redis": ("modelium.common.redis_store",),
     "docker": ("modelium.runtime_agent.",),
     "pynvml": ("modelium.runtime_agent.",),
+    "msgspec": ("modelium.gateway.edge.members",),
+    "python_multipart": ("modelium.gateway.edge.multipart",),
     "uvicorn": ("modelium.common.http_server",),
     "supervisor": ("modelium.cli.",),
 }

@@ -111,7 +111,7 @@ async def test_rejected_model_says_why(rig: Rig) -> None:
         (b'{"model": "qwen"', "not valid JSON"),
         (b"[1]", "must be a JSON object"),
         (b'{"messages": []}', "must name the model"),
-        (b'{"model": 7}', "must name the model"),
+        (b'{"model": 7}', "'model' is wrong: expected `str`, got `int`"),
         (b"", "not valid JSON"),
         (b'{"model": "\xff"}', "not valid JSON"),
     ],

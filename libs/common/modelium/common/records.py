@@ -66,6 +66,13 @@ class Task(StrEnum):
     COMPLETION = "completion"
     EMBEDDING = "embedding"
     CLASSIFY = "classify"
+    RERANK = "rerank"
+    """One score for a pair of texts."""
+    TRANSCRIPTION = "transcription"
+    SPEECH = "speech"
+    IMAGE = "image"
+    TENSOR = "tensor"
+    """Arrays in, arrays out."""
     UNKNOWN = "unknown"
 
 

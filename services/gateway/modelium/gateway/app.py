@@ -3,6 +3,7 @@
 Counts what is inside, and refuses new work while the gateway starts or stops.
 """
 
+from functools import partial
 from typing import Final
 
 from modelium.common.clock import Clock
@@ -15,16 +16,13 @@ from modelium.gateway.edge.call import (
     Scope,
     Send,
     parse_call,
-    parse_object,
-    query_of,
 )
 from modelium.gateway.edge.errors_http import ApiError
-from modelium.gateway.edge.paths import RULES
-from modelium.gateway.edge.predict import translate
+from modelium.gateway.edge.paths import find_rule
+from modelium.gateway.edge.predict import PREFIX, predict_call
 from modelium.gateway.gate import Gate
 from modelium.gateway.proxy import Prepare, Proxy
 
-_PREDICT: Final = "/predict/"
 _POLL_S: Final = 0.05
 
 
@@ -45,9 +43,9 @@ class GatewayApp:
         path = scope["path"]
         if path in HEALTH_PATHS:
             await self._health(scope, receive, send)
-        elif path in RULES:
-            await self._hot(scope, receive, send, parse_call)
-        elif path.startswith(_PREDICT):
+        elif rule := find_rule(path):
+            await self._hot(scope, receive, send, partial(parse_call, rule=rule))
+        elif path.startswith(PREFIX):
             await self._hot(scope, receive, send, self._predict)
         else:
             await self._cold(scope, receive, self._named(scope, send))
@@ -77,20 +75,14 @@ class GatewayApp:
     def _refuse(self, scope: Scope) -> None:
         self._gate.refuse_if_closed()
         if scope["method"] != "POST":
-            raise errors.method_not_allowed(scope["method"], scope["path"])
+            raise errors.method_not_allowed(scope["method"], scope["path"], allow="POST")
 
     def _predict(self, scope: Scope, body: bytes) -> Call:
-        model = scope["path"].removeprefix(_PREDICT)
-        request = parse_object(body)
+        model = scope["path"].removeprefix(PREFIX)
         record = self._proxy.table.record(model)
         if record is None:
             raise errors.model_not_found(model)
-        path, translated = translate(model, request, record.descriptor)
-        headers = [h for h in scope["headers"] if h[0] != b"content-type"]
-        headers.append((b"content-type", b"application/json"))
-        return Call(
-            path + query_of(scope), headers, translated, model, request.get("stream") is True
-        )
+        return predict_call(scope, body, record.descriptor)
 
     async def drain(self, grace_s: float) -> None:
         """Let nothing new in, and wait until what is inside has ended, for `grace_s` seconds."""

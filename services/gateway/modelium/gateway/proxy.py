@@ -24,7 +24,7 @@ from modelium.gateway.edge.call import (
 )
 from modelium.gateway.edge.client import Broken, Client
 from modelium.gateway.edge.errors_http import ApiError
-from modelium.gateway.edge.paths import RULES, Rule
+from modelium.gateway.edge.paths import Dialect, find_rule, routes_of
 from modelium.gateway.engines.relay import Passage, relay
 from modelium.gateway.engines.routing import Route, RouteTable
 from modelium.gateway.engines.upstream import EngineGone, Upstream
@@ -59,7 +59,9 @@ class Proxy:
 
     def client(self, scope: Scope, send: Send) -> Client:
         """The client's side of one request."""
-        return Client(send, self.request_ids.of(scope), self.clock)
+        rule = find_rule(scope["path"])
+        dialect = rule.dialect if rule else Dialect.PLAIN
+        return Client(send, self.request_ids.of(scope), self.clock, dialect)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, prepare: Prepare) -> None:
         """Answer one POST; `prepare` makes the engine's call of it."""
@@ -79,10 +81,10 @@ class Proxy:
         """Raise an ApiError for a model that is not there, or that does something else."""
         self.holding.refuse_hopeless(call.model)
         record = self.table.record(call.model)
-        rule = _rule(call)
-        if record is not None and record.descriptor and not rule.allows(record.descriptor):
-            task = record.descriptor.task
-            raise errors.unsupported_path(call.model, task, call.path.partition("?")[0])
+        about = record.descriptor if record else None
+        if about is not None and not call.rule.allows(about):
+            routes = routes_of(about)
+            raise errors.unsupported_path(call.model, about.task, call.rule.path, routes)
 
     async def _watched(self, call: Call, client: Client, receive: Receive) -> None:
         """Answer until done, or until the client is gone, which stops everything at once."""
@@ -157,13 +159,9 @@ class Proxy:
         try:
             reply = await self.upstream.send(route.endpoint, call, client.request_id)
             try:
-                await relay(reply, client, Passage(ends_with_done=_rule(call).ends_with_done))
+                await relay(reply, client, Passage(ends_with_done=call.rule.ends_with_done))
             finally:
                 reply.close()
         finally:
             if self.stats.leave(call.model, route.generation):
                 self.announcer.engine_idle(call.model, route.generation)
-
-
-def _rule(call: Call) -> Rule:
-    return RULES[call.path.partition("?")[0]]

@@ -1,6 +1,12 @@
-"""Bodies and headers of errors, as clients of OpenAI read them."""
+"""Bodies and headers of errors, as the clients of each route read them."""
+
+import json
+
+import pytest
 
 from modelium.gateway.edge import errors_http as errors
+from modelium.gateway.edge.errors_http import ApiError
+from modelium.gateway.edge.paths import Dialect
 
 
 def test_every_error_is_an_openai_object() -> None:
@@ -30,3 +36,57 @@ def test_loading_is_structured() -> None:
         "eta_s": 14,
         "reason": "reading weights",
     }
+
+
+def test_an_open_inference_error_is_a_text() -> None:
+    error = errors.model_not_found("m")
+    assert json.loads(error.encoded(Dialect.OIP)) == {"error": error.message}
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (errors.invalid_request("x"), "invalid_request_error"),
+        (errors.invalid_api_key("x"), "authentication_error"),
+        (errors.insufficient_scope("x"), "permission_error"),
+        (errors.model_not_found("m"), "not_found_error"),
+        (errors.body_too_large(1), "request_too_large"),
+        (errors.queue_bytes_full(1, 1), "rate_limit_error"),
+        (errors.backend_error("x"), "api_error"),
+        (errors.unavailable("x"), "overloaded_error"),
+        (errors.request_timeout("m", 1), "timeout_error"),
+    ],
+)
+def test_an_anthropic_error_has_its_own_kind(error: ApiError, kind: str) -> None:
+    body = json.loads(error.encoded(Dialect.ANTHROPIC))
+    assert body == {"type": "error", "error": {"type": kind, "message": error.message}}
+
+
+def test_loading_stays_structured_in_every_dialect() -> None:
+    error = errors.model_loading("m", errors.Loading("loading", 1, 3, ""))
+    assert all(error.body(dialect)["loading"]["eta_s"] == 3 for dialect in Dialect)
+
+
+def test_the_last_event_of_a_broken_stream() -> None:
+    error = errors.backend_error("gone")
+    plain = error.event(Dialect.OPENAI)
+    assert plain == b"data: " + error.encoded() + b"\n\n"
+    for dialect in (Dialect.ANTHROPIC, Dialect.RESPONSES):
+        name, data = error.event(dialect).removesuffix(b"\n\n").split(b"\n")
+        assert name == b"event: error"
+        value = json.loads(data.removeprefix(b"data: "))
+        assert value["type"] == "error"
+        assert value["error"]["message"] == "gone"
+
+
+def test_headers_that_say_what_else_to_do() -> None:
+    assert (b"www-authenticate", b"Bearer") in errors.invalid_api_key("x").headers()
+    assert (b"allow", b"POST") in errors.method_not_allowed("GET", "/x", allow="POST").headers()
+
+
+def test_a_model_that_does_something_else_says_what_it_does() -> None:
+    error = errors.unsupported_path("m", "chat", "/v1/audio/speech", ["/v1/completions", "/x"])
+    assert error.message == (
+        "The model 'm' is a model for chat and does not answer /v1/audio/speech. "
+        "It answers /v1/completions, /x."
+    )

@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from modelium.common.records import Task
+from modelium.common.records import RuntimeKind, Task
 from modelium.common.testing import a_descriptor
 from modelium.gateway.edge.errors_http import ApiError
-from modelium.gateway.edge.predict import translate
+from modelium.gateway.edge.predict import predict_call, translate
 
 CHAT = {"task": Task.CHAT}
 PLAIN = {"task": Task.COMPLETION, "has_chat_template": False}
 EMBED = {"task": Task.EMBEDDING}
+QUERY = {"query": "q", "documents": ["a", "b"]}
 USER = [{"role": "user", "content": "i"}]
 
 
@@ -27,6 +28,11 @@ USER = [{"role": "user", "content": "i"}]
         (EMBED, {"input": ["a", "b"]}, "/v1/embeddings", {"input": ["a", "b"]}),
         (EMBED, {"prompt": "p"}, "/v1/embeddings", {"input": "p"}),
         ({"task": Task.CLASSIFY}, {"input": "i"}, "/classify", {"input": "i"}),
+        ({"task": Task.SPEECH}, {"input": "i"}, "/v1/audio/speech", {"input": "i"}),
+        ({"task": Task.IMAGE}, {"prompt": "p"}, "/v1/images/generations", {"prompt": "p"}),
+        ({"task": Task.IMAGE}, {"input": "p"}, "/v1/images/generations", {"prompt": "p"}),
+        ({"task": Task.RERANK}, QUERY, "/v1/rerank", QUERY),
+        (EMBED, QUERY, "/v1/rerank", QUERY),
     ],
 )
 def test_routes(
@@ -47,3 +53,32 @@ def test_nothing_to_predict_from_is_refused() -> None:
     with pytest.raises(ApiError) as error:
         translate("qwen", {"max_tokens": 3}, None)
     assert error.value.status == 400
+
+
+def test_tensors_go_to_the_model_host_as_they_are() -> None:
+    about = a_descriptor(task=Task.TENSOR, runtime=RuntimeKind.RAY_SERVE)
+    request = {"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [1.0]}]}
+    path, body = translate("m", request, about)
+    assert (path, json.loads(body)) == ("/v2/models/m/infer", request)
+    with pytest.raises(ApiError) as error:
+        translate("m", {"input": "x"}, about)
+    assert error.value.param == "inputs"
+
+
+def test_a_transcription_is_sent_to_the_route_that_takes_files() -> None:
+    with pytest.raises(ApiError) as error:
+        translate("m", {"input": "x"}, a_descriptor(task=Task.TRANSCRIPTION))
+    assert "/v1/audio/transcriptions" in error.value.message
+
+
+def test_the_call_is_one_of_the_route_it_becomes() -> None:
+    scope = {
+        "path": "/predict/qwen",
+        "query_string": b"a=1",
+        "headers": [(b"content-type", b"text/plain"), (b"prefer", b"wait=3")],
+    }
+    call = predict_call(scope, b'{"prompt": "p", "stream": true}', a_descriptor(**CHAT))
+    assert (call.path, call.model, call.stream) == ("/v1/completions?a=1", "qwen", True)
+    assert (call.rule.path, call.preferences.wait_s) == ("/v1/completions", 3)
+    assert (b"content-type", b"application/json") in call.headers
+    assert scope["path"] == "/predict/qwen"

@@ -60,7 +60,7 @@ async def test_a_model_that_fits_no_device_is_refused_at_once_and_asked_for_agai
     with pytest.raises(ApiError) as refusal:
         await held
     error = refusal.value
-    assert (error.status, error.code, error.should_retry) == (503, "model_unavailable", False)
+    assert (error.status, error.code, error.should_retry) == (503, "capacity_exceeded", False)
     assert "needs 9.0 GiB" in error.message
     await world.clock.advance(REPEAT_S)
     with pytest.raises(ApiError):

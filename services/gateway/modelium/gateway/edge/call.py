@@ -1,4 +1,4 @@
-"""Reads a client's request: its bounded body, and from it only which model and whether to stream.
+"""Reads a client's request: its bounded body, and from it only what the gateway must know.
 
 The body goes on to the engine byte for byte. Nothing here knows models or engines.
 """
@@ -8,10 +8,18 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from modelium.common.errors import ModeliumError
 from modelium.gateway.edge import errors_http as errors
+from modelium.gateway.edge.members import read_form, read_json
+from modelium.gateway.edge.paths import ModelIn, Rule, model_of
+from modelium.gateway.edge.preferences import (
+    CLIENT_DEADLINES,
+    NO_PREFERENCES,
+    OWN_DEADLINE,
+    PREFER,
+    Preferences,
+    read_preferences,
+)
 
 Headers = list[tuple[bytes, bytes]]
 # ASGI's own types are such mappings.
@@ -21,6 +29,10 @@ Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
 _MAX_ID_CHARS: Final = 128
+_TYPE: Final = b"content-type"
+_ENCODING: Final = b"content-encoding"
+_URLENCODED: Final = b"application/x-www-form-urlencoded"
+_READ: Final = frozenset({_TYPE, _ENCODING, PREFER, OWN_DEADLINE, *CLIENT_DEADLINES})
 
 
 class ClientGone(ModeliumError):
@@ -31,7 +43,7 @@ class ClientGone(ModeliumError):
 class Call:
     """One request for an engine.
 
-    `path` is one of `paths.RULES`, decoded however the client had encoded it, and the query.
+    `path` is one that the rule knows, decoded however the client had encoded it, and the query.
     """
 
     path: str
@@ -39,6 +51,11 @@ class Call:
     body: bytes
     model: str
     stream: bool
+    rule: Rule
+    method: str = "POST"
+    include_usage: bool | None = None
+    """What the client said of usage in `stream_options`."""
+    preferences: Preferences = NO_PREFERENCES
 
 
 class RequestIds:
@@ -91,34 +108,62 @@ async def _read_parts(event: Event, receive: Receive, max_bytes: int) -> bytes:
     raise ClientGone("it stopped sending its body")
 
 
-def parse_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in `body`.
+def parse_call(scope: Scope, body: bytes, rule: Rule) -> Call:
+    """What the gateway must know of a request of this rule.
 
     Raises:
-        ApiError: 400 that says what was wrong.
+        ApiError: 400 or 415.
     """
-    try:
-        value = from_json(body)
-    except ValueError as error:
-        raise errors.invalid_request(f"The body is not valid JSON: {error}.") from error
-    if not isinstance(value, dict):
-        raise errors.invalid_request("The body must be a JSON object.")
-    return value
+    headers: Headers = scope["headers"]
+    read = [header for header in headers if header[0] in _READ]
+    if rule.model_in is ModelIn.PATH:
+        path = scope["path"]
+        preferences = read_preferences(read, None, stream=False) if read else NO_PREFERENCES
+        return Call(
+            path=path + query_of(scope),
+            headers=headers,
+            body=body,
+            model=model_of(path),
+            stream=False,
+            rule=rule,
+            preferences=preferences,
+        )
+    content_type = content_type_of(read)
+    if rule.model_in is ModelIn.MULTIPART:
+        members = read_form(content_type, body)
+    else:
+        members = read_json(body)
+        if not content_type or content_type.startswith(_URLENCODED):
+            # What `curl -d` sends; the body is JSON, but engines look at JSON only if told so.
+            headers = with_json_type(headers)
+    stream = rule.streams and members.stream is True
+    options = members.stream_options
+    return Call(
+        path=rule.path + query_of(scope),
+        headers=headers,
+        body=body,
+        model=members.model,
+        stream=stream,
+        rule=rule,
+        include_usage=options.include_usage if options else None,
+        preferences=read_preferences(read, members.keep_alive, stream=stream),
+    )
 
 
-def parse_call(scope: Scope, body: bytes) -> Call:
-    """What the gateway must know of a request whose body names its model.
+def content_type_of(headers: Headers) -> bytes:
+    """The body's type; ApiError 415 if it is compressed."""
+    content_type = b""
+    for name, value in headers:
+        if name == _TYPE:
+            content_type = value
+        elif name == _ENCODING and value.lower() not in (b"", b"identity"):
+            raise errors.unsupported_encoding(str(value, "latin-1"))
+    return content_type
 
-    Raises:
-        ApiError: 400.
-    """
-    value = parse_object(body)
-    model = value.get("model")
-    if not isinstance(model, str) or not model:
-        text = "The body must name the model: a string in the member 'model'."
-        raise errors.invalid_request(text, param="model")
-    path = scope["path"] + query_of(scope)
-    return Call(path, scope["headers"], body, model, value.get("stream") is True)
+
+def with_json_type(headers: Headers) -> Headers:
+    """These headers for a JSON body."""
+    return [*(h for h in headers if h[0] != _TYPE), (_TYPE, b"application/json")]
 
 
 def query_of(scope: Scope) -> str:

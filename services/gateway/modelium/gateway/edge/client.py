@@ -12,6 +12,7 @@ from modelium.common.clock import Clock
 from modelium.common.errors import ModeliumError
 from modelium.gateway.edge.call import Headers, Send
 from modelium.gateway.edge.errors_http import ApiError, Loading
+from modelium.gateway.edge.paths import Dialect
 
 _STREAM_HEADERS: Final[Headers] = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -30,6 +31,7 @@ class Client:
 
     __slots__ = (
         "_clock",
+        "_dialect",
         "_send",
         "first_byte_s",
         "is_stream",
@@ -39,8 +41,11 @@ class Client:
         "status",
     )
 
-    def __init__(self, send: Send, request_id: str, clock: Clock) -> None:
+    def __init__(
+        self, send: Send, request_id: str, clock: Clock, dialect: Dialect = Dialect.OPENAI
+    ) -> None:
         self._send = send
+        self._dialect = dialect
         self._clock = clock
         self.first_byte_s: float | None = None
         self.request_id = request_id
@@ -99,10 +104,10 @@ class Client:
             Broken: no way is left.
         """
         if not self.started:
-            data = error.encoded()
+            data = error.encoded(self._dialect)
             await self.whole(error.status, [*_json_headers(data), *error.headers()], data)
         elif self.is_stream:
-            await self.fail_raw(error.encoded())
+            await self.finish(error.event(self._dialect))
         else:
             raise Broken(error.message)
 

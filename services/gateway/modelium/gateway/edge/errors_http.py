@@ -1,78 +1,13 @@
-"""What clients are told when they get no answer: OpenAI error objects, their statuses and headers.
+"""What clients are told when they get no answer: every error that the gateway itself makes.
 
-Every error the gateway itself answers with is made by a function of this file.
+Statuses, codes and texts are chosen here; `api_error.py` gives them the form of the route.
 """
 
-import json
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from collections.abc import Sequence
 
-from modelium.common.errors import ModeliumError
+from modelium.gateway.edge.api_error import MAX_RETRY_AFTER_S, ApiError, Loading
 
-MAX_RETRY_AFTER_S: Final = 120
-"""Official clients do not obey a longer one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loading:
-    """How far a model is from serving; goes into error bodies."""
-
-    state: str
-    position: int
-    eta_s: int | None
-    reason: str
-
-
-class ApiError(ModeliumError):
-    """An answer that is not the engine's."""
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        kind: str,
-        message: str,
-        *,
-        param: str | None = None,
-        retry_after_s: float | None = None,
-        should_retry: bool | None = None,
-        loading: Loading | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.kind = kind
-        self.message = message
-        self.param = param
-        self.retry_after_s = retry_after_s
-        self.should_retry = should_retry
-        self.loading = loading
-
-    def body(self) -> dict[str, Any]:
-        """The object that says it, for a body or an event of a stream."""
-        error = {
-            "message": self.message,
-            "type": self.kind,
-            "param": self.param,
-            "code": self.code,
-        }
-        if self.loading is None:
-            return {"error": error}
-        return {"error": error, "loading": asdict(self.loading)}
-
-    def encoded(self) -> bytes:
-        """`body()` as one line of JSON."""
-        return json.dumps(self.body()).encode()
-
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """Those that tell a client whether and when to try again."""
-        headers = []
-        if self.retry_after_s is not None:
-            seconds = min(MAX_RETRY_AFTER_S, max(1, round(self.retry_after_s)))
-            headers.append((b"retry-after", str(seconds).encode()))
-        if self.should_retry is not None:
-            headers.append((b"x-should-retry", str(self.should_retry).lower().encode()))
-        return headers
+__all__ = ["MAX_RETRY_AFTER_S", "ApiError", "Loading"]
 
 
 def invalid_request(message: str, *, param: str | None = None) -> ApiError:
@@ -91,10 +26,44 @@ def not_found(what: str) -> ApiError:
     return ApiError(404, "not_found", "invalid_request_error", what)
 
 
-def method_not_allowed(method: str, path: str) -> ApiError:
-    """405."""
-    text = f"{path} does not answer {method}."
-    return ApiError(405, "method_not_allowed", "invalid_request_error", text)
+def method_not_allowed(method: str, path: str, *, allow: str) -> ApiError:
+    """405; `allow`: the methods that the route answers."""
+    text = f"{path[:256]} does not answer {method[:32]}, only {allow}."
+    allowed = (b"allow", allow.encode())
+    return ApiError(
+        405, "method_not_allowed", "invalid_request_error", text, more_headers=(allowed,)
+    )
+
+
+def too_slow(message: str) -> ApiError:
+    """408: the client does not send its request."""
+    return ApiError(408, "request_timeout", "invalid_request_error", message)
+
+
+def unsupported_encoding(encoding: str) -> ApiError:
+    """415: the model cannot be found in a compressed body."""
+    text = (
+        f"The body has content-encoding {encoding[:64]!r}, in which the model cannot be found; "
+        "send it without."
+    )
+    return ApiError(415, "unsupported_media_type", "invalid_request_error", text)
+
+
+def headers_too_large(limit_bytes: int) -> ApiError:
+    """431."""
+    text = f"The request's headers are larger than {limit_bytes} bytes (gateway.max_header_bytes)."
+    return ApiError(431, "headers_too_large", "invalid_request_error", text)
+
+
+def invalid_api_key(message: str) -> ApiError:
+    """401."""
+    asks = (b"www-authenticate", b"Bearer")
+    return ApiError(401, "invalid_api_key", "authentication_error", message, more_headers=(asks,))
+
+
+def insufficient_scope(message: str) -> ApiError:
+    """403: the key is good, but not for this."""
+    return ApiError(403, "insufficient_scope", "permission_error", message)
 
 
 def model_not_found(model: str) -> ApiError:
@@ -109,9 +78,11 @@ def model_rejected(model: str, reason: str) -> ApiError:
     return ApiError(400, "model_rejected", "invalid_request_error", text, param="model")
 
 
-def unsupported_path(model: str, task: str, path: str) -> ApiError:
-    """400: the model does something else."""
+def unsupported_path(model: str, task: str, path: str, routes: Sequence[str] = ()) -> ApiError:
+    """400: the model does something else, on these `routes`."""
     text = f"The model {model!r} is a model for {task} and does not answer {path}."
+    if routes:
+        text += f" It answers {', '.join(routes)}."
     return ApiError(400, "unsupported_by_model", "invalid_request_error", text, param="model")
 
 
@@ -124,17 +95,31 @@ def model_pinned(model: str) -> ApiError:
     return ApiError(409, "model_pinned", "invalid_request_error", text, param="model")
 
 
-def queue_full(model: str, waiting: int, retry_after_s: float) -> ApiError:
-    """429: as many as may wait for this model do."""
-    text = f"{waiting} requests already wait for the model {model!r}."
+def rate_limited(message: str, *, retry_after_s: float, param: str | None = None) -> ApiError:
+    """429."""
     return ApiError(
         429,
         "rate_limit_exceeded",
         "rate_limit_error",
-        text,
-        param="model",
+        message,
+        param=param,
         retry_after_s=retry_after_s,
     )
+
+
+def queue_full(model: str, waiting: int, retry_after_s: float) -> ApiError:
+    """429: as many as may wait for this model do."""
+    text = f"{waiting} requests already wait for the model {model!r}."
+    return rate_limited(text, retry_after_s=retry_after_s, param="model")
+
+
+def queue_bytes_full(limit_bytes: int, retry_after_s: float) -> ApiError:
+    """429: the bodies of all that wait take as much memory as they may."""
+    text = (
+        f"The requests that wait for models hold {limit_bytes} bytes already "
+        "(gateway.max_queue_bytes)."
+    )
+    return rate_limited(text, retry_after_s=retry_after_s)
 
 
 def model_loading(model: str, loading: Loading) -> ApiError:
@@ -172,7 +157,7 @@ def model_unplaceable(model: str, reason: str) -> ApiError:
     """503: it fits no device there is, so waiting cannot help."""
     text = f"The model {model!r} cannot be loaded here: {reason}."
     kind = "service_unavailable"
-    return ApiError(503, "model_unavailable", kind, text, param="model", should_retry=False)
+    return ApiError(503, "capacity_exceeded", kind, text, param="model", should_retry=False)
 
 
 def unavailable(message: str, *, retry_after_s: float = 1) -> ApiError:
@@ -190,3 +175,9 @@ def unavailable(message: str, *, retry_after_s: float = 1) -> ApiError:
 def backend_error(message: str) -> ApiError:
     """502: the engine did not answer to the end."""
     return ApiError(502, "backend_error", "server_error", message)
+
+
+def request_timeout(model: str, seconds: float) -> ApiError:
+    """504: the client's own deadline has passed before the engine's first byte."""
+    text = f"The model {model!r} has not answered within the request's own {seconds:g} s."
+    return ApiError(504, "request_timeout", "server_error", text, param="model")

@@ -1,48 +1,171 @@
 """The engine routes that the gateway passes through, and which models they are for.
 
-Pure. All of them are POST with a JSON body that names `model`.
+Pure. A rule is what the gateway must know of one route: where a request names its model, whether
+its answer can be a stream and how that ends, and in which form its clients read errors and usage.
+What an engine can do follows from the model's task and its runtime.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
 from typing import Final
 
-from modelium.common.records import Descriptor, Task
-
-_GENERATES: Final = frozenset({Task.CHAT, Task.COMPLETION, Task.UNKNOWN})
-_EMBEDS: Final = frozenset({Task.EMBEDDING, Task.UNKNOWN})
-_CLASSIFIES: Final = frozenset({Task.CLASSIFY, Task.UNKNOWN})
-_POOLS: Final = _EMBEDS | _CLASSIFIES
-_ALL: Final = frozenset(Task)
+from modelium.common.records import Descriptor, RuntimeKind, Task
 
 
-@dataclass(frozen=True, slots=True)
+class Dialect(StrEnum):
+    """The form of errors, of usage and of a stream's events."""
+
+    OPENAI = "openai"
+    """Chat and completions: usage of a stream is asked for with `stream_options`."""
+    RESPONSES = "responses"
+    ANTHROPIC = "anthropic"
+    PLAIN = "plain"
+    """OpenAI's error objects; usage, where there is any, in `usage`."""
+    OIP = "oip"
+    """Open Inference Protocol: `{"error": "text"}`."""
+
+
+class ModelIn(StrEnum):
+    """Where a request names its model."""
+
+    JSON = "json"
+    MULTIPART = "multipart"
+    PATH = "path"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Which tasks a route serves; `ends_with_done`: its streams end with `data: [DONE]`."""
+    """One route. `streams`: its answer may be an event stream, if the client asks for one."""
 
+    path: str
+    """With `{model}` where the model stands; also its name in metrics and documents."""
     tasks: frozenset[Task]
+    runtimes: frozenset[RuntimeKind]
+    dialect: Dialect
+    model_in: ModelIn = ModelIn.JSON
+    streams: bool = False
     ends_with_done: bool = False
+    """Its streams end with `data: [DONE]`."""
 
     def allows(self, descriptor: Descriptor | None) -> bool:
         """Whether it is for this model; one that is not analysed yet may try."""
-        return descriptor is None or descriptor.task in self.tasks
+        if descriptor is None:
+            return True
+        return descriptor.task in self.tasks and descriptor.runtime in self.runtimes
 
 
-RULES: Final[Mapping[str, Rule]] = {
-    "/v1/chat/completions": Rule(_GENERATES, ends_with_done=True),
-    "/v1/completions": Rule(_GENERATES, ends_with_done=True),
-    "/v1/responses": Rule(_GENERATES),
-    "/v1/messages": Rule(_GENERATES),
-    "/v1/messages/count_tokens": Rule(_GENERATES),
-    "/v1/embeddings": Rule(_EMBEDS),
-    "/v2/embed": Rule(_EMBEDS),
-    "/pooling": Rule(_POOLS),
-    "/classify": Rule(_CLASSIFIES),
-    "/score": Rule(_POOLS),
-    "/v1/score": Rule(_POOLS),
-    "/rerank": Rule(_POOLS),
-    "/v1/rerank": Rule(_POOLS),
-    "/v2/rerank": Rule(_POOLS),
-    "/tokenize": Rule(_ALL),
-    "/detokenize": Rule(_ALL),
-}
+_GENERATES: Final = frozenset({Task.CHAT, Task.COMPLETION, Task.UNKNOWN})
+_EMBEDS: Final = frozenset({Task.EMBEDDING, Task.UNKNOWN})
+_SCORES: Final = frozenset({Task.RERANK, Task.EMBEDDING, Task.UNKNOWN})
+_CLASSIFIES: Final = frozenset({Task.CLASSIFY, Task.RERANK, Task.UNKNOWN})
+_TRANSCRIBES: Final = frozenset({Task.TRANSCRIPTION, Task.UNKNOWN})
+_ALL: Final = frozenset(Task)
+_VLLM: Final = frozenset({RuntimeKind.VLLM})
+_RAY: Final = frozenset({RuntimeKind.RAY_SERVE})
+
+
+def _plain(path: str, tasks: frozenset[Task]) -> Rule:
+    return Rule(path=path, tasks=tasks, runtimes=_VLLM, dialect=Dialect.PLAIN)
+
+
+def _generates(path: str, dialect: Dialect, *, ends_with_done: bool = False) -> Rule:
+    return Rule(
+        path=path,
+        tasks=_GENERATES,
+        runtimes=_VLLM,
+        dialect=dialect,
+        streams=True,
+        ends_with_done=ends_with_done,
+    )
+
+
+def _transcribes(path: str) -> Rule:
+    return Rule(
+        path=path,
+        tasks=_TRANSCRIBES,
+        runtimes=_VLLM,
+        dialect=Dialect.PLAIN,
+        model_in=ModelIn.MULTIPART,
+        streams=True,
+        ends_with_done=True,
+    )
+
+
+def _makes(path: str, task: Task) -> Rule:
+    return Rule(path=path, tasks=frozenset({task}), runtimes=_RAY, dialect=Dialect.PLAIN)
+
+
+def _infers(path: str) -> Rule:
+    return Rule(path=path, tasks=_ALL, runtimes=_RAY, dialect=Dialect.OIP, model_in=ModelIn.PATH)
+
+
+def _by_path(rules: Iterable[Rule]) -> Mapping[str, Rule]:
+    return {rule.path: rule for rule in rules}
+
+
+RULES: Final[Mapping[str, Rule]] = _by_path(
+    [
+        _generates("/v1/chat/completions", Dialect.OPENAI, ends_with_done=True),
+        _generates("/v1/completions", Dialect.OPENAI, ends_with_done=True),
+        _generates("/v1/responses", Dialect.RESPONSES),
+        _generates("/v1/messages", Dialect.ANTHROPIC),
+        Rule(
+            path="/v1/messages/count_tokens",
+            tasks=_GENERATES,
+            runtimes=_VLLM,
+            dialect=Dialect.ANTHROPIC,
+        ),
+        _plain("/v1/embeddings", _EMBEDS),
+        _plain("/v2/embed", _EMBEDS),
+        _plain("/pooling", _SCORES | _CLASSIFIES),
+        _plain("/classify", _CLASSIFIES),
+        _plain("/score", _SCORES),
+        _plain("/v1/score", _SCORES),
+        _plain("/rerank", _SCORES),
+        _plain("/v1/rerank", _SCORES),
+        _plain("/v2/rerank", _SCORES),
+        _plain("/tokenize", _ALL),
+        _plain("/detokenize", _ALL),
+        _transcribes("/v1/audio/transcriptions"),
+        _transcribes("/v1/audio/translations"),
+        _makes("/v1/audio/speech", Task.SPEECH),
+        _makes("/v1/images/generations", Task.IMAGE),
+    ]
+)
+"""Routes whose request names the model in its body."""
+
+INFER: Final = _infers("/v2/models/{model}/infer")
+INFER_VERSION: Final = _infers("/v2/models/{model}/versions/{version}/infer")
+PREDICT: Final = "/predict/{model}"
+"""A route of our own, translated by `predict.py` into one of the others."""
+
+_INFER_PATH: Final = re.compile(r"/v2/models/([^/]+)(?:/versions/[A-Za-z0-9._-]+)?/infer")
+
+
+def find_rule(path: str) -> Rule | None:
+    """The rule of a request's path, decoded; None: it is not passed to an engine as it is."""
+    rule = RULES.get(path)
+    if rule is None and path.startswith("/v2/models/") and _INFER_PATH.fullmatch(path):
+        return INFER_VERSION if "/versions/" in path else INFER
+    return rule
+
+
+def model_of(path: str) -> str:
+    """The model that a path of `INFER` or `INFER_VERSION` names."""
+    found = _INFER_PATH.fullmatch(path)
+    assert found is not None, "find_rule has looked"
+    return found[1]
+
+
+def routes_of(descriptor: Descriptor | None) -> tuple[str, ...]:
+    """What the model answers: the paths that clients can use; none before it is analysed."""
+    return () if descriptor is None else _routes(descriptor.task, descriptor.runtime)
+
+
+@cache
+def _routes(task: Task, runtime: RuntimeKind) -> tuple[str, ...]:
+    rules = (*RULES.values(), INFER, INFER_VERSION)
+    return tuple(r.path for r in rules if task in r.tasks and runtime in r.runtimes)

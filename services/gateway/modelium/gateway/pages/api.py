@@ -161,7 +161,8 @@ async def _on_api_error(_: Request, error: Exception) -> JSONResponse:
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        return _respond(errors.method_not_allowed(request.method, request.url.path))
+        allow = (error.headers or {}).get("allow", "GET")
+        return _respond(errors.method_not_allowed(request.method, request.url.path, allow=allow))
     if error.status_code == 404:
         return _respond(errors.not_found(f"There is no route {request.url.path}."))
     return _respond(ApiError(error.status_code, "error", "invalid_request_error", error.detail))
