@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Coroutine
 from dataclasses import dataclass
+from random import Random
 from typing import Any, Final, Protocol
 
 from modelium.common.bus import Bus
@@ -11,7 +12,9 @@ from modelium.common.settings import Gateway as GatewaySettings
 from modelium.common.store import Store
 from modelium.gateway.app import GatewayApp
 from modelium.gateway.edge.call import RequestIds
+from modelium.gateway.engines.dispatch import Dispatch
 from modelium.gateway.engines.model_updates import ModelUpdates
+from modelium.gateway.engines.peers import Peers
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.engines.upstream import Upstream
 from modelium.gateway.gate import Gate
@@ -45,6 +48,7 @@ class Gateway:
     table: RouteTable
     room: WaitingRoom
     stats: Stats
+    dispatch: Dispatch
     updates: ModelUpdates
     announcer: Announcer
     holding: Holding
@@ -73,16 +77,35 @@ def assemble(
 
     `pinned` models cannot be unloaded; `comment_every_s` paces the signs of life in streams.
     """
-    clock, table, stats, gate = around.clock, RouteTable(), Stats(), Gate()
-    room = WaitingRoom(settings.max_queue_per_model)
+    clock, table, gate = around.clock, RouteTable(), Gate()
+    stats, peers = Stats(clock), Peers(around.instance)
+    room = WaitingRoom(settings.max_queue_per_model, settings.max_queue_bytes)
     demand = Demand(around.bus, clock)
-    holding = Holding(table=table, room=room, demand=demand, clock=clock)
     announcer = Announcer(
         gateway_id=around.instance, table=table, room=room, stats=stats, bus=around.bus, clock=clock
     )
-    updates = ModelUpdates(
+    dispatch = Dispatch(
         table=table,
         room=room,
+        stats=stats,
+        announcer=announcer,
+        peers=peers,
+        clock=clock,
+        max_in_flight=settings.max_in_flight_per_instance,
+        random=Random(),
+    )
+    holding = Holding(
+        table=table,
+        room=room,
+        dispatch=dispatch,
+        demand=demand,
+        announcer=announcer,
+        peers=peers,
+        clock=clock,
+    )
+    updates = ModelUpdates(
+        table=table,
+        holding=holding,
         stats=stats,
         announcer=announcer,
         store=around.store,
@@ -91,10 +114,10 @@ def assemble(
     )
     proxy = Proxy(
         table=table,
+        dispatch=dispatch,
         holding=holding,
         upstream=upstream,
         stats=stats,
-        announcer=announcer,
         request_ids=RequestIds(around.instance),
         clock=clock,
         limits=_limits(settings, comment_every_s),
@@ -107,6 +130,7 @@ def assemble(
         table=table,
         room=room,
         stats=stats,
+        dispatch=dispatch,
         updates=updates,
         announcer=announcer,
         holding=holding,

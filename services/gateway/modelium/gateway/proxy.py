@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from modelium.common.clock import Clock
 from modelium.gateway.edge import errors_http as errors
@@ -25,12 +26,16 @@ from modelium.gateway.edge.call import (
 from modelium.gateway.edge.client import Broken, Client
 from modelium.gateway.edge.errors_http import ApiError
 from modelium.gateway.edge.paths import RULES, Rule
+from modelium.gateway.engines.dispatch import Dispatch
+from modelium.gateway.engines.instance import Lease
 from modelium.gateway.engines.relay import relay
-from modelium.gateway.engines.routing import Route, RouteTable
+from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.engines.upstream import EngineGone, Upstream
-from modelium.gateway.reporting.announcing import Announcer
 from modelium.gateway.reporting.stats import Stats
 from modelium.gateway.waiting.holding import Holding
+
+_NOBODY: Final = ""
+"""The organisation of requests without a key."""
 
 Prepare = Callable[[Scope, bytes], Call]
 
@@ -49,10 +54,10 @@ class Proxy:
     """Serves the routes of `paths.RULES`."""
 
     table: RouteTable
+    dispatch: Dispatch
     holding: Holding
     upstream: Upstream
     stats: Stats
-    announcer: Announcer
     request_ids: RequestIds
     clock: Clock
     limits: Limits
@@ -125,44 +130,43 @@ class Proxy:
         """Send the call until an engine answers: again if it was not reached, else once again."""
         again = True
         while True:
-            route = await self._routed(call, client, deadline_s)
+            lease = await self._entered(call, client, deadline_s)
             try:
-                await self._attempt(call, client, route)
+                await self._attempt(call, client, lease)
             except EngineGone as gone:
-                self.table.suspect(call.model, route.generation, self.clock.monotonic())
+                lease.failed(gone.reached)
                 if gone.reached and not again:
                     raise errors.backend_error(f"The engine failed twice: {gone.reason}.") from gone
                 again = again and not gone.reached
             else:
                 return
+            finally:
+                lease.leave()
 
-    async def _routed(self, call: Call, client: Client, deadline_s: float) -> Route:
-        outcome = self.table.route(call.model, self.clock.monotonic())
-        if isinstance(outcome, Route):
-            return outcome
-        waiter = self.holding.join(call.model)
+    async def _entered(self, call: Call, client: Client, deadline_s: float) -> Lease:
+        lease = self.dispatch.enter(call, _NOBODY)
+        if lease is not None:
+            return lease
+        waiter = self.holding.join(call, _NOBODY)
         client.progress = lambda: self.holding.progress(waiter)
         try:
             if call.stream:
                 self.holding.refuse_hopeless(call.model)
+                waiter.committed = True
                 await client.start_stream()
                 await client.comment()
-            return await self.holding.routed(waiter, deadline_s)
+            return await self.holding.entered(waiter, deadline_s)
         finally:
             client.progress = None
             self.holding.leave(waiter)
 
-    async def _attempt(self, call: Call, client: Client, route: Route) -> None:
-        self.stats.enter(call.model, route.generation)
+    async def _attempt(self, call: Call, client: Client, lease: Lease) -> None:
+        reply = await self.upstream.send(lease.endpoint, call, client.request_id)
         try:
-            reply = await self.upstream.send(route.endpoint, call, client.request_id)
-            try:
-                await relay(reply, client, ends_with_done=_rule(call).ends_with_done)
-            finally:
-                reply.close()
+            await relay(reply, client, ends_with_done=_rule(call).ends_with_done)
+            lease.succeeded()
         finally:
-            if self.stats.leave(call.model, route.generation):
-                self.announcer.engine_idle(call.model, route.generation)
+            reply.close()
 
 
 def _rule(call: Call) -> Rule:

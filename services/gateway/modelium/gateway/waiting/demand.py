@@ -41,6 +41,10 @@ class Demand:
         self._due.add(model)
         self._any_due.set()
 
+    def drop(self, model: str) -> None:
+        """Nobody waits any more: do not ask if that was not done yet."""
+        self._due.discard(model)
+
     async def run(self) -> None:
         """Publish what is wanted, until cancelled."""
         while True:
