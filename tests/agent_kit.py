@@ -122,7 +122,7 @@ def stats(
         waiting=0,
         oldest_wait_s=0,
         idle_s=None,
-        routed_generation=routed,
-        in_flight_generations=serving,
+        routed_generations=() if routed is None else (routed,),
+        in_flight_generations=dict.fromkeys(serving, 1),
     )
     return GatewayStats(gateway_id=gateway, models=(model,))

@@ -125,7 +125,8 @@ async def running_gateway(
             rig.url = rig.serve(gateway.app)
             rig.tasks += [group.create_task(work) for _, work in gateway.work()]
             updates = gateway.updates
-            follow = around.bus.follow(bind(HANDLERS, updates=updates), on_gap=updates.on_gap)
+            handlers = bind(HANDLERS, updates=updates, dispatch=gateway.dispatch)
+            follow = around.bus.follow(handlers, on_gap=updates.on_gap)
             rig.tasks.append(group.create_task(follow))
             await rig.until(lambda: bool(gateway.table.versions()))
             try:

@@ -180,20 +180,20 @@ async def test_a_client_that_goes_away_stops_the_engines_work(rig: Rig, stream: 
 async def test_stats_say_at_once_that_an_engine_is_no_longer_used(rig: Rig) -> None:
     stub, url = await rig.engine(chunk_delay_s=0.02)
     await rig.loaded(url, generation=3)
-    await rig.until(lambda: bool(rig.figures()) and rig.figures()[-1].routed_generation == 3)
+    await rig.until(lambda: bool(rig.figures()) and rig.figures()[-1].routed_generations == (3,))
     response = await rig.post(stream=True, max_tokens=100_000)
     await rig.until(lambda: stub.running == 1)
 
     before = len(rig.figures())
     await rig.become(state=ModelState.UNLOADING)
-    await rig.until(lambda: rig.figures()[-1].routed_generation is None)
-    assert rig.figures()[-1].in_flight_generations == (3,)
+    await rig.until(lambda: rig.figures()[-1].routed_generations == ())
+    assert rig.figures()[-1].in_flight_generations == {3: 1}
     assert len(rig.figures()) <= before + 2
 
     held = asyncio.ensure_future(rig.post())
     await rig.waiting()
     response.close()
-    await rig.until(lambda: rig.figures()[-1].in_flight_generations == ())
+    await rig.until(lambda: rig.figures()[-1].in_flight_generations == {})
     assert rig.figures()[-1].waiting == 1
     assert len(stub.received) == 1
     held.cancel()

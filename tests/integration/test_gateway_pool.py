@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -13,6 +13,7 @@ from modelium.gateway.edge.call import Call, Headers
 from modelium.gateway.engines.connection import HIGH_WATER_BYTES
 from modelium.gateway.engines.pool import IDLE_S, EnginePool
 from modelium.gateway.engines.upstream import EngineGone, Reply
+from tests.unit.gateway.calls import a_call
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -57,7 +58,7 @@ async def raw_engine(*answers: bytes | None) -> AsyncIterator[RawEngine]:
 
 
 def call(body: bytes = b"{}", headers: Headers | None = None) -> Call:
-    return Call("/v1/completions", headers or [], body, "qwen", False)
+    return replace(a_call(), path="/v1/completions", headers=headers or [], body=body)
 
 
 async def whole(reply: Reply) -> bytes:
@@ -243,7 +244,7 @@ async def test_closing_a_reply_closes_the_connection_unless_it_has_ended() -> No
 
 @pytest.mark.parametrize("path", ["/x\r\nhost: evil", "/x HTTP/1.1", "x", "/\xe9"])
 async def test_a_path_that_would_be_another_request_is_never_sent(path: str) -> None:
-    bad = Call(path, [], b"{}", "qwen", False)
+    bad = replace(a_call(), path=path)
     async with EnginePool(SystemClock()) as pool, raw_engine(OK) as engine:
         with pytest.raises(ValueError, match="request target"):
             await pool.send(engine.url, bad, "id-1")

@@ -137,7 +137,7 @@ class Gateway:
             "waiting": 0,
             "oldest_wait_s": 0,
             "idle_s": None,
-            "routed_generation": None,
+            "routed_generations": (),
         }
         self.models[model] = GatewayModelStats.model_validate(stats | changes)
 

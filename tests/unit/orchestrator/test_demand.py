@@ -18,7 +18,7 @@ def stats(gateway: str, **changes: Any) -> GatewayStats:
         "waiting": 0,
         "oldest_wait_s": 0,
         "idle_s": None,
-        "routed_generation": None,
+        "routed_generations": (),
     }
     model = GatewayModelStats.model_validate(figures | changes)
     return GatewayStats(gateway_id=gateway, models=(model,))

@@ -5,10 +5,16 @@ about them.
 """
 
 from enum import StrEnum
+from typing import Final
 
 from pydantic import Field
 
 from modelium.common.records import Frozen, ModelName, ModelState, RuntimeKind
+
+LEASE_S: Final = 5.0
+"""How long a gateway may be silent before its requests in flight count no more."""
+FOREVER_S: Final = -1.0
+"""As a `keep_alive_s`: never unloaded for being idle."""
 
 
 class GatewayModelStats(Frozen):
@@ -22,8 +28,16 @@ class GatewayModelStats(Frozen):
     oldest_wait_s: float = Field(ge=0)
     idle_s: float | None = Field(ge=0, description="since the last request ended; null: never one")
     latency_p50_s: float | None = Field(default=None, ge=0)
-    routed_generation: int | None = Field(description="where a new request would go; null: nowhere")
-    in_flight_generations: tuple[int, ...] = Field(default=(), description="serving some request")
+    routed_generations: tuple[int, ...] = Field(description="where new requests may go")
+    in_flight_generations: dict[int, int] = Field(
+        default={}, description="generation to how many requests it serves"
+    )
+    keep_alive_s: float | None = Field(
+        default=None,
+        ge=FOREVER_S,
+        description="how long a client last wanted it kept when idle; -1: for ever",
+    )
+    keep_alive_age_s: float = Field(default=0, ge=0, description="since that was said")
 
 
 class ModelFigures(Frozen):
@@ -40,6 +54,9 @@ class ModelFigures(Frozen):
     latency_p50_s: float | None = None
     loaded_for_s: float | None = Field(default=None, ge=0)
     reload_s: float | None = Field(default=None, ge=0)
+    keep_alive_s: float | None = Field(
+        default=None, description="asked for by a client, instead of the settings; -1: for ever"
+    )
     device_ids: tuple[str, ...] = ()
     held_bytes: int = Field(ge=0, description="of each device")
     needed_bytes: int = Field(ge=0, description="of one device, to be loaded")

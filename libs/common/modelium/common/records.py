@@ -117,6 +117,15 @@ class Record(Frozen):
     updated_at: datetime | None = None
 
 
+class InstanceEndpoint(Frozen):
+    """A loaded engine that requests may be sent to."""
+
+    instance_id: str
+    generation: int = Field(ge=0)
+    url: str = Field(description="base URL")
+    device_count: int = Field(default=1, ge=1)
+
+
 class ModelRecord(Record):
     """All that is known of one model; written by the registry only.
 
@@ -139,6 +148,9 @@ class ModelRecord(Record):
     agent_id: str | None = None
     device_ids: tuple[str, ...] = ()
     endpoint: str | None = Field(default=None, description="base URL of its engine while loaded")
+    endpoints: tuple[InstanceEndpoint, ...] = Field(
+        default=(), description="all engines that new requests may go to; without draining ones"
+    )
     loaded_fingerprint: str | None = Field(default=None, description="of the files it serves")
     reserved_bytes: int = Field(default=0, ge=0, description="of each device, by the ledger")
     resident_bytes: int = Field(default=0, ge=0, description="measured on each device")

@@ -49,7 +49,8 @@ async def build(shell: Shell) -> None:
     for name, work in gateway.work():
         shell.task(name, work)
     updates = gateway.updates
-    shell.task("models", shell.bus.follow(bind(HANDLERS, updates=updates), on_gap=updates.on_gap))
+    handlers = bind(HANDLERS, updates=updates, dispatch=gateway.dispatch)
+    shell.task("models", shell.bus.follow(handlers, on_gap=updates.on_gap))
 
     async def drain() -> None:
         await gateway.app.drain(settings.shutdown_grace_seconds)

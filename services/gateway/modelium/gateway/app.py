@@ -64,11 +64,12 @@ class GatewayApp:
     async def _hot(self, scope: Scope, receive: Receive, send: Send, prepare: Prepare) -> None:
         stats = self._proxy.stats
         stats.active += 1
+        client = self._proxy.client(scope, send)
         try:
             self._refuse(scope)
-            await self._proxy.serve(scope, receive, send, prepare)
+            await self._proxy.serve(scope, receive, client, prepare)
         except ApiError as error:
-            await self._proxy.client(scope, send).fail(error)
+            await client.fail(error)
         finally:
             stats.active -= 1
 

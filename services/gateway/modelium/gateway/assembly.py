@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Coroutine
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from random import Random
+from typing import Any, Protocol
 
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
@@ -11,7 +12,10 @@ from modelium.common.settings import Gateway as GatewaySettings
 from modelium.common.store import Store
 from modelium.gateway.app import GatewayApp
 from modelium.gateway.edge.call import RequestIds
+from modelium.gateway.edge.pulse import COMMENT_EVERY_S, Pulse
+from modelium.gateway.engines.dispatch import Dispatch
 from modelium.gateway.engines.model_updates import ModelUpdates
+from modelium.gateway.engines.peers import Peers
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.engines.upstream import Upstream
 from modelium.gateway.gate import Gate
@@ -22,9 +26,6 @@ from modelium.gateway.reporting.stats import Stats
 from modelium.gateway.waiting.demand import Demand
 from modelium.gateway.waiting.holding import Holding
 from modelium.gateway.waiting.room import WaitingRoom
-
-COMMENT_EVERY_S: Final = 5.0
-"""Half of what clients and proxies are promised."""
 
 
 class Surroundings(Protocol):
@@ -45,10 +46,12 @@ class Gateway:
     table: RouteTable
     room: WaitingRoom
     stats: Stats
+    dispatch: Dispatch
     updates: ModelUpdates
     announcer: Announcer
     holding: Holding
     demand: Demand
+    pulse: Pulse
 
     def work(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """What runs as long as the gateway, by name."""
@@ -56,6 +59,7 @@ class Gateway:
             ("store", self.updates.run()),
             ("holding", self.holding.tick()),
             ("demand", self.demand.run()),
+            ("pulse", self.pulse.run()),
             ("stats.beat", self.announcer.beat()),
             ("stats", self.announcer.run()),
         ]
@@ -73,16 +77,36 @@ def assemble(
 
     `pinned` models cannot be unloaded; `comment_every_s` paces the signs of life in streams.
     """
-    clock, table, stats, gate = around.clock, RouteTable(), Stats(), Gate()
-    room = WaitingRoom(settings.max_queue_per_model)
+    clock, table, gate = around.clock, RouteTable(), Gate()
+    pulse = Pulse(clock, comment_every_s)
+    stats, peers = Stats(clock), Peers(around.instance)
+    room = WaitingRoom(settings.max_queue_per_model, settings.max_queue_bytes)
     demand = Demand(around.bus, clock)
-    holding = Holding(table=table, room=room, demand=demand, clock=clock)
     announcer = Announcer(
         gateway_id=around.instance, table=table, room=room, stats=stats, bus=around.bus, clock=clock
     )
-    updates = ModelUpdates(
+    dispatch = Dispatch(
         table=table,
         room=room,
+        stats=stats,
+        announcer=announcer,
+        peers=peers,
+        clock=clock,
+        max_in_flight=settings.max_in_flight_per_instance,
+        random=Random(),
+    )
+    holding = Holding(
+        table=table,
+        room=room,
+        dispatch=dispatch,
+        demand=demand,
+        announcer=announcer,
+        peers=peers,
+        clock=clock,
+    )
+    updates = ModelUpdates(
+        table=table,
+        holding=holding,
         stats=stats,
         announcer=announcer,
         store=around.store,
@@ -91,13 +115,17 @@ def assemble(
     )
     proxy = Proxy(
         table=table,
+        dispatch=dispatch,
         holding=holding,
         upstream=upstream,
         stats=stats,
-        announcer=announcer,
+        pulse=pulse,
         request_ids=RequestIds(around.instance),
         clock=clock,
-        limits=_limits(settings, comment_every_s),
+        limits=Limits(
+            max_body_bytes=settings.max_body_bytes,
+            queue_timeout_s=settings.queue_timeout_seconds,
+        ),
     )
     cold = cold_app(_cold_parts(around, table, room, stats, gate, pinned))
     around.checks.add("models", gate.is_known)
@@ -107,18 +135,12 @@ def assemble(
         table=table,
         room=room,
         stats=stats,
+        dispatch=dispatch,
         updates=updates,
         announcer=announcer,
         holding=holding,
         demand=demand,
-    )
-
-
-def _limits(settings: GatewaySettings, comment_every_s: float) -> Limits:
-    return Limits(
-        max_body_bytes=settings.max_body_bytes,
-        queue_timeout_s=settings.queue_timeout_seconds,
-        comment_every_s=comment_every_s,
+        pulse=pulse,
     )
 
 

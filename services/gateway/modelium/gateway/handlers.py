@@ -1,7 +1,8 @@
 """What the gateway listens to."""
 
 from modelium.common.bus import Handlers
-from modelium.common.events import ModelStateChanged
+from modelium.common.events import GatewayStats, ModelStateChanged
+from modelium.gateway.engines.dispatch import Dispatch
 from modelium.gateway.engines.model_updates import ModelUpdates
 
 
@@ -13,4 +14,12 @@ async def on_model_state_changed(message: ModelStateChanged, *, updates: ModelUp
         updates.apply(message.record)
 
 
-HANDLERS: Handlers = {ModelStateChanged: on_model_state_changed}
+async def on_gateway_stats(message: GatewayStats, *, dispatch: Dispatch) -> None:
+    """Count what the other gateways have in flight."""
+    dispatch.heard(message)
+
+
+HANDLERS: Handlers = {
+    ModelStateChanged: on_model_state_changed,
+    GatewayStats: on_gateway_stats,
+}

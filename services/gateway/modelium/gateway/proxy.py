@@ -1,17 +1,19 @@
 """The hot path: a request in, its model's engine found or waited for, the engine's answer out.
 
-Raw ASGI, without NATS and Redis. One instance serves all requests; the state of one is a `Client`
-and a `Call`. Two small tasks watch beside each: whether the client is still there, and, for a
-stream, that it gets a sign of life until the engine's first byte.
+Raw ASGI, without NATS and Redis, and without a task of its own: the client's end cancels the task
+that answers it (`gone.py`), and `pulse.py` gives signs of life to streams that wait. One instance
+serves all requests; the state of one is an `_Exchange`.
 """
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from modelium.common.clock import Clock
 from modelium.gateway.edge import errors_http as errors
+from modelium.gateway.edge.accepted import Accepted
 from modelium.gateway.edge.call import (
     Call,
     ClientGone,
@@ -20,19 +22,23 @@ from modelium.gateway.edge.call import (
     Scope,
     Send,
     read_body,
-    until_gone,
 )
 from modelium.gateway.edge.client import Broken, Client
 from modelium.gateway.edge.errors_http import ApiError
+from modelium.gateway.edge.gone import EndedWhenGone
 from modelium.gateway.edge.paths import Dialect, find_rule, routes_of
+from modelium.gateway.edge.pulse import Pulse
+from modelium.gateway.engines.dispatch import Dispatch
+from modelium.gateway.engines.instance import Lease
 from modelium.gateway.engines.relay import Passage, relay
-from modelium.gateway.engines.routing import Route, RouteTable
+from modelium.gateway.engines.routing import RouteTable
+from modelium.gateway.engines.tokens import asking_for_usage
 from modelium.gateway.engines.upstream import EngineGone, Upstream
-from modelium.gateway.reporting.announcing import Announcer
 from modelium.gateway.reporting.stats import Stats
 from modelium.gateway.waiting.holding import Holding
 
 Prepare = Callable[[Scope, bytes], Call]
+_NOBODY: Final = "default"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +47,26 @@ class Limits:
 
     max_body_bytes: int
     queue_timeout_s: float
-    comment_every_s: float
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request that is being answered."""
+
+    call: Call
+    client: Client
+    organization: str
+    started_s: float
+    passage: Passage = field(default_factory=Passage)
+    device_s: float = 0.0
+    load_s: float = 0.0
+
+    def next_passage(self) -> Passage:
+        """How the answer of the next engine is passed on."""
+        rule = self.call.rule
+        hidden = self.call.hide_usage
+        self.passage = Passage(ends_with_done=rule.ends_with_done, hide_usage=hidden)
+        return self.passage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,10 +74,11 @@ class Proxy:
     """Serves the routes of `paths.RULES`."""
 
     table: RouteTable
+    dispatch: Dispatch
     holding: Holding
     upstream: Upstream
     stats: Stats
-    announcer: Announcer
+    pulse: Pulse
     request_ids: RequestIds
     clock: Clock
     limits: Limits
@@ -63,21 +89,24 @@ class Proxy:
         dialect = rule.dialect if rule else Dialect.PLAIN
         return Client(send, self.request_ids.of(scope), self.clock, dialect)
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send, prepare: Prepare) -> None:
-        """Answer one POST; `prepare` makes the engine's call of it."""
-        client = self.client(scope, send)
-        try:
+    async def serve(self, scope: Scope, receive: Receive, client: Client, prepare: Prepare) -> None:
+        """Answer one POST; `prepare` makes the engine's call of it.
+
+        Raises:
+            ApiError: what to tell the client instead.
+        """
+        started_s = self.clock.monotonic()
+        with suppress(ClientGone, Broken), EndedWhenGone(scope):
             body = await read_body(scope, receive, self.limits.max_body_bytes)
             call = prepare(scope, body)
-            self._admit(call)
-        except ApiError as error:
-            await client.fail(error)
-            return
-        except ClientGone:
-            return
-        await self._watched(call, client, receive)
+            self._check(call)
+            if self._accepts_at_once(call):
+                await self._accept(call, client)
+                return
+            exchange = _Exchange(_asking(call), client, _NOBODY, started_s)
+            await self._answer(exchange)
 
-    def _admit(self, call: Call) -> None:
+    def _check(self, call: Call) -> None:
         """Raise an ApiError for a model that is not there, or that does something else."""
         self.holding.refuse_hopeless(call.model)
         record = self.table.record(call.model)
@@ -86,82 +115,105 @@ class Proxy:
             routes = routes_of(about)
             raise errors.unsupported_path(call.model, about.task, call.rule.path, routes)
 
-    async def _watched(self, call: Call, client: Client, receive: Receive) -> None:
-        """Answer until done, or until the client is gone, which stops everything at once."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                watches = [group.create_task(until_gone(receive))]
-                if call.stream:
-                    watches.append(group.create_task(self._pulse(client)))
-                await self._answer(call, client)
-                for watch in watches:
-                    watch.cancel()
-        except* (ClientGone, Broken):
-            # Returning with an unfinished answer makes the server cut the connection.
-            pass
+    def _accepts_at_once(self, call: Call) -> bool:
+        preferred = call.preferences
+        if not preferred.respond_async or self.holding.serves(call.model):
+            return False
+        # A stream that waits has begun, and can no longer be answered 202.
+        return call.stream or not preferred.wait_s
 
-    async def _pulse(self, client: Client) -> None:
-        while True:
-            await self.clock.sleep(self.limits.comment_every_s)
-            await client.comment()
+    async def _accept(self, call: Call, client: Client) -> None:
+        """Have the model loaded, and say where to look, instead of waiting for it."""
+        loading = self.holding.want(call.model)
+        accepted = Accepted(call.model, loading, call.preferences)
+        await client.json(accepted.status, accepted.headers(), accepted.encoded())
 
-    async def _answer(self, call: Call, client: Client) -> None:
-        started_s = self.clock.monotonic()
+    async def _answer(self, exchange: _Exchange) -> None:
+        client, model = exchange.client, exchange.call.model
         ok = False
+        if exchange.call.stream:
+            self.pulse.begin(client)
         try:
-            await self._attempts(call, client, started_s + self.limits.queue_timeout_s)
+            await self._attempts(exchange, self._deadline_s(exchange))
             ok = client.status < 500
         except ApiError as error:
-            await client.fail(error)
+            await self._refuse(exchange, error)
         except asyncio.CancelledError:
             with suppress(Broken):
                 await client.fail(errors.unavailable("The gateway is stopping."))
             raise
         finally:
+            self.pulse.end(client)
             now_s = self.clock.monotonic()
-            self.stats.ended(call.model, ok=ok, took_s=now_s - started_s, now_s=now_s)
+            self.stats.ended(model, ok=ok, took_s=now_s - exchange.started_s, now_s=now_s)
             if ok and client.first_byte_s is not None:
-                self.stats.of(call.model).first_byte.add(client.first_byte_s - started_s)
+                self.stats.of(model).first_byte.add(client.first_byte_s - exchange.started_s)
 
-    async def _attempts(self, call: Call, client: Client, deadline_s: float) -> None:
+    async def _refuse(self, exchange: _Exchange, error: ApiError) -> None:
+        call, client = exchange.call, exchange.client
+        if error.loading and call.preferences.respond_async and not client.started:
+            await self._accept(call, client)
+        else:
+            await client.fail(error)
+
+    def _deadline_s(self, exchange: _Exchange) -> float:
+        """Until when the request waits for its model: as long as we, and the client, will."""
+        preferred = exchange.call.preferences
+        wait_s = self.limits.queue_timeout_s if preferred.wait_s is None else preferred.wait_s
+        if preferred.deadline_s is not None:
+            wait_s = min(wait_s, preferred.deadline_s)
+        return exchange.started_s + wait_s
+
+    async def _attempts(self, exchange: _Exchange, deadline_s: float) -> None:
         """Send the call until an engine answers: again if it was not reached, else once again."""
         again = True
         while True:
-            route = await self._routed(call, client, deadline_s)
+            lease = self.dispatch.enter(exchange.call, exchange.organization)
+            if lease is None:
+                lease = await self._held(exchange, deadline_s)
             try:
-                await self._attempt(call, client, route)
+                await self._attempt(exchange, lease)
             except EngineGone as gone:
-                self.table.suspect(call.model, route.generation, self.clock.monotonic())
+                lease.failed(gone.reached)
                 if gone.reached and not again:
                     raise errors.backend_error(f"The engine failed twice: {gone.reason}.") from gone
                 again = again and not gone.reached
             else:
                 return
+            finally:
+                lease.leave()
+                exchange.device_s += lease.device_s()
 
-    async def _routed(self, call: Call, client: Client, deadline_s: float) -> Route:
-        outcome = self.table.route(call.model, self.clock.monotonic())
-        if isinstance(outcome, Route):
-            return outcome
-        waiter = self.holding.join(call.model)
+    async def _held(self, exchange: _Exchange, deadline_s: float) -> Lease:
+        """Wait until the request may go to an engine."""
+        call, client = exchange.call, exchange.client
+        waiter = self.holding.join(call, exchange.organization)
         client.progress = lambda: self.holding.progress(waiter)
         try:
             if call.stream:
                 self.holding.refuse_hopeless(call.model)
-                await client.start_stream()
+                waiter.committed = True
                 await client.comment()
-            return await self.holding.routed(waiter, deadline_s)
+            lease = await self.holding.entered(waiter, deadline_s)
+            exchange.load_s += waiter.load_s()
+            return lease
         finally:
             client.progress = None
             self.holding.leave(waiter)
 
-    async def _attempt(self, call: Call, client: Client, route: Route) -> None:
-        self.stats.enter(call.model, route.generation)
+    async def _attempt(self, exchange: _Exchange, lease: Lease) -> None:
+        client = exchange.client
+        reply = await self.upstream.send(lease.endpoint, exchange.call, client.request_id)
         try:
-            reply = await self.upstream.send(route.endpoint, call, client.request_id)
-            try:
-                await relay(reply, client, Passage(ends_with_done=call.rule.ends_with_done))
-            finally:
-                reply.close()
+            await relay(reply, client, exchange.next_passage())
+            lease.succeeded()
         finally:
-            if self.stats.leave(call.model, route.generation):
-                self.announcer.engine_idle(call.model, route.generation)
+            reply.close()
+
+
+def _asking(call: Call) -> Call:
+    """The call that also asks for the usage of a stream, where the client has not."""
+    asks = call.stream and call.rule.dialect is Dialect.OPENAI and not call.include_usage
+    if not asks or (body := asking_for_usage(call.body)) is None:
+        return call
+    return replace(call, body=body, hide_usage=True)

@@ -6,6 +6,7 @@ from modelium.common.events import RuntimeEvent, RuntimeLoaded, RuntimeSleeping
 from modelium.common.records import (
     LIVE_STATES,
     Instance,
+    InstanceEndpoint,
     InstanceRecord,
     InstanceState,
     ModelRecord,
@@ -29,6 +30,16 @@ def instance_of(record: ModelRecord | None) -> InstanceRecord | None:
         reserved_bytes=record.reserved_bytes,
         resident_bytes=record.resident_bytes,
         load_s=record.load_s,
+    )
+
+
+def endpoint_of(loaded: RuntimeLoaded) -> InstanceEndpoint:
+    """Where requests for a loaded engine go."""
+    return InstanceEndpoint(
+        instance_id=loaded.instance_id,
+        generation=loaded.generation,
+        url=loaded.endpoint,
+        device_count=max(1, len(loaded.device_ids)),
     )
 
 

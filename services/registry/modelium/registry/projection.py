@@ -14,6 +14,7 @@ from modelium.common.figures import DecidedAction, Decision
 from modelium.common.lifecycle import next_state
 from modelium.common.records import LIVE_STATES, FailureKind, ModelRecord, ModelState
 from modelium.registry import reasons
+from modelium.registry.instances import endpoint_of
 
 FilesEvent = (
     ev.ModelDiscovered | ev.ModelAnalyzing | ev.ModelAnalyzed | ev.ModelRejected | ev.ModelRemoved
@@ -29,6 +30,7 @@ _NO_ENGINE: Final[Mapping[str, Any]] = {
     "agent_id": None,
     "device_ids": (),
     "endpoint": None,
+    "endpoints": (),
     "loaded_fingerprint": None,
     "reserved_bytes": 0,
     "resident_bytes": 0,
@@ -200,6 +202,7 @@ def _engine(event: ev.RuntimeEvent) -> Changes:
         "agent_id": event.agent_id,
         "device_ids": event.device_ids,
         "endpoint": None,
+        "endpoints": (),
         "refused": False,
     }
 
@@ -220,6 +223,7 @@ def _loaded(record: ModelRecord, event: ev.RuntimeLoaded, now: datetime) -> Chan
     repeated = record.state == ModelState.LOADED and event.generation == record.generation
     return _engine(event) | {
         "endpoint": event.endpoint,
+        "endpoints": (endpoint_of(event),),
         "loaded_fingerprint": event.fingerprint or record.fingerprint,
         "load_s": record.load_s if event.load_s is None else event.load_s,
         "reserved_bytes": event.reserved_bytes,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
 from modelium.common.events import GatewayStats
+from modelium.common.figures import LEASE_S
 
-LEASE_S = 5.0
 AWAY_POLL_S = 0.5
 
 
@@ -41,11 +41,7 @@ class DrainTracker:
         self._heard = {g: h for g, h in self._heard.items() if now_s - h.at_s <= LEASE_S}
         self._heard[stats.gateway_id] = _Heard(
             at_s=now_s,
-            routed=frozenset(
-                (m.model, m.routed_generation)
-                for m in stats.models
-                if m.routed_generation is not None
-            ),
+            routed=frozenset((m.model, g) for m in stats.models for g in m.routed_generations),
             serving=frozenset((m.model, g) for m in stats.models for g in m.in_flight_generations),
         )
 

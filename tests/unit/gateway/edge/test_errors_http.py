@@ -51,7 +51,7 @@ def test_an_open_inference_error_is_a_text() -> None:
         (errors.insufficient_scope("x"), "permission_error"),
         (errors.model_not_found("m"), "not_found_error"),
         (errors.body_too_large(1), "request_too_large"),
-        (errors.queue_bytes_full(1, 1), "rate_limit_error"),
+        (errors.queue_bytes_full("qwen", 1, 1), "rate_limit_error"),
         (errors.backend_error("x"), "api_error"),
         (errors.unavailable("x"), "overloaded_error"),
         (errors.request_timeout("m", 1), "timeout_error"),

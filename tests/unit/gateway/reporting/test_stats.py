@@ -5,6 +5,7 @@ from modelium.common.testing import a_model_record
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.reporting.stats import Stats
 from modelium.gateway.waiting.room import WaitingRoom
+from tests.unit.gateway.calls import a_call
 
 
 def figures(stats: Stats, now_s: float = 10) -> dict[str, object]:
@@ -12,8 +13,8 @@ def figures(stats: Stats, now_s: float = 10) -> dict[str, object]:
     table.apply(
         a_model_record(version=1, state=ModelState.LOADED, endpoint="http://e", generation=2), 0
     )
-    room = WaitingRoom(5)
-    room.enter("qwen", now_s - 3)
+    room = WaitingRoom(5, 100)
+    room.enter(a_call(), "", now_s - 3)
     [one] = stats.snapshot(table, room, now_s)
     return one.model_dump()
 
@@ -21,7 +22,7 @@ def figures(stats: Stats, now_s: float = 10) -> dict[str, object]:
 def test_a_model_nobody_asked_for_has_no_idle_time() -> None:
     seen = figures(Stats())
     assert (seen["requests"], seen["idle_s"], seen["latency_p50_s"]) == (0, None, None)
-    assert (seen["waiting"], seen["oldest_wait_s"], seen["routed_generation"]) == (1, 3, 2)
+    assert (seen["waiting"], seen["oldest_wait_s"], seen["routed_generations"]) == (1, 3, (2,))
 
 
 def test_leases_are_counted_per_generation() -> None:
@@ -30,12 +31,12 @@ def test_leases_are_counted_per_generation() -> None:
     stats.enter("qwen", 2)
     stats.enter("qwen", 2)
     assert figures(stats)["in_flight"] == 3
-    assert figures(stats)["in_flight_generations"] == (1, 2)
+    assert figures(stats)["in_flight_generations"] == {1: 1, 2: 2}
     assert stats.leave("qwen", 1)
     assert not stats.leave("qwen", 2)
-    assert figures(stats)["in_flight_generations"] == (2,)
+    assert figures(stats)["in_flight_generations"] == {2: 1}
     assert stats.leave("qwen", 2)
-    assert figures(stats)["in_flight_generations"] == ()
+    assert figures(stats)["in_flight_generations"] == {}
 
 
 def test_ended_requests_set_idle_time_and_latency_of_the_good_ones() -> None:
@@ -52,9 +53,9 @@ def test_a_forgotten_model_with_work_is_kept_until_it_is_idle() -> None:
     stats = Stats()
     stats.enter("old", 1)
     stats.forget("old")
-    names = [f.model for f in stats.snapshot(RouteTable(), WaitingRoom(1), 0)]
+    names = [f.model for f in stats.snapshot(RouteTable(), WaitingRoom(1, 1), 0)]
     assert names == ["old"]
     stats.leave("old", 1)
-    assert stats.snapshot(RouteTable(), WaitingRoom(1), 0) == ()
+    assert stats.snapshot(RouteTable(), WaitingRoom(1, 1), 0) == ()
     stats.forget("old")
     assert stats.models == {}

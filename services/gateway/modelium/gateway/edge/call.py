@@ -56,6 +56,8 @@ class Call:
     include_usage: bool | None = None
     """What the client said of usage in `stream_options`."""
     preferences: Preferences = NO_PREFERENCES
+    hide_usage: bool = False
+    """Whether the body asks for usage although the client did not."""
 
 
 class RequestIds:

@@ -69,6 +69,10 @@ class Client:
         await self.start(status, headers)
         await self._send({"type": "http.response.body", "body": data})
 
+    async def json(self, status: int, headers: Headers, data: bytes) -> None:
+        """Send an answer of ours."""
+        await self.whole(status, [*_json_headers(data), *headers], data)
+
     async def start_stream(self, headers: Headers | None = None) -> None:
         """Send the headers of an event stream (the engine's, if it has answered), once."""
         if not self.started:
@@ -104,8 +108,7 @@ class Client:
             Broken: no way is left.
         """
         if not self.started:
-            data = error.encoded(self._dialect)
-            await self.whole(error.status, [*_json_headers(data), *error.headers()], data)
+            await self.json(error.status, error.headers(), error.encoded(self._dialect))
         elif self.is_stream:
             await self.finish(error.event(self._dialect))
         else:

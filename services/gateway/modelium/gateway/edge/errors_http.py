@@ -113,13 +113,27 @@ def queue_full(model: str, waiting: int, retry_after_s: float) -> ApiError:
     return rate_limited(text, retry_after_s=retry_after_s, param="model")
 
 
-def queue_bytes_full(limit_bytes: int, retry_after_s: float) -> ApiError:
+def queue_bytes_full(model: str, max_bytes: int, retry_after_s: float) -> ApiError:
     """429: the bodies of all that wait take as much memory as they may."""
     text = (
-        f"The requests that wait for models hold {limit_bytes} bytes already "
-        "(gateway.max_queue_bytes)."
+        f"The requests that wait hold {max_bytes} bytes (gateway.max_queue_bytes) already, and "
+        f"the model {model!r} cannot take this one at once."
     )
-    return rate_limited(text, retry_after_s=retry_after_s)
+    return rate_limited(text, retry_after_s=retry_after_s, param="model")
+
+
+def model_busy(model: str, waiting: int, retry_after_s: float) -> ApiError:
+    """503: it is loaded, and others kept it busy until this one's time was up."""
+    text = f"The model {model!r} is busy: {waiting} requests wait for it."
+    return ApiError(
+        503,
+        "model_busy",
+        "service_unavailable",
+        text,
+        param="model",
+        retry_after_s=retry_after_s,
+        should_retry=True,
+    )
 
 
 def model_loading(model: str, loading: Loading) -> ApiError:

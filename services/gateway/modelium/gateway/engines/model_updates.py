@@ -17,7 +17,7 @@ from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.gate import Gate
 from modelium.gateway.reporting.announcing import Announcer
 from modelium.gateway.reporting.stats import Stats
-from modelium.gateway.waiting.room import WaitingRoom
+from modelium.gateway.waiting.holding import Holding
 
 _RETRY_S: Final = 1.0
 
@@ -25,13 +25,13 @@ log = structlog.get_logger()
 
 
 class ModelUpdates:
-    """The only writer of the table but for suspicions."""
+    """The only writer of the table."""
 
     def __init__(
         self,
         *,
         table: RouteTable,
-        room: WaitingRoom,
+        holding: Holding,
         stats: Stats,
         announcer: Announcer,
         store: Store,
@@ -39,7 +39,7 @@ class ModelUpdates:
         gate: Gate,
     ) -> None:
         self._table = table
-        self._room = room
+        self._holding = holding
         self._stats = stats
         self._announcer = announcer
         self._store = store
@@ -60,7 +60,7 @@ class ModelUpdates:
     def _changed(self, model: str) -> None:
         if self._table.record(model) is None:
             self._stats.forget(model)
-        self._room.wake(model)
+        self._holding.changed(model)
         self._announcer.soon()
 
     async def on_gap(self) -> None:

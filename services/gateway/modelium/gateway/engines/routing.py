@@ -1,34 +1,29 @@
-"""Where a request for a model goes: what this gateway knows of every model.
+"""Whether and where a model serves: what this gateway knows of every model.
 
 Pure. Fed with records by `model_updates.py`; read by the hot path, which therefore needs
-neither NATS nor Redis. Who waits, and for how long, is `holding.py`'s.
+neither NATS nor Redis. Which instance a request gets is `dispatch.py`'s, who waits `holding.py`'s.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from modelium.common.records import ModelRecord, ModelState
+from modelium.common.records import InstanceEndpoint, ModelRecord, ModelState, instance_id
 
-SUSPECT_S: Final = 1.0
-"""How long a generation that just failed a request gets no other, unless its record changes."""
 DEFAULT_LOAD_S: Final = 30.0
 """Expected duration of a load that was never measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A loaded engine."""
+    """Loaded; requests may go to any of `endpoints`, of which there is at least one."""
 
-    endpoint: str
-    generation: int
+    endpoints: tuple[InstanceEndpoint, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Not loaded now, but can be; `recheck_at_s` (monotonic) if time alone may change that."""
-
-    recheck_at_s: float | None = None
+    """Not loaded now, but can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +67,20 @@ def _outcome(record: ModelRecord) -> Outcome:
         return Unplaceable(record.reason)
     if record.state is ModelState.ERROR:
         return Failed(record)
-    if record.state is ModelState.LOADED and record.endpoint:
-        return Route(record.endpoint.rstrip("/"), record.generation)
-    return _WAITING
+    endpoints = _endpoints(record) if record.state is ModelState.LOADED else ()
+    return Route(endpoints) if endpoints else _WAITING
+
+
+def _endpoints(record: ModelRecord) -> tuple[InstanceEndpoint, ...]:
+    """A record that was saved before records had `endpoints` names its one engine only."""
+    if record.endpoints or not record.endpoint:
+        return record.endpoints
+    name = record.instance_id or instance_id(record.model, record.generation)
+    count = max(1, len(record.device_ids))
+    one = InstanceEndpoint(
+        instance_id=name, generation=record.generation, url=record.endpoint, device_count=count
+    )
+    return (one,)
 
 
 @dataclass(slots=True)
@@ -82,7 +88,6 @@ class _Entry:
     record: ModelRecord
     outcome: Outcome
     since_s: float
-    suspect_until_s: float = 0.0
 
 
 @dataclass
@@ -131,30 +136,17 @@ class RouteTable:
         """The known version of every model."""
         return {name: entry.record.version for name, entry in self._entries.items()}
 
-    def route(self, model: str, now_s: float) -> Outcome:
-        """Where a request for `model` goes now."""
+    def route(self, model: str) -> Outcome:
+        """Where requests for `model` go now; the same object until its record changes."""
         entry = self._entries.get(model)
-        if entry is None:
-            return _UNKNOWN
-        if entry.suspect_until_s > now_s:
-            return Waiting(entry.suspect_until_s)
-        return entry.outcome
+        return _UNKNOWN if entry is None else entry.outcome
 
-    def routed_generation(self, model: str, now_s: float) -> int | None:
-        """The generation that `route` leads to, if any."""
-        outcome = self.route(model, now_s)
-        return outcome.generation if isinstance(outcome, Route) else None
-
-    def is_suspect(self, model: str, now_s: float) -> bool:
-        """Whether the model would be routed, had it not just failed."""
-        entry = self._entries.get(model)
-        return entry is not None and entry.suspect_until_s > now_s
-
-    def suspect(self, model: str, generation: int, now_s: float) -> None:
-        """Route nothing to this generation for `SUSPECT_S`, or until its record changes."""
-        entry = self._entries.get(model)
-        if entry is not None and entry.record.generation == generation:
-            entry.suspect_until_s = now_s + SUSPECT_S
+    def routed_generations(self, model: str) -> tuple[int, ...]:
+        """The instances that new requests may go to."""
+        outcome = self.route(model)
+        if not isinstance(outcome, Route):
+            return ()
+        return tuple(sorted(endpoint.generation for endpoint in outcome.endpoints))
 
     def record(self, model: str) -> ModelRecord | None:
         """The record of a model that is there."""

@@ -90,10 +90,13 @@ def read_usage_at_the_end(tail: bytes, tokens: Tokens) -> None:
         tokens.completion = int(found[1])
 
 
-def asking_for_usage(body: bytes) -> bytes:
+def asking_for_usage(body: bytes) -> bytes | None:
     """The JSON object `body`, which also asks for usage; its other bytes stay as they are.
 
     The member is added at the end: of two members of one name every JSON reader that engines use
-    takes the last.
+    takes the last. None: it is not written in UTF-8.
     """
-    return body.rstrip(b" \t\r\n")[:-1] + _ASK
+    text = body.strip(b" \t\r\n")
+    if not (text.startswith(b"{") and text.endswith(b"}")):
+        return None
+    return text[:-1] + _ASK

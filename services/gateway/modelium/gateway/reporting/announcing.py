@@ -44,7 +44,7 @@ class Announcer:
 
     def engine_idle(self, model: str, generation: int) -> None:
         """The last request of an engine has ended: say so at once if none will follow."""
-        if self._table.routed_generation(model, self._clock.monotonic()) != generation:
+        if generation not in self._table.routed_generations(model):
             self.soon()
 
     async def beat(self) -> None:

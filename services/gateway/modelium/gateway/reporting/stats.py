@@ -1,6 +1,6 @@
 """What this gateway did and does per model: counters, leases, latencies.
 
-Pure; a snapshot of it is the `gateway.stats` message (`announcing.py`) and the /metrics page
+A snapshot of it is the `gateway.stats` message (`announcing.py`) and the /metrics page
 (`metrics.py`). The hot path only adds to plain numbers here.
 """
 
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
 
-from modelium.common.figures import GatewayModelStats
+from modelium.common.clock import Clock, SystemClock
+from modelium.common.figures import FOREVER_S, GatewayModelStats
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.waiting.room import WaitingRoom
 
@@ -41,6 +42,8 @@ class ModelCounts:
     failures: int = 0
     last_end_s: float | None = None
     in_flight: dict[int, int] = field(default_factory=dict)
+    keep_alive_s: float | None = None
+    keep_alive_at_s: float = 0.0
     duration: Histogram = field(default_factory=Histogram)
     first_byte: Histogram = field(default_factory=Histogram)
     recent_s: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
@@ -50,6 +53,7 @@ class ModelCounts:
 class Stats:
     """All models' numbers; `active` counts the requests inside this gateway, waiting or served."""
 
+    clock: Clock = field(default_factory=SystemClock)
     models: dict[str, ModelCounts] = field(default_factory=dict)
     active: int = 0
 
@@ -84,6 +88,15 @@ class Stats:
         if ok:
             counts.recent_s.append(took_s)
 
+    def keep_alive(self, model: str, seconds: float) -> None:
+        """A request has ended whose client wants the model kept for so long when it is idle.
+
+        0: unload it as soon as nobody uses it; negative: never for being idle.
+        """
+        counts = self.of(model)
+        counts.keep_alive_s = seconds if seconds >= 0 else FOREVER_S
+        counts.keep_alive_at_s = self.clock.monotonic()
+
     def forget(self, model: str) -> None:
         """Drop a model that is gone, unless some request of it still runs."""
         counts = self.models.get(model)
@@ -112,6 +125,8 @@ class Stats:
             oldest_wait_s=room.oldest_wait_s(model, now_s),
             idle_s=None if last_s is None else max(0.0, now_s - last_s),
             latency_p50_s=median(counts.recent_s) if counts.recent_s else None,
-            routed_generation=table.routed_generation(model, now_s),
-            in_flight_generations=tuple(sorted(counts.in_flight)),
+            routed_generations=table.routed_generations(model),
+            in_flight_generations=dict(sorted(counts.in_flight.items())),
+            keep_alive_s=counts.keep_alive_s,
+            keep_alive_age_s=max(0.0, now_s - counts.keep_alive_at_s),
         )

@@ -15,6 +15,10 @@ from modelium.common.clock import Clock
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import ModelRequested
 
+GATEWAY: Final = "gateway"
+"""Who asks for a model that requests wait for; the wish ends with them."""
+CLIENT: Final = "client"
+"""Who asks for one that somebody will come back for."""
 REPEAT_S: Final = 5.0
 """Least seconds between two messages for one model that is waited for without a break."""
 
@@ -28,18 +32,24 @@ class Demand:
         self._bus = bus
         self._clock = clock
         self._asked_s: dict[str, float] = {}
-        self._due: set[str] = set()
+        self._due: dict[str, str] = {}
+        """By whom it is wanted."""
         self._any_due = asyncio.Event()
 
-    def want(self, model: str, *, anew: bool = False) -> None:
+    def want(self, model: str, *, anew: bool = False, by: str = GATEWAY) -> None:
         """Ask for a known model; `anew`: nobody waited for it until now, so do not hold back."""
         now_s = self._clock.monotonic()
         if not anew and now_s - self._asked_s.get(model, -math.inf) < REPEAT_S:
             return
         recent = {m: at_s for m, at_s in self._asked_s.items() if now_s - at_s < REPEAT_S}
         self._asked_s = {**recent, model: now_s}
-        self._due.add(model)
+        self._due[model] = by
         self._any_due.set()
+
+    def drop(self, model: str) -> None:
+        """Nobody waits any more: do not ask if that was not done yet."""
+        if self._due.get(model) == GATEWAY:
+            del self._due[model]
 
     async def run(self) -> None:
         """Publish what is wanted, until cancelled."""
@@ -47,10 +57,10 @@ class Demand:
             await self._any_due.wait()
             self._any_due.clear()
             while self._due:
-                await self._ask(self._due.pop())
+                await self._ask(*self._due.popitem())
 
-    async def _ask(self, model: str) -> None:
+    async def _ask(self, model: str, by: str) -> None:
         try:
-            await self._bus.publish(ModelRequested(model=model, requested_by="gateway"))
+            await self._bus.publish(ModelRequested(model=model, requested_by=by))
         except DependencyUnavailable as error:
             log.warning("gateway.request_not_published", model=model, error=str(error))

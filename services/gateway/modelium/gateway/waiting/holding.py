@@ -1,17 +1,21 @@
-"""Holds requests while their model is not loaded, and says when that is over.
+"""Holds requests that cannot go to an engine now, and says when that is over.
 
-Decides for each held request, whenever its model's record changes or its time is up: go there, wait
-on, or give up with this error. The order of waiting is `waiting.py`'s, the asking `demand.py`'s.
+Decides for each held request, whenever its model's record changes or its time is up: wait on, or
+give up with this error. That it may go on is `dispatch.py`'s to say, the order of waiting
+`room.py`'s, the asking `demand.py`'s.
 """
 
-import math
 from datetime import datetime
 from typing import Final, NoReturn
 
 from modelium.common.clock import Clock
-from modelium.common.records import ModelRecord
+from modelium.common.records import ModelRecord, ModelState
 from modelium.gateway.edge import errors_http as errors
-from modelium.gateway.edge.errors_http import Loading
+from modelium.gateway.edge.call import Call
+from modelium.gateway.edge.errors_http import ApiError, Loading
+from modelium.gateway.engines.dispatch import Dispatch
+from modelium.gateway.engines.instance import Lease
+from modelium.gateway.engines.peers import Peers
 from modelium.gateway.engines.routing import (
     Failed,
     Refused,
@@ -19,67 +23,133 @@ from modelium.gateway.engines.routing import (
     RouteTable,
     Unknown,
     Unplaceable,
-    Waiting,
 )
-from modelium.gateway.waiting.demand import Demand
+from modelium.gateway.reporting.announcing import Announcer
+from modelium.gateway.waiting.demand import CLIENT, Demand
 from modelium.gateway.waiting.room import QueueFull, Waiter, WaitingRoom
 
 TICK_S: Final = 0.1
-"""How late a deadline may be noticed."""
+"""How late a deadline, or the end of an engine's pause, may be noticed."""
 _HOPELESS_FAILURES: Final = 3
+_BUSY_RETRY_S: Final = 1.0
 
 
 class Holding:
     """The one who lets requests wait and go on."""
 
     def __init__(
-        self, *, table: RouteTable, room: WaitingRoom, demand: Demand, clock: Clock
+        self,
+        *,
+        table: RouteTable,
+        room: WaitingRoom,
+        dispatch: Dispatch,
+        demand: Demand,
+        announcer: Announcer,
+        peers: Peers,
+        clock: Clock,
     ) -> None:
         self._table = table
         self._room = room
+        self._dispatch = dispatch
         self._demand = demand
+        self._announcer = announcer
+        self._peers = peers
         self._clock = clock
 
-    def join(self, model: str) -> Waiter:
+    def join(self, call: Call, organization: str) -> Waiter:
         """Get a place in the model's queue; `leave` must follow.
 
         Raises:
             ApiError: 429, the queue is full.
         """
-        now_s = self._clock.monotonic()
+        model = call.model
         try:
-            waiter = self._room.enter(model, now_s)
+            waiter = self._room.enter(call, organization, self._clock.monotonic())
         except QueueFull as full:
-            eta_s = self._table.eta_s(model, now_s) or 1
-            raise errors.queue_full(model, full.waiting, eta_s) from full
-        first = self._room.count(model) == 1
-        self._demand.want(model, anew=first and not self._table.is_suspect(model, now_s))
+            raise self._refusal(full) from full
+        if not self.serves(model):
+            first = self._room.count(model) == 1
+            waiter.caused_load = first and not self._loads(model)
+            self._want(model, anew=first)
         return waiter
 
-    def leave(self, waiter: Waiter) -> None:
-        """Give the place up."""
-        self._room.leave(waiter)
+    def _want(self, model: str, *, anew: bool) -> None:
+        """`anew`: let the orchestrator see who waits as soon as it hears of the wish."""
+        self._demand.want(model, anew=anew)
+        if anew:
+            self._announcer.soon()
 
-    async def routed(self, waiter: Waiter, deadline_s: float) -> Route:
-        """Wait until the model is loaded.
+    def want(self, model: str) -> Loading:
+        """Have a model loaded for somebody who will not wait; how far it is."""
+        self._demand.want(model, anew=True, by=CLIENT)
+        record, now_s = self._table.record(model), self._clock.monotonic()
+        return Loading(
+            state=record.state if record else "unknown",
+            position=self._room.count(model),
+            eta_s=self._table.eta_s(model, now_s),
+            reason=record.reason if record else "",
+        )
+
+    def serves(self, model: str) -> bool:
+        """Whether it is loaded."""
+        return isinstance(self._table.route(model), Route)
+
+    def leave(self, waiter: Waiter) -> None:
+        """Give the place up; what was granted and not taken goes to the next."""
+        model = waiter.model
+        waited = self._room.leave(waiter)
+        if waiter.lease is not None:
+            waiter.lease.leave()
+            waiter.lease = None
+        if not waited:
+            return
+        heir = self._room.oldest(model)
+        if heir is None:
+            self._demand.drop(model)
+            self._announcer.soon()
+        elif waiter.caused_load:
+            heir.caused_load = True
+
+    async def entered(self, waiter: Waiter, deadline_s: float) -> Lease:
+        """Wait until the request may go to an engine.
 
         Raises:
-            ApiError: it is gone, cannot be loaded now, or was not loaded by `deadline_s`.
+            ApiError: the model is gone, cannot be loaded now, or did not come to this request by
+                `deadline_s`; or the place went to somebody with a better right to it.
         """
+        self._dispatch.advance(waiter.model)
         while True:
-            now_s = self._clock.monotonic()
-            outcome = self._table.route(waiter.model, now_s)
-            if isinstance(outcome, Route):
-                return outcome
-            self.refuse_hopeless(waiter.model)
-            if now_s >= deadline_s:
-                raise errors.model_loading(waiter.model, self.progress(waiter))
-            recheck_s = outcome.recheck_at_s if isinstance(outcome, Waiting) else None
-            await waiter.sleep(min(deadline_s, recheck_s or math.inf))
+            if waiter.lease is not None:
+                return self._taken(waiter, waiter.lease)
+            self._refuse(waiter, deadline_s)
+            await waiter.sleep(deadline_s)
+
+    def _taken(self, waiter: Waiter, lease: Lease) -> Lease:
+        waiter.lease = None
+        record = self._table.record(waiter.model)
+        if waiter.caused_load and record is not None:
+            waiter.load_took_s = record.load_s
+        return lease
+
+    def _refuse(self, waiter: Waiter, deadline_s: float) -> None:
+        if waiter.displaced:
+            raise self._refusal(QueueFull(waiter.model, self._room.count(waiter.model)))
+        self.refuse_hopeless(waiter.model)
+        if self._clock.monotonic() >= deadline_s:
+            if self.serves(waiter.model):
+                count = self._room.count(waiter.model)
+                raise errors.model_busy(waiter.model, count, _BUSY_RETRY_S)
+            raise errors.model_loading(waiter.model, self.progress(waiter))
+
+    def _refusal(self, full: QueueFull) -> ApiError:
+        eta_s = self._table.eta_s(full.model, self._clock.monotonic()) or _BUSY_RETRY_S
+        if full.max_bytes is not None:
+            return errors.queue_bytes_full(full.model, full.max_bytes, eta_s)
+        return errors.queue_full(full.model, full.waiting, eta_s)
 
     def refuse_hopeless(self, model: str) -> None:
         """Raise an ApiError if waiting for `model` leads nowhere now: 404, 400 or 503."""
-        match self._table.route(model, self._clock.monotonic()):
+        match self._table.route(model):
             case Unknown():
                 raise errors.model_not_found(model)
             case Refused(reason):
@@ -102,21 +172,38 @@ class Holding:
 
     def progress(self, waiter: Waiter) -> Loading:
         """What to tell the one who waits."""
-        record = self._table.record(waiter.model)
+        model = waiter.model
+        record = self._table.record(model)
         return Loading(
             state=record.state if record else "unknown",
-            position=self._room.position(waiter),
-            eta_s=self._table.eta_s(waiter.model, self._clock.monotonic()),
+            position=self._room.position(waiter, self._dispatch.in_flight_of(model)),
+            eta_s=self._table.eta_s(model, self._clock.monotonic()),
             reason=record.reason if record else "",
         )
+
+    def changed(self, model: str) -> None:
+        """A model's record has changed: let those go on, or give up, that wait for it."""
+        self._dispatch.changed(model)
+        if self._room.count(model) and not self.serves(model):
+            self._demand.want(model)
+            self._room.wake(model)
 
     async def tick(self) -> None:
         """Look after deadlines, and go on asking for what is waited for, until cancelled."""
         while True:
             await self._clock.sleep(TICK_S)
-            self._room.wake_due(self._clock.monotonic())
+            now_s = self._clock.monotonic()
+            self._peers.expire(now_s)
+            self._room.wake_due(now_s)
             for model in self._room.models():
-                self._demand.want(model)
+                if self.serves(model):
+                    self._dispatch.advance(model)
+                else:
+                    self._demand.want(model)
+
+    def _loads(self, model: str) -> bool:
+        record = self._table.record(model)
+        return record is not None and record.state is ModelState.LOADING
 
 
 def _backs_off(record: ModelRecord, now: datetime) -> bool:

@@ -1,34 +1,66 @@
-"""Who waits for which model, in order of arrival; woken, never polling.
+"""Who waits for which model; woken, never polling.
 
-Nothing here knows why somebody waits: `holding.py` does.
+Bounded in requests per model and in bytes of all of them. Nothing here knows why somebody waits:
+`holding.py` does. Who goes first and who gives way is decided by `shares.py`.
 """
 
 import asyncio
 import math
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from modelium.common.errors import ModeliumError
+from modelium.gateway.edge.call import Call
+from modelium.gateway.engines.instance import Lease
+from modelium.gateway.waiting.shares import Claim, displaced, next_organization, position
 
 
 class QueueFull(ModeliumError):
-    """As many as may wait for `model` do."""
+    """There is no place for one more: as many as may wait for `model` do.
 
-    def __init__(self, model: str, waiting: int) -> None:
+    Or `max_bytes`, if given, are held for those that wait for any model.
+    """
+
+    def __init__(self, model: str, waiting: int, max_bytes: int | None = None) -> None:
         super().__init__(f"{waiting} requests already wait for {model}")
         self.model = model
         self.waiting = waiting
+        self.max_bytes = max_bytes
 
 
 @dataclass(eq=False, slots=True)
 class Waiter:
     """One request in a queue. Times are monotonic seconds."""
 
-    model: str
+    call: Call
+    organization: str
     ticket: int
     since_s: float
+    committed: bool = False
+    """Its answer has begun: it cannot be told any more that the queue is full."""
+    displaced: bool = False
+    """It had to give way, and has no place any more."""
+    caused_load: bool = False
+    """Nobody else wanted the model when it came, and it was not loaded."""
     wake_at_s: float = math.inf
+    lease: Lease | None = None
+    load_took_s: float | None = None
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def model(self) -> str:
+        """What it waits for."""
+        return self.call.model
+
+    @property
+    def size_bytes(self) -> int:
+        """What of it is kept in memory."""
+        return len(self.call.body)
+
+    def load_s(self) -> float:
+        """How long the load took that it has caused; 0 if it caused none, or before the end."""
+        return self.load_took_s or 0.0
 
     async def sleep(self, until_s: float) -> None:
         """Wait until `wake` is called, or `WaitingRoom.wake_due` with a time past `until_s`."""
@@ -40,66 +72,145 @@ class Waiter:
         """Let it look again."""
         self._woken.set()
 
+    def grant(self, lease: Lease) -> None:
+        """Let it go, with this lease."""
+        self.lease = lease
+        self.wake()
+
+    def displace(self) -> None:
+        """Let it give up, for one with a better right to its place."""
+        self.displaced = True
+        self.wake()
+
+
+def _claim(waiter: Waiter, size: int) -> Claim:
+    return Claim(waiter.organization, waiter.ticket, size)
+
 
 @dataclass
 class _Queue:
-    tickets: list[int] = field(default_factory=list)
     waiters: dict[int, Waiter] = field(default_factory=dict)
+    """By ticket, the oldest first."""
+    tickets: dict[str, list[int]] = field(default_factory=dict)
+    """By organisation."""
 
 
 @dataclass
 class WaitingRoom:
-    """One bounded queue per model."""
+    """One queue per model."""
 
     max_per_model: int
+    max_bytes: int
     _queues: dict[str, _Queue] = field(default_factory=dict)
     _next_ticket: int = 0
+    _bytes: dict[str, int] = field(default_factory=dict)
+    """By organisation, over all models."""
+    _total_bytes: int = 0
 
-    def enter(self, model: str, now_s: float) -> Waiter:
+    def enter(self, call: Call, organization: str, now_s: float) -> Waiter:
         """Join the end of the model's queue.
 
+        If that is full, an organisation that has less than its part of it takes the place of the
+        newest request of the one that has most, which is displaced.
+
         Raises:
-            QueueFull: it is at its bound.
+            QueueFull: there is no such place.
         """
-        queue = self._queues.setdefault(model, _Queue())
-        if len(queue.tickets) >= self.max_per_model:
-            raise QueueFull(model, len(queue.tickets))
+        self._make_place(call.model, organization)
+        self._make_bytes(call, organization)
         self._next_ticket += 1
-        waiter = Waiter(model, self._next_ticket, now_s)
-        queue.tickets.append(waiter.ticket)
+        waiter = Waiter(call, organization, self._next_ticket, now_s)
+        queue = self._queues.setdefault(call.model, _Queue())
         queue.waiters[waiter.ticket] = waiter
+        queue.tickets.setdefault(organization, []).append(waiter.ticket)
+        self._hold(organization, waiter.size_bytes)
         return waiter
 
-    def leave(self, waiter: Waiter) -> None:
-        """Leave the queue; no harm if it has left already."""
+    def _make_place(self, model: str, organization: str) -> None:
+        queue = self._queues.get(model)
+        if queue is None or len(queue.waiters) < self.max_per_model:
+            return
+        held = {name: len(tickets) for name, tickets in queue.tickets.items()}
+        claims = (_claim(waiter, 1) for waiter in queue.waiters.values() if not waiter.committed)
+        tickets = displaced(held, claims, organization, 1, self.max_per_model)
+        if tickets is None:
+            raise QueueFull(model, len(queue.waiters))
+        for ticket in tickets:
+            self._displace(queue.waiters[ticket])
+
+    def _make_bytes(self, call: Call, organization: str) -> None:
+        if self._total_bytes + len(call.body) <= self.max_bytes:
+            return
+        waiters = {t: w for queue in self._queues.values() for t, w in queue.waiters.items()}
+        claims = (
+            _claim(waiter, waiter.size_bytes)
+            for _, waiter in sorted(waiters.items())
+            if not waiter.committed
+        )
+        tickets = displaced(self._bytes, claims, organization, len(call.body), self.max_bytes)
+        if tickets is None:
+            raise QueueFull(call.model, self.count(call.model), self.max_bytes)
+        for ticket in tickets:
+            self._displace(waiters[ticket])
+
+    def _displace(self, waiter: Waiter) -> None:
+        self.leave(waiter)
+        waiter.displace()
+
+    def leave(self, waiter: Waiter) -> bool:
+        """Leave the queue; no harm if it has left already. Whether it was in it."""
         queue = self._queues.get(waiter.model)
         if queue is None or queue.waiters.pop(waiter.ticket, None) is None:
-            return
-        del queue.tickets[bisect_left(queue.tickets, waiter.ticket)]
-        if not queue.tickets:
+            return False
+        tickets = queue.tickets[waiter.organization]
+        del tickets[bisect_left(tickets, waiter.ticket)]
+        if not tickets:
+            del queue.tickets[waiter.organization]
+        if not queue.waiters:
             del self._queues[waiter.model]
+        self._hold(waiter.organization, -waiter.size_bytes)
+        return True
 
-    def position(self, waiter: Waiter) -> int:
-        """1 for the one that has waited longest."""
+    def _hold(self, organization: str, size_bytes: int) -> None:
+        self._total_bytes += size_bytes
+        held = self._bytes[organization] = self._bytes.get(organization, 0) + size_bytes
+        if not held:
+            del self._bytes[organization]
+
+    def next(self, model: str, in_flight: Mapping[str, int]) -> Waiter:
+        """The one that goes next; somebody has to wait for `model`."""
+        queue = self._queues[model]
+        organization = next_organization(queue.tickets, in_flight)
+        return queue.waiters[queue.tickets[organization][0]]
+
+    def position(self, waiter: Waiter, in_flight: Mapping[str, int]) -> int:
+        """1 for the one that goes next."""
         queue = self._queues.get(waiter.model)
-        return bisect_left(queue.tickets, waiter.ticket) + 1 if queue else 1
+        if queue is None or waiter.ticket not in queue.waiters:
+            return 1
+        return position(queue.tickets, in_flight, waiter.organization, waiter.ticket)
+
+    def oldest(self, model: str) -> Waiter | None:
+        """The one that has waited longest."""
+        queue = self._queues.get(model)
+        return next(iter(queue.waiters.values())) if queue else None
 
     def count(self, model: str) -> int:
         """How many wait for a model."""
         queue = self._queues.get(model)
-        return len(queue.tickets) if queue else 0
+        return len(queue.waiters) if queue else 0
 
     def oldest_wait_s(self, model: str, now_s: float) -> float:
-        """How long the first in the queue has waited; 0 if nobody does."""
-        queue = self._queues.get(model)
-        return max(0.0, now_s - queue.waiters[queue.tickets[0]].since_s) if queue else 0.0
+        """How long the oldest in the queue has waited; 0 if nobody does."""
+        oldest = self.oldest(model)
+        return max(0.0, now_s - oldest.since_s) if oldest else 0.0
 
     def models(self) -> list[str]:
         """The models that somebody waits for."""
         return list(self._queues)
 
     def wake(self, model: str) -> None:
-        """Let all who wait for `model` look again: its record has changed."""
+        """Let all who wait for `model` look again: there may be no sense in waiting any more."""
         queue = self._queues.get(model)
         for waiter in queue.waiters.values() if queue else ():
             waiter.wake()

@@ -1,0 +1,50 @@
+"""Ends the work for a client that has gone away.
+
+The server says so by a call (`http_protocol.py`), so that no task has to wait for it beside each
+request.
+"""
+
+import asyncio
+from types import TracebackType
+from typing import Any
+
+from modelium.common.http_exchange import GONE_EXTENSION
+from modelium.gateway.edge.call import Scope
+
+
+class EndedWhenGone:
+    """A block that ends at once, without an error, when the client of `scope` goes away.
+
+    Whatever it awaits is cancelled. An `asyncio.CancelledError` that has another cause passes.
+    """
+
+    __slots__ = ("_inside", "_task", "gone")
+
+    def __init__(self, scope: Scope) -> None:
+        self.gone = False
+        self._inside = False
+        self._task: asyncio.Task[Any] | None = None
+        scope["extensions"][GONE_EXTENSION](self._on_gone)
+
+    def __enter__(self) -> "EndedWhenGone":
+        self._task = asyncio.current_task()
+        self._inside = True
+        if self.gone and self._task is not None:
+            self._task.cancel()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> bool:
+        self._inside = False
+        if not self.gone or self._task is None or kind is not asyncio.CancelledError:
+            return False
+        return self._task.uncancel() == 0
+
+    def _on_gone(self) -> None:
+        self.gone = True
+        if self._inside and self._task is not None:
+            self._task.cancel()
