@@ -39,7 +39,7 @@ OWNERS = {
     "redis": ("modelium.common.redis_store",),
     "docker": ("modelium.runtime_agent.",),
     "pynvml": ("modelium.runtime_agent.",),
-    "uvicorn": ("modelium.common.http_server",),
+    "uvicorn": ("modelium.common.http_",),
     "supervisor": ("modelium.cli.",),
 }
 
