@@ -39,9 +39,10 @@ OWNERS = {
     "redis": ("modelium.common.redis_store",),
     "docker": ("modelium.runtime_agent.",),
     "pynvml": ("modelium.runtime_agent.",),
-    "msgspec": ("modelium.gateway.edge.members",),
+    "msgspec": ("modelium.gateway.edge.members", "modelium.gateway.engines.tokens"),
+    "httptools": ("modelium.common.http_protocol", "modelium.gateway.engines.connection"),
     "python_multipart": ("modelium.gateway.edge.multipart",),
-    "uvicorn": ("modelium.common.http_server",),
+    "uvicorn": ("modelium.common.http_",),
     "supervisor": ("modelium.cli.",),
 }
 

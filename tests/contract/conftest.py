@@ -1,8 +1,10 @@
 """Fixtures of the contract suites."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 
 import pytest
+import uvloop
 
 from tests.contract.buses import MemoryWorld, World, nats_world
 
@@ -14,3 +16,12 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         return
     async with nats_world(request.getfixturevalue("nats").url) as on_nats:
         yield on_nats
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The HTTP server is tested on the loop that it runs on; its transports are not asyncio's."""
+    if item.path.name.startswith("test_http_"):
+        return {"uvloop": uvloop.new_event_loop}
+    return {"asyncio": asyncio.new_event_loop}

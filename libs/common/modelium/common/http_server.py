@@ -5,22 +5,72 @@ import errno
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import uvicorn
 
 from modelium.common.errors import DependencyUnavailable, PermissionMissing
+from modelium.common.health import AsgiApp
+from modelium.common.http_connection import Shared
+from modelium.common.http_limits import ServerLimits
+from modelium.common.http_protocol import HttpProtocol
+
+_TICK_S: Final = 0.1
+"""How often uvicorn calls `on_tick`."""
+_SMALL_SURFACE: Final = ServerLimits()
 
 
 class _Server(uvicorn.Server):
+    """uvicorn with `HttpProtocol`, and without signals, which belong to `service.py`."""
+
+    def __init__(self, app: AsgiApp, limits: ServerLimits, grace_s: float) -> None:
+        super().__init__(
+            uvicorn.Config(
+                cast("Any", app),
+                access_log=False,
+                http=cast("Any", self._protocol),
+                interface="asgi3",
+                lifespan="off",
+                log_config=None,
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=max(1, round(grace_s)),
+                ws="none",
+            )
+        )
+        state = cast("Any", self.server_state)  # its sets are typed for uvicorn's own protocols
+        self._shared = Shared(app, limits, state.connections, state.tasks)
+        self._ticks_per_sweep = max(1, int(limits.shortest_s() / 4 / _TICK_S))
+
+    def _protocol(self, *, _loop: asyncio.AbstractEventLoop, **_: Any) -> HttpProtocol:
+        return HttpProtocol(self._shared, _loop or asyncio.get_running_loop())
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals belong to `service.py`."""
+        """See the class."""
         yield
 
+    async def on_tick(self, counter: int) -> bool:
+        """What uvicorn does every `_TICK_S`, and the deadlines of all connections."""
+        stop = await super().on_tick(counter)
+        headers = self.server_state.default_headers
+        self._shared.date_line = b"".join(b"%b: %b\r\n" % header for header in headers)
+        if counter % self._ticks_per_sweep == 0:
+            self._shared.sweep(asyncio.get_running_loop().time())
+        return stop
 
-def bind(host: str, port: int, *, setting: str) -> socket.socket:
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does, then drop the connections whose clients still read."""
+        await super().shutdown(sockets)
+        for connection in list(self._shared.connections):
+            connection.transport.abort()
+
+
+def bind(host: str, port: int, *, setting: str, shared: bool = False) -> socket.socket:
     """A socket bound to the address; `setting` is what the user can change.
+
+    `shared`: other processes of this user may listen there too, and the system shares connections
+    out among them.
 
     Raises:
         DependencyUnavailable: the port is taken, or there is no such address.
@@ -29,6 +79,8 @@ def bind(host: str, port: int, *, setting: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         bound.bind((host, port))
     except OSError as error:
@@ -53,24 +105,14 @@ def _bind_error(error: OSError, host: str, port: int, setting: str) -> Dependenc
 
 
 async def serve_http(
-    app: Any, listen_on: socket.socket, *, grace_s: float = 0.0, idle_s: int = 5
+    app: AsgiApp,
+    listen_on: socket.socket,
+    *,
+    grace_s: float = 0.0,
+    limits: ServerLimits = _SMALL_SURFACE,
 ) -> None:
-    """Serve until cancelled; then requests in flight get `grace_s` seconds to end.
-
-    A connection on which nothing happens for `idle_s` seconds is closed.
-    """
-    config = uvicorn.Config(
-        cast("Any", app),
-        access_log=False,
-        lifespan="off",
-        log_config=None,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=max(1, round(grace_s)),
-        timeout_keep_alive=idle_s,
-        ws="none",
-    )
-    server = _Server(config)
+    """Serve until cancelled; then requests in flight get `grace_s` seconds to end."""
+    server = _Server(app, limits, grace_s)
     serving = asyncio.ensure_future(server.serve(sockets=[listen_on]))
     try:
         await asyncio.shield(serving)

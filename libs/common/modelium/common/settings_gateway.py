@@ -86,6 +86,10 @@ class Gateway(Section):
     idle_timeout_seconds: PositiveInt = Field(
         default=75, description="Seconds a connection without a request is kept open."
     )
+    write_timeout_seconds: PositiveFloat = Field(
+        default=300.0,
+        description="Seconds a client may read nothing of an answer that waits for it.",
+    )
     shutdown_grace_seconds: NonNegativeFloat = Field(
         default=30.0, description="Seconds requests in flight get to end on shutdown."
     )

@@ -6,6 +6,7 @@ from prometheus_client import REGISTRY
 
 from modelium.common.bus import bind
 from modelium.common.errors import SettingsError
+from modelium.common.http_limits import ServerLimits
 from modelium.common.http_server import bind as bind_socket
 from modelium.common.http_server import serve_http
 from modelium.common.service import Shell, run
@@ -15,8 +16,6 @@ from modelium.gateway.assembly import assemble
 from modelium.gateway.engines.pool import EnginePool
 from modelium.gateway.handlers import HANDLERS
 from modelium.gateway.reporting.metrics import GatewayCollector
-
-_IDLE_CONNECTION_S = 75
 
 
 def check_address(settings: Gateway) -> None:
@@ -35,6 +34,16 @@ def check_address(settings: Gateway) -> None:
                 "127.0.0.1",
             )
         )
+
+
+def _limits(settings: Gateway) -> ServerLimits:
+    return ServerLimits(
+        max_header_bytes=settings.max_header_bytes,
+        header_timeout_s=settings.header_timeout_seconds,
+        body_timeout_s=settings.body_timeout_seconds,
+        idle_timeout_s=settings.idle_timeout_seconds,
+        write_timeout_s=settings.write_timeout_seconds,
+    )
 
 
 async def build(shell: Shell) -> None:
@@ -56,7 +65,7 @@ async def build(shell: Shell) -> None:
         await gateway.app.drain(settings.shutdown_grace_seconds)
 
     shell.before_stop(drain)
-    shell.task("http", serve_http(gateway.app, bound, idle_s=_IDLE_CONNECTION_S))
+    shell.task("http", serve_http(gateway.app, bound, limits=_limits(settings)))
 
 
 if __name__ == "__main__":
