@@ -1,75 +1,147 @@
-"""What is shown of models: the OpenAI list, and the pages for people.
+"""What is shown of models: the lists of OpenAI and Anthropic, and the pages for people.
 
-Pure: values in, JSON objects out.
+Pure: values in, documents out.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
 
 from modelium.common.figures import GatewayModelStats
 from modelium.common.records import AgentRecord, ModelRecord, ModelState
+from modelium.gateway.edge.paths import routes_of
+from modelium.gateway.pages.documents import (
+    AnthropicCard,
+    AnthropicCards,
+    GatewayStatus,
+    ModelCard,
+    ModelInfo,
+    ModelPage,
+    OipModel,
+    OipModelReady,
+    Status,
+)
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_VERSION: Final = "1"
+"""Files that change are a new load of the same model: there is one version at a time."""
 
 
-def model_card(record: ModelRecord, eta_s: int | None) -> dict[str, Any]:
-    """One entry of `/v1/models`, loaded or not."""
-    since = record.loaded_at or record.updated_at
-    return {
-        "id": record.model,
-        "object": "model",
-        "created": int(since.timestamp()) if since else 0,
-        "owned_by": "modelium",
-        "modelium": {
-            "state": record.state,
-            "reason": record.reason,
-            "eta_s": eta_s,
-            "generation": record.generation,
-            **_kind(record),
-        },
-    }
-
-
-def _kind(record: ModelRecord) -> dict[str, Any]:
+def model_info(record: ModelRecord, eta_s: int | None) -> ModelInfo:
+    """What every list shows beside its own form."""
     about = record.descriptor
-    return {
-        "runtime": about.runtime if about else None,
-        "context_length": about.context_length if about else None,
-        "task": about.task if about else None,
-    }
+    return ModelInfo(
+        state=record.state,
+        reason=record.reason,
+        eta_s=eta_s,
+        generation=record.generation,
+        runtime=about.runtime if about else None,
+        context_length=about.context_length if about else None,
+        task=about.task if about else None,
+        capabilities=routes_of(about),
+    )
+
+
+def _since(record: ModelRecord) -> datetime:
+    return record.loaded_at or record.updated_at or _EPOCH
+
+
+def model_card(record: ModelRecord, eta_s: int | None) -> ModelCard:
+    """One entry of `/v1/models`, loaded or not."""
+    return ModelCard(
+        id=record.model,
+        created=int(_since(record).timestamp()),
+        modelium=model_info(record, eta_s),
+    )
+
+
+def anthropic_card(record: ModelRecord, eta_s: int | None) -> AnthropicCard:
+    """The same for a client of Anthropic's."""
+    info = model_info(record, eta_s)
+    return AnthropicCard(
+        id=record.model,
+        display_name=record.model,
+        created_at=_since(record),
+        max_input_tokens=info.context_length or None,
+        modelium=info,
+    )
+
+
+def anthropic_page(
+    cards: Sequence[AnthropicCard], *, limit: int, after: str | None, before: str | None
+) -> AnthropicCards:
+    """At most `limit` of the cards, sorted by id: the first behind `after` or the last `before`."""
+    inside = [
+        card
+        for card in cards
+        if (after is None or card.id > after) and (before is None or card.id < before)
+    ]
+    data = inside[-limit:] if before is not None and after is None else inside[:limit]
+    return AnthropicCards(
+        data=data,
+        has_more=len(inside) > limit,
+        first_id=data[0].id if data else None,
+        last_id=data[-1].id if data else None,
+    )
+
+
+def oip_model(record: ModelRecord, eta_s: int | None) -> OipModel:
+    """One model's metadata by the Open Inference Protocol."""
+    info = model_info(record, eta_s)
+    return OipModel(
+        name=record.model,
+        versions=[_VERSION],
+        platform=f"modelium_{info.runtime}" if info.runtime else "",
+        inputs=[],
+        outputs=[],
+        modelium=info,
+    )
+
+
+def oip_ready(record: ModelRecord, eta_s: int | None) -> OipModelReady:
+    """Whether the model is loaded."""
+    ready = record.state is ModelState.LOADED
+    return OipModelReady(name=record.model, ready=ready, modelium=model_info(record, eta_s))
 
 
 def model_page(
     record: ModelRecord, eta_s: int | None, figures: GatewayModelStats | None
-) -> dict[str, Any]:
+) -> ModelPage:
     """One entry of `/models`."""
-    return {
-        "model": record.model,
-        "state": record.state,
-        "reason": record.reason,
-        "eta_s": eta_s,
-        **_kind(record),
-        "size_bytes": record.size_bytes,
-        "resident_bytes": record.resident_bytes,
-        "agent_id": record.agent_id,
-        "device_ids": record.device_ids,
-        "generation": record.generation,
-        "load_s": record.load_s,
-        "failures": record.failures,
-        "retry_at": record.retry_at.isoformat() if record.retry_at else None,
-        "loaded_at": record.loaded_at.isoformat() if record.loaded_at else None,
-        "in_flight": figures.in_flight if figures else 0,
-        "waiting": figures.waiting if figures else 0,
-        "oldest_wait_s": round(figures.oldest_wait_s, 1) if figures else 0.0,
-    }
+    info = model_info(record, eta_s)
+    return ModelPage(
+        model=record.model,
+        state=info.state,
+        reason=info.reason,
+        eta_s=eta_s,
+        runtime=info.runtime,
+        context_length=info.context_length,
+        task=info.task,
+        capabilities=info.capabilities,
+        size_bytes=record.size_bytes,
+        resident_bytes=record.resident_bytes,
+        agent_id=record.agent_id,
+        device_ids=record.device_ids,
+        generation=record.generation,
+        load_s=record.load_s,
+        failures=record.failures,
+        retry_at=record.retry_at,
+        loaded_at=record.loaded_at,
+        in_flight=figures.in_flight if figures else 0,
+        waiting=figures.waiting if figures else 0,
+        oldest_wait_s=round(figures.oldest_wait_s, 1) if figures else 0.0,
+    )
 
 
 def status_page(
-    models: list[dict[str, Any]], agents: list[AgentRecord] | None, gateway: dict[str, Any]
-) -> dict[str, Any]:
+    models: list[ModelPage], agents: list[AgentRecord] | None, gateway: GatewayStatus
+) -> Status:
     """`/status`; `agents` is None when the store does not answer."""
-    states = [model["state"] for model in models]
-    return {
-        "status": "ok" if agents is not None else "degraded",
-        "gateway": gateway,
-        "models_by_state": {s: states.count(s) for s in ModelState if s in states},
-        "models": models,
-        "agents": None if agents is None else [a.model_dump(mode="json") for a in agents],
-    }
+    states = [model.state for model in models]
+    return Status(
+        status="ok" if agents is not None else "degraded",
+        gateway=gateway,
+        models_by_state={s: states.count(s) for s in ModelState if s in states},
+        models=models,
+        agents=agents,
+    )

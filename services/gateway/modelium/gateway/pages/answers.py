@@ -1,0 +1,58 @@
+"""How the cold routes tell errors: in the form of the route's clients."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from modelium.gateway.edge import errors_http as errors
+from modelium.gateway.edge.errors_http import ApiError
+from modelium.gateway.edge.paths import Dialect
+
+
+def tell_errors(app: FastAPI) -> None:
+    """Have the application answer every error with an object of ours."""
+    app.add_exception_handler(ApiError, _on_api_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+
+
+def _dialect(request: Request) -> Dialect:
+    path = request.url.path
+    if path == "/v2" or path.startswith("/v2/"):
+        return Dialect.OIP
+    if path.startswith("/v1/") and "anthropic-version" in request.headers:
+        return Dialect.ANTHROPIC
+    return Dialect.PLAIN
+
+
+def _respond(request: Request, error: ApiError) -> JSONResponse:
+    headers = {str(name, "ascii"): str(value, "ascii") for name, value in error.headers()}
+    return JSONResponse(error.body(_dialect(request)), status_code=error.status, headers=headers)
+
+
+async def _on_api_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ApiError)
+    return _respond(request, error)
+
+
+async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    path = request.url.path
+    if error.status_code == 405:
+        allow = (error.headers or {}).get("Allow", "GET")
+        told = errors.method_not_allowed(request.method, path, allow=allow)
+    elif error.status_code == 404:
+        told = errors.not_found(f"There is no route {path[:256]}; /docs lists those there are.")
+    else:
+        told = ApiError(error.status_code, "error", "invalid_request_error", error.detail)
+    return _respond(request, told)
+
+
+async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(map(str, first.get("loc", ())))
+    param = str(first["loc"][-1]) if first.get("loc") else None
+    text = f"{where}: {first.get('msg', 'invalid')}"
+    return _respond(request, errors.invalid_request(text, param=param))

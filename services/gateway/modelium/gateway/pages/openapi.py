@@ -1,0 +1,74 @@
+"""The OpenAPI document: FastAPI's of the cold routes, and ours of those that never see FastAPI.
+
+`python -m modelium.gateway.pages` prints it.
+"""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from modelium.gateway.pages.hot_routes import (
+    HEADERS,
+    RETRY_HEADERS,
+    components,
+    error_answer,
+    hot_paths,
+)
+
+Json = dict[str, Any]
+
+_ABOUT: Final = """\
+Many models behind one API. What a request says goes to the engine byte for byte, and so does the
+answer back; the gateway itself reads only where the model stands, and whether to stream.
+
+A request for a model that is not loaded waits while it loads. A stream gets headers at once, then
+comments `: modelium state=loading position=2 eta_s=14` until its first byte. Anything else gets its
+answer, or 503 `model_loading` with `Retry-After` when its time is up; the load goes on.
+
+An API key is sent as `Authorization: Bearer …` or `x-api-key`, where the gateway asks for one.
+"""
+_SECURITY: Final = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+}
+_OPEN: Final = frozenset({"/", "/health", "/healthz", "/readyz", "/metrics"})
+
+
+def document(app: FastAPI) -> Json:
+    """The whole document."""
+    whole = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes)
+    shared = components()
+    schemas = whole["components"]["schemas"] | shared["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    whole["components"] = shared | {"schemas": dict(sorted(schemas.items()))}
+    whole["components"]["securitySchemes"] = _SECURITY
+    # Nothing at all is one of the choices: a gateway on loopback asks for no key.
+    whole["security"] = [{}, {"bearer": []}, {"x-api-key": []}]
+    whole["paths"] = _ordered(hot_paths() | whole["paths"])
+    for path, item in whole["paths"].items():
+        for operation in item.values():
+            _complete(path, operation)
+    return whole
+
+
+def _ordered(paths: Json) -> Json:
+    return dict(sorted(paths.items()))
+
+
+def _complete(path: str, operation: Json) -> None:
+    """Say what holds for every operation."""
+    answers: Json = operation["responses"]
+    if answers.get("422", {}).get("description") == "Validation Error":
+        # FastAPI's own; `answers.py` tells it as 400.
+        del answers["422"]
+        answers.setdefault("400", error_answer(400))
+    if path in _OPEN:
+        operation["security"] = []
+    else:
+        answers |= {status: error_answer(int(status)) for status in ("401", "403")} | answers
+    for status, answer in answers.items():
+        if "$ref" not in answer:
+            answer.setdefault("headers", RETRY_HEADERS if status in ("429", "503") else HEADERS)
+    operation["responses"] = dict(sorted(answers.items()))

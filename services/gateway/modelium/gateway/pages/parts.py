@@ -1,0 +1,96 @@
+"""What the cold routes need, and which models a caller may see."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Request
+
+from modelium.common.bus import Bus
+from modelium.common.clock import Clock
+from modelium.common.records import ModelRecord
+from modelium.common.store import Store
+from modelium.gateway.edge import errors_http as errors
+from modelium.gateway.engines.routing import RouteTable
+from modelium.gateway.gate import Gate
+from modelium.gateway.pages.documents import ModelPage
+from modelium.gateway.pages.views import model_page
+from modelium.gateway.reporting.stats import Stats
+from modelium.gateway.waiting.room import WaitingRoom
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColdParts:
+    """What the cold routes need."""
+
+    gateway_id: str
+    table: RouteTable
+    room: WaitingRoom
+    stats: Stats
+    store: Store
+    bus: Bus
+    clock: Clock
+    gate: Gate
+    pinned: Collection[str]
+    """Models that nobody can unload."""
+
+    def record(self, model: str) -> ModelRecord:
+        """The model's record, or ApiError 404 (503 while none are known yet)."""
+        record = self.table.record(model)
+        if record is None:
+            self.gate.refuse_if_closed()
+            raise errors.model_not_found(model)
+        return record
+
+    def eta_s(self, model: str) -> int | None:
+        """Expected seconds until the model serves."""
+        return self.table.eta_s(model, self.clock.monotonic())
+
+
+def _parts(request: Request) -> ColdParts:
+    parts: ColdParts = request.app.state.parts
+    return parts
+
+
+Parts = Annotated[ColdParts, Depends(_parts)]
+ModelPath = Annotated[str, Path(description="name of the model")]
+
+
+class Seen:
+    """The models that this caller may see."""
+
+    def __init__(self, parts: ColdParts, visible: Callable[[str], bool]) -> None:
+        self._parts = parts
+        self._visible = visible
+
+    def records(self) -> list[tuple[ModelRecord, int | None]]:
+        """All of them with their expected seconds, by name."""
+        seen = (r for r in self._parts.table.records() if self._visible(r.model))
+        return [(r, self._parts.eta_s(r.model)) for r in seen]
+
+    def record(self, model: str) -> tuple[ModelRecord, int | None]:
+        """One of them; ApiError 404 if there is none, or none for this caller."""
+        record = self._parts.record(model)
+        if not self._visible(model):
+            raise errors.model_not_found(model)
+        return record, self._parts.eta_s(model)
+
+    def pages(self) -> list[ModelPage]:
+        """All of them for people."""
+        parts = self._parts
+        figures = parts.stats.snapshot(parts.table, parts.room, parts.clock.monotonic())
+        by_model = {f.model: f for f in figures}
+        return [model_page(r, eta_s, by_model.get(r.model)) for r, eta_s in self.records()]
+
+
+def _seen(request: Request, parts: Parts) -> Seen:
+    # Set by the one who has looked at the caller's key; without it everything is visible.
+    principal: Any = request.scope.get("state", {}).get("principal")
+    return Seen(parts, principal.may_use if principal is not None else _all)
+
+
+def _all(_: str) -> bool:
+    return True
+
+
+SeenModels = Annotated[Seen, Depends(_seen)]
