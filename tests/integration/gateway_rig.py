@@ -18,13 +18,16 @@ from modelium.common.figures import GatewayModelStats
 from modelium.common.health import Checks
 from modelium.common.http_server import bind as bind_socket
 from modelium.common.http_server import serve_http
+from modelium.common.load_settings import Settings
 from modelium.common.records import ModelState
 from modelium.common.settings import Gateway as GatewaySettings
 from modelium.common.testing import InMemoryBus, InMemoryStore, a_model_record
+from modelium.gateway.access.assembly import assemble_access
 from modelium.gateway.assembly import Gateway, assemble
 from modelium.gateway.engines.upstream_aiohttp import AiohttpUpstream
 from modelium.gateway.handlers import HANDLERS
 from tests.stubs.engine_app import Behaviour, StubEngine
+from tests.windows import MemoryWindows
 
 
 @dataclass
@@ -120,12 +123,15 @@ async def running_gateway(
             pinned=pinned,
             comment_every_s=comment_every_s,
         )
+        windows = MemoryWindows(around.clock)
+        access = assemble_access(around, Settings(gateway=GatewaySettings(**settings)), windows)
         async with asyncio.TaskGroup() as group:
             rig = Rig(around, gateway, "", http, group)
             rig.url = rig.serve(gateway.app)
-            rig.tasks += [group.create_task(work) for _, work in gateway.work()]
+            rig.tasks += [group.create_task(work) for _, work in [*gateway.work(), *access.work()]]
             updates = gateway.updates
-            follow = around.bus.follow(bind(HANDLERS, updates=updates), on_gap=updates.on_gap)
+            handlers = bind(HANDLERS, updates=updates, keys=access.keys)
+            follow = around.bus.follow(handlers, on_gap=updates.on_gap)
             rig.tasks.append(group.create_task(follow))
             await rig.until(lambda: bool(gateway.table.versions()))
             try:

@@ -1,7 +1,8 @@
 """What the gateway listens to."""
 
 from modelium.common.bus import Handlers
-from modelium.common.events import ModelStateChanged
+from modelium.common.events import KeyChanged, ModelStateChanged
+from modelium.gateway.access.key_table import KeyTable
 from modelium.gateway.engines.model_updates import ModelUpdates
 
 
@@ -13,4 +14,9 @@ async def on_model_state_changed(message: ModelStateChanged, *, updates: ModelUp
         updates.apply(message.record)
 
 
-HANDLERS: Handlers = {ModelStateChanged: on_model_state_changed}
+async def on_key_changed(message: KeyChanged, *, keys: KeyTable) -> None:
+    """Read the keys again."""
+    keys.read_soon()
+
+
+HANDLERS: Handlers = {ModelStateChanged: on_model_state_changed, KeyChanged: on_key_changed}

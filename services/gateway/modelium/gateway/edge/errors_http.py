@@ -67,6 +67,8 @@ class ApiError(ModeliumError):
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Those that tell a client whether and when to try again."""
         headers = []
+        if self.status == 401:
+            headers.append((b"www-authenticate", b"Bearer"))
         if self.retry_after_s is not None:
             seconds = min(MAX_RETRY_AFTER_S, max(1, round(self.retry_after_s)))
             headers.append((b"retry-after", str(seconds).encode()))
@@ -122,6 +124,24 @@ def model_pinned(model: str) -> ApiError:
         "orchestration.policies.always_loaded."
     )
     return ApiError(409, "model_pinned", "invalid_request_error", text, param="model")
+
+
+def invalid_api_key(message: str) -> ApiError:
+    """401: no key, or none that counts."""
+    return ApiError(401, "invalid_api_key", "authentication_error", message)
+
+
+def insufficient_scope(message: str) -> ApiError:
+    """403: the key is good, but not for this."""
+    return ApiError(403, "insufficient_scope", "permission_error", message)
+
+
+def limit_reached(whose: str, limit: str, retry_after_s: float) -> ApiError:
+    """429: an organisation or key has asked for all it may."""
+    text = f"{whose} has reached its limit of {limit}."
+    return ApiError(
+        429, "rate_limit_exceeded", "rate_limit_error", text, retry_after_s=retry_after_s
+    )
 
 
 def queue_full(model: str, waiting: int, retry_after_s: float) -> ApiError:
