@@ -26,7 +26,7 @@ PURE_COMMON = frozenset(
     f"modelium.common.{name}"
     for name in (
         *("records", "figures", "events", "errors", "lifecycle", "clock"),
-        *("settings", "settings_base", "settings_gateway"),
+        *("settings", "settings_base", "settings_gateway", "usage"),
     )
 )
 # What the pure parts of common and all of core may import beside those.
@@ -44,7 +44,12 @@ OWNERS = {
     "python_multipart": ("modelium.gateway.edge.multipart",),
     "uvicorn": ("modelium.common.http_",),
     "supervisor": ("modelium.cli.",),
+    "limits": ("modelium.gateway.access.windows",),
+    "jwt": ("modelium.gateway.access.",),
 }
+
+
+USAGE = keys.USAGE_ORGANIZATIONS.removesuffix("organizations")
 
 
 class Module:
@@ -214,7 +219,8 @@ def test_subjects_streams_and_keys_are_spelled_in_one_place(module: Module) -> N
     for text in literals(module.tree):
         assert text not in spelled
         assert not text.startswith(("command.", "dead.", prefix, keys.instance(""), keys.agent("")))
-        assert text not in {keys.MODELS, keys.INSTANCES, keys.AGENTS}
+        assert text not in {keys.MODELS, keys.INSTANCES, keys.AGENTS, keys.API_KEYS, keys.GATEWAYS}
+        assert not text.startswith((keys.api_key(""), keys.slots(""), keys.LIMITS, USAGE))
 
 
 def literals(tree: ast.Module) -> Iterator[str]:

@@ -18,13 +18,16 @@ from modelium.common.figures import GatewayModelStats
 from modelium.common.health import Checks
 from modelium.common.http_server import bind as bind_socket
 from modelium.common.http_server import serve_http
+from modelium.common.load_settings import Settings
 from modelium.common.records import ModelState
 from modelium.common.settings import Gateway as GatewaySettings
 from modelium.common.testing import InMemoryBus, InMemoryStore, a_model_record
+from modelium.gateway.access.assembly import assemble_access
 from modelium.gateway.assembly import Gateway, assemble
 from modelium.gateway.engines.pool import EnginePool
 from modelium.gateway.handlers import HANDLERS
 from tests.stubs.engine_app import Behaviour, StubEngine
+from tests.windows import MemoryWindows
 
 
 @dataclass
@@ -113,19 +116,22 @@ async def running_gateway(
     around = Surroundings()
     await around.store.models.save(a_model_record())
     async with EnginePool(around.clock) as upstream, aiohttp.ClientSession() as http:
+        windows = MemoryWindows(around.clock)
+        access = assemble_access(around, Settings(gateway=GatewaySettings(**settings)), windows)
         gateway = assemble(
             around,
             GatewaySettings(**settings),
             upstream,
+            access,
             pinned=pinned,
             comment_every_s=comment_every_s,
         )
         async with asyncio.TaskGroup() as group:
             rig = Rig(around, gateway, "", http, group)
             rig.url = rig.serve(gateway.app)
-            rig.tasks += [group.create_task(work) for _, work in gateway.work()]
+            rig.tasks += [group.create_task(work) for _, work in [*gateway.work(), *access.work()]]
             updates = gateway.updates
-            handlers = bind(HANDLERS, updates=updates, dispatch=gateway.dispatch)
+            handlers = bind(HANDLERS, updates=updates, dispatch=gateway.dispatch, keys=access.keys)
             follow = around.bus.follow(handlers, on_gap=updates.on_gap)
             rig.tasks.append(group.create_task(follow))
             await rig.until(lambda: bool(gateway.table.versions()))

@@ -68,6 +68,14 @@ def test_every_key_is_listed_and_nothing_else() -> None:
         keys.model("<name>"),
         keys.instance("<id>"),
         keys.agent("<id>"),
+        keys.API_KEYS,
+        keys.api_key("<id>"),
+        keys.USAGE_ORGANIZATIONS,
+        keys.usage("<org>", "<day>"),
+        keys.usage_sequence("<gateway>"),
+        keys.GATEWAYS,
+        keys.slots("<account>"),
+        keys.LIMITS,
     }
 
 

@@ -212,6 +212,15 @@ class GatewayStats(Message):
     models: tuple[GatewayModelStats, ...]
 
 
+class KeyChanged(Message):
+    """An API key was made or revoked; gateways also look by themselves every ten seconds."""
+
+    subject = "key.changed"
+    stored = False
+
+    key_id: str
+
+
 class MetricsTick(Message):
     """What the orchestrator gathered, once per decision interval."""
 

@@ -12,6 +12,14 @@ INSTANCES: Final = "modelium:instances"
 """Set of all instance ids."""
 AGENTS: Final = "modelium:agents"
 """Set of all agent ids; an agent whose hash has expired is gone."""
+API_KEYS: Final = "modelium:api_keys"
+"""Set of all ids of API keys."""
+GATEWAYS: Final = "modelium:gateways"
+"""Sorted set: the gateways that share limits, each with the time its lease ends."""
+LIMITS: Final = "modelium:limits"
+"""Prefix of the lists in which the library `limits` notes what was taken in the last minute."""
+USAGE_ORGANIZATIONS: Final = "modelium:usage:organizations"
+"""Set of all organisations with usage."""
 
 
 def model(name: str) -> str:
@@ -27,3 +35,23 @@ def instance(instance_id: str) -> str:
 def agent(agent_id: str) -> str:
     """Hash: one `AgentRecord`; expires unless the agent's heartbeat renews it."""
     return f"modelium:agent:{agent_id}"
+
+
+def api_key(key_id: str) -> str:
+    """Hash: one `ApiKey`; of the key itself only a digest."""
+    return f"modelium:api_key:{key_id}"
+
+
+def slots(account: str) -> str:
+    """Hash: which gateway holds how many of an account's concurrent requests, and until when."""
+    return f"modelium:slots:{account}"
+
+
+def usage(organization: str, day: str) -> str:
+    """Hash: what an organisation used on a day, a field per key, model and figure."""
+    return f"modelium:usage:{organization}:{day}"
+
+
+def usage_sequence(gateway_id: str) -> str:
+    """String: the last batch of usage that a gateway has written."""
+    return f"modelium:usage_sequence:{gateway_id}"

@@ -1,36 +1,33 @@
 """The store in Redis: one hash per record, one set of ids per kind, saved with compare-and-set.
 
-The only module that imports redis. Uses commands of Redis 6.2 only. How a record becomes a hash is
-`hash_codec.py`, how keys are called `keys.py`.
+Only it and its neighbours `redis_store_*.py` import redis. Uses commands of Redis 6.2 only. How a
+record becomes a hash is `hash_codec.py`, how keys are called `keys.py`.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Generic, TypeVar, cast
 
-import stamina
 import structlog
 from pydantic import ValidationError
-from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from modelium.common import keys
+from modelium.common.api_keys import ApiKey
 from modelium.common.boundary import cancellable
 from modelium.common.clock import Clock, SystemClock
-from modelium.common.errors import Conflict, DependencyUnavailable
+from modelium.common.errors import Conflict
 from modelium.common.hash_codec import from_hash, to_hash
 from modelium.common.records import AgentRecord, InstanceRecord, ModelRecord, Record
-from modelium.common.store import AgentRecords, Records
+from modelium.common.redis_store_connection import AWAY, Connection
+from modelium.common.redis_store_leases import RedisLeases
+from modelium.common.redis_store_usage import RedisUsageLog
+from modelium.common.store import AgentRecords, Leases, Records, UsageLog
 
 R = TypeVar("R", bound=Record)
-T = TypeVar("T")
 
 RETRY_FOR_S: Final = 10.0
 PING_S: Final = 1.0
-SOCKET_S: Final = 3.0
-AWAY: Final = (RedisConnectionError, RedisTimeoutError, OSError)
 
 # KEYS: hash, set of ids. ARGV: expected version, id, then fields and values.
 _SAVE: Final = """
@@ -44,53 +41,11 @@ return 1
 _log = structlog.get_logger()
 
 
-class _Connection:
-    """A Redis client whose every use is tried again while Redis is away."""
-
-    def __init__(self, url: str, retry_for_s: float) -> None:
-        self._url = url
-        self._retry_for_s = retry_for_s
-        self.redis: Redis = Redis.from_url(
-            url, decode_responses=True, socket_timeout=SOCKET_S, socket_connect_timeout=SOCKET_S
-        )
-
-    async def retried(self, use: Callable[[], Awaitable[T]]) -> T:
-        """What `use` returns, once Redis answers.
-
-        Raises:
-            DependencyUnavailable: it did not for ten seconds.
-        """
-        retries = stamina.retry_context(
-            on=AWAY, attempts=None, timeout=self._retry_for_s, wait_initial=0.05, wait_max=1.0
-        )
-        try:
-            async for attempt in retries:
-                with attempt, cancellable():
-                    return await use()
-        except AWAY as error:
-            raise self.unavailable(str(error)) from error
-        raise AssertionError("a retry context ends with a result or an error")
-
-    def unavailable(self, reason: str) -> DependencyUnavailable:
-        return DependencyUnavailable(
-            f"Redis at {self._url} does not answer ({reason})",
-            "Start a redis-server there, or set redis.url",
-        )
-
-    async def hashes(self, names: list[str]) -> list[dict[str, str]]:
-        """All these hashes in one round trip; empty where there is none."""
-        pipeline = self.redis.pipeline(transaction=False)
-        for name in names:
-            pipeline.hgetall(name)
-        found: list[dict[str, str]] = await pipeline.execute()
-        return found
-
-
 class _Hashes(Generic[R]):
     """Reading records of one kind."""
 
     def __init__(
-        self, connection: _Connection, kind: type[R], *, ids: str, key: Callable[[str], str]
+        self, connection: Connection, kind: type[R], *, ids: str, key: Callable[[str], str]
     ) -> None:
         self._connection = connection
         self._redis = connection.redis
@@ -199,7 +154,7 @@ class RedisStore:
         self, url: str, *, clock: Clock | None = None, retry_for_s: float = RETRY_FOR_S
     ) -> None:
         clock = clock or SystemClock()
-        self._connection = _Connection(url, retry_for_s)
+        self._connection = Connection(url, retry_for_s)
         self.models: Records[ModelRecord] = _Records(
             self._connection,
             ModelRecord,
@@ -219,6 +174,16 @@ class RedisStore:
         self.agents: AgentRecords = _AgentRecords(
             self._connection, AgentRecord, ids=keys.AGENTS, key=keys.agent, clock=clock
         )
+        self.api_keys: Records[ApiKey] = _Records(
+            self._connection,
+            ApiKey,
+            ids=keys.API_KEYS,
+            key=keys.api_key,
+            id_field="key_id",
+            clock=clock,
+        )
+        self.leases: Leases = RedisLeases(self._connection)
+        self.usage: UsageLog = RedisUsageLog(self._connection)
 
     async def ping(self) -> bool:
         try:

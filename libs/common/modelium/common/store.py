@@ -1,12 +1,17 @@
 """The store as services see it: records by id, saved with compare-and-set.
 
 `redis_store.RedisStore` is the real one, `testing.in_memory_store()` the one for unit tests. Both
-pass the same contract suite. Only the registry saves and deletes; all others read.
+pass the same contract suite. Models and instances are saved and deleted by the registry only.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Protocol, TypeVar
 
+from modelium.common.api_keys import ApiKey
 from modelium.common.records import AgentRecord, InstanceRecord, ModelRecord, Record
+from modelium.common.usage import Usage
 
 R = TypeVar("R", bound=Record)
 
@@ -50,12 +55,60 @@ class AgentRecords(Protocol):
         """Write the record, whatever was there, and let it expire `ttl_s` seconds from now."""
 
 
+@dataclass(frozen=True, slots=True)
+class SlotsWanted:
+    """How many of an account's `limit` concurrent requests a gateway wants to hold."""
+
+    limit: int
+    wanted: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsHeld:
+    """How many it holds now; `contended`: another gateway got fewer than it wants."""
+
+    held: int
+    contended: bool
+
+
+class Leases(Protocol):
+    """Slots of accounts, each held by one gateway until its lease ends; never more than the limit.
+
+    Both calls are answered within a second or raise `DependencyUnavailable`.
+    """
+
+    async def renew(
+        self, gateway_id: str, slots: Mapping[str, SlotsWanted], *, ttl_s: float
+    ) -> Mapping[str, SlotsHeld]:
+        """Hold these, instead of what the gateway held of these accounts, for `ttl_s` seconds."""
+
+    async def present(self, gateway_id: str, *, ttl_s: float) -> int:
+        """Be counted as a gateway for `ttl_s` seconds; returns how many gateways there are."""
+
+
+class UsageLog(Protocol):
+    """Usage per organisation and day, only ever added to."""
+
+    async def add(self, gateway_id: str, sequence: int, rows: Sequence[Usage]) -> None:
+        """Add all rows, or nothing if this gateway's batch `sequence` (1, 2, …) was added before.
+
+        Raises:
+            DependencyUnavailable: nobody knows whether they were added; add the same batch again.
+        """
+
+    async def of(self, organization: str | None, first: date, last: date) -> list[Usage]:
+        """The rows of these days, of one organisation or of all; by organisation and day."""
+
+
 class Store(Protocol):
     """What services need of Redis."""
 
     models: Records[ModelRecord]
     instances: Records[InstanceRecord]
     agents: AgentRecords
+    api_keys: Records[ApiKey]
+    leases: Leases
+    usage: UsageLog
 
     async def ping(self) -> bool:
         """Whether Redis answers within a second; for readiness."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from modelium.common.clock import Clock
 from modelium.common.health import HEALTH_PATHS, AsgiApp
+from modelium.gateway.access.scopes import needed_scope
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.call import (
     Call,
@@ -37,6 +38,7 @@ class GatewayApp:
         self._health = health
         self._cold = cold
         self._clock = clock
+        self._access = proxy.access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -47,6 +49,17 @@ class GatewayApp:
             await self._hot(scope, receive, send, partial(parse_call, rule=rule))
         elif path.startswith(PREFIX):
             await self._hot(scope, receive, send, self._predict)
+        else:
+            await self._serve_cold(scope, receive, send)
+
+    async def _serve_cold(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            needed = needed_scope(scope["path"])
+            if needed is not None:
+                principal = await self._access.principal_of(scope, needed)
+                scope.setdefault("state", {})["principal"] = principal
+        except ApiError as error:
+            await self._proxy.client(scope, send).fail(error)
         else:
             await self._cold(scope, receive, self._named(scope, send))
 

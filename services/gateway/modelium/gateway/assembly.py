@@ -10,6 +10,7 @@ from modelium.common.clock import Clock
 from modelium.common.health import Checks, health_app
 from modelium.common.settings import Gateway as GatewaySettings
 from modelium.common.store import Store
+from modelium.gateway.access.assembly import Access
 from modelium.gateway.app import GatewayApp
 from modelium.gateway.edge.call import RequestIds
 from modelium.gateway.edge.pulse import COMMENT_EVERY_S, Pulse
@@ -69,6 +70,7 @@ def assemble(
     around: Surroundings,
     settings: GatewaySettings,
     upstream: Upstream,
+    access: Access,
     *,
     pinned: Collection[str] = (),
     comment_every_s: float = COMMENT_EVERY_S,
@@ -118,6 +120,7 @@ def assemble(
         dispatch=dispatch,
         holding=holding,
         upstream=upstream,
+        access=access,
         stats=stats,
         pulse=pulse,
         request_ids=RequestIds(around.instance),

@@ -1,7 +1,8 @@
 """What the gateway listens to."""
 
 from modelium.common.bus import Handlers
-from modelium.common.events import GatewayStats, ModelStateChanged
+from modelium.common.events import GatewayStats, KeyChanged, ModelStateChanged
+from modelium.gateway.access.key_table import KeyTable
 from modelium.gateway.engines.dispatch import Dispatch
 from modelium.gateway.engines.model_updates import ModelUpdates
 
@@ -19,7 +20,13 @@ async def on_gateway_stats(message: GatewayStats, *, dispatch: Dispatch) -> None
     dispatch.heard(message)
 
 
+async def on_key_changed(message: KeyChanged, *, keys: KeyTable) -> None:
+    """Read the keys again."""
+    keys.read_soon()
+
+
 HANDLERS: Handlers = {
     ModelStateChanged: on_model_state_changed,
     GatewayStats: on_gateway_stats,
+    KeyChanged: on_key_changed,
 }

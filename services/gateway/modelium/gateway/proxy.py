@@ -9,9 +9,11 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Final
 
+from modelium.common.api_keys import Scope as KeyScope
 from modelium.common.clock import Clock
+from modelium.gateway.access.assembly import Access
+from modelium.gateway.access.principal import Principal
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.accepted import Accepted
 from modelium.gateway.edge.call import (
@@ -38,7 +40,6 @@ from modelium.gateway.reporting.stats import Stats
 from modelium.gateway.waiting.holding import Holding
 
 Prepare = Callable[[Scope, bytes], Call]
-_NOBODY: Final = "default"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ class _Exchange:
 
     call: Call
     client: Client
-    organization: str
+    principal: Principal
     started_s: float
     passage: Passage = field(default_factory=Passage)
     device_s: float = 0.0
@@ -77,6 +78,7 @@ class Proxy:
     dispatch: Dispatch
     holding: Holding
     upstream: Upstream
+    access: Access
     stats: Stats
     pulse: Pulse
     request_ids: RequestIds
@@ -97,23 +99,54 @@ class Proxy:
         """
         started_s = self.clock.monotonic()
         with suppress(ClientGone, Broken), EndedWhenGone(scope):
+            principal = await self.access.principal_of(scope, KeyScope.INFERENCE)
             body = await read_body(scope, receive, self.limits.max_body_bytes)
             call = prepare(scope, body)
-            self._check(call)
+            self._check(call, principal)
             if self._accepts_at_once(call):
                 await self._accept(call, client)
                 return
-            exchange = _Exchange(_asking(call), client, _NOBODY, started_s)
-            await self._answer(exchange)
+            limiter = self.access.limiter
+            admission = limiter.admit(principal) or await limiter.admit_slowly(principal)
+            exchange = _Exchange(_asking(call), client, principal, started_s)
+            try:
+                await self._answer(exchange)
+            finally:
+                admission.done(self._charge(exchange))
 
-    def _check(self, call: Call) -> None:
-        """Raise an ApiError for a model that is not there, or that does something else."""
+    def _check(self, call: Call, principal: Principal) -> None:
+        """Raise an ApiError for a model that is not there, not for all, or for something else."""
         self.holding.refuse_hopeless(call.model)
+        if not principal.may_use(call.model):
+            raise errors.insufficient_scope(
+                f"The key {principal.key_id} is not for the model {call.model!r}."
+            )
         record = self.table.record(call.model)
         about = record.descriptor if record else None
         if about is not None and not call.rule.allows(about):
             routes = routes_of(about)
             raise errors.unsupported_path(call.model, about.task, call.rule.path, routes)
+
+    def _charge(self, exchange: _Exchange) -> int:
+        """Count what the request has used; its tokens.
+
+        An answer that broke off, or was left by its client, has not told its tokens: then each
+        event of its stream counts as one.
+        """
+        tokens, model = exchange.passage.tokens, exchange.call.model
+        completion = exchange.passage.events if tokens.completion is None else tokens.completion
+        self.access.usage.add(
+            exchange.principal,
+            model,
+            prompt_tokens=tokens.prompt or 0,
+            completion_tokens=completion,
+            device_s=exchange.device_s,
+            load_s=exchange.load_s,
+        )
+        keep_alive_s = exchange.call.preferences.keep_alive_s
+        if keep_alive_s is not None:
+            self.stats.keep_alive(model, keep_alive_s)
+        return (tokens.prompt or 0) + completion
 
     def _accepts_at_once(self, call: Call) -> bool:
         preferred = call.preferences
@@ -168,7 +201,7 @@ class Proxy:
         """Send the call until an engine answers: again if it was not reached, else once again."""
         again = True
         while True:
-            lease = self.dispatch.enter(exchange.call, exchange.organization)
+            lease = self.dispatch.enter(exchange.call, exchange.principal.organization)
             if lease is None:
                 lease = await self._held(exchange, deadline_s)
             try:
@@ -187,7 +220,7 @@ class Proxy:
     async def _held(self, exchange: _Exchange, deadline_s: float) -> Lease:
         """Wait until the request may go to an engine."""
         call, client = exchange.call, exchange.client
-        waiter = self.holding.join(call, exchange.organization)
+        waiter = self.holding.join(call, exchange.principal.organization)
         client.progress = lambda: self.holding.progress(waiter)
         try:
             if call.stream:

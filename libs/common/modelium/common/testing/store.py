@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
+from modelium.common.api_keys import ApiKey
 from modelium.common.clock import Clock, SystemClock
 from modelium.common.errors import Conflict
 from modelium.common.records import AgentRecord, InstanceRecord, ModelRecord, Record
-from modelium.common.store import AgentRecords, Records
+from modelium.common.store import AgentRecords, Leases, Records, UsageLog
+from modelium.common.testing.shares import InMemoryLeases, InMemoryUsageLog
 
 R = TypeVar("R", bound=Record)
 
@@ -62,11 +64,14 @@ class InMemoryStore:
     """Implements `store.Store`."""
 
     def __init__(self, clock: Clock) -> None:
+        self.answers = True
+        """What `ping` says; leases and the log of usage are away when it is false."""
         self.models: Records[ModelRecord] = _Records(ModelRecord, "model", clock)
         self.instances: Records[InstanceRecord] = _Records(InstanceRecord, "instance_id", clock)
         self.agents: AgentRecords = _AgentRecords(clock)
-        self.answers = True
-        """What `ping` says."""
+        self.api_keys: Records[ApiKey] = _Records(ApiKey, "key_id", clock)
+        self.leases: Leases = InMemoryLeases(clock, lambda: self.answers)
+        self.usage: UsageLog = InMemoryUsageLog(lambda: self.answers)
 
     async def ping(self) -> bool:
         return self.answers

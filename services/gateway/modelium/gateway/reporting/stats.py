@@ -94,7 +94,7 @@ class Stats:
         0: unload it as soon as nobody uses it; negative: never for being idle.
         """
         counts = self.of(model)
-        counts.keep_alive_s = seconds if seconds >= 0 else FOREVER_S
+        counts.keep_alive_s = FOREVER_S if seconds < 0 else min(seconds, FOREVER_S)
         counts.keep_alive_at_s = self.clock.monotonic()
 
     def forget(self, model: str) -> None:

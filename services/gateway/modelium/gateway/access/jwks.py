@@ -1,0 +1,93 @@
+"""The public keys of the identity provider, kept in memory.
+
+Fetched when a key id is not known, at most once in ten seconds however many ask, and again when
+they are an hour old, so that keys the provider has withdrawn end here too.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import aiohttp
+import jwt
+import structlog
+
+from modelium.common.clock import Clock
+from modelium.common.errors import DependencyUnavailable
+
+FETCH_AGAIN_S: Final = 10.0
+MAX_AGE_S: Final = 3600.0
+_TIMEOUT_S: Final = 5.0
+
+Fetch = Callable[[], Awaitable[dict[str, Any]]]
+log = structlog.get_logger()
+
+
+class Jwks:
+    """Implements `oidc.SigningKeys`."""
+
+    def __init__(self, fetch: Fetch, clock: Clock) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._keys: list[jwt.PyJWK] = []
+        self._fetched_s = float("-inf")
+        self._tried_s = float("-inf")
+        self._one = asyncio.Lock()
+
+    async def find(self, key_id: str | None) -> jwt.PyJWK | None:
+        """See `SigningKeys.find`."""
+        found = self._among(key_id)
+        if found is None or self._clock.monotonic() >= self._fetched_s + MAX_AGE_S:
+            await self._refresh(needed=found is None)
+            found = self._among(key_id)
+        return found
+
+    def _among(self, key_id: str | None) -> jwt.PyJWK | None:
+        if key_id is None:
+            return self._keys[0] if len(self._keys) == 1 else None
+        return next((key for key in self._keys if key.key_id == key_id), None)
+
+    async def _refresh(self, *, needed: bool) -> None:
+        """One at a time: who waited for another's fetch finds it done just now."""
+        async with self._one:
+            if self._clock.monotonic() < self._tried_s + FETCH_AGAIN_S:
+                return
+            self._tried_s = self._clock.monotonic()
+            try:
+                self._keys = _usable(await self._fetch())
+                self._fetched_s = self._clock.monotonic()
+            except DependencyUnavailable as error:
+                log.warning("gateway.jwks_unavailable", reason=str(error))
+                if needed:
+                    raise
+
+
+def _usable(jwks: dict[str, Any]) -> list[jwt.PyJWK]:
+    """Those keys of a set that PyJWT understands."""
+    try:
+        return list(jwt.PyJWKSet.from_dict(jwks).keys)
+    except (jwt.PyJWTError, AttributeError, TypeError) as error:
+        raise _away(f"what it answers is no set of keys ({error})") from error
+
+
+def _away(reason: str) -> DependencyUnavailable:
+    return DependencyUnavailable(
+        f"The identity provider's keys cannot be had: {reason}",
+        "Check gateway.oidc.issuer and gateway.oidc.jwks_url",
+    )
+
+
+def fetch_over_http(url: str) -> Fetch:
+    """Fetches the set of keys from there; rare, so without a connection that is kept."""
+
+    async def fetch() -> dict[str, Any]:
+        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
+        try:
+            async with aiohttp.ClientSession(timeout=timeout) as http, http.get(url) as answer:
+                answer.raise_for_status()
+                found: dict[str, Any] = await answer.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise _away(f"{url}: {error!r}") from error
+        return found
+
+    return fetch

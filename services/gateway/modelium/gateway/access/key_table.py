@@ -1,0 +1,154 @@
+"""All API keys, in memory: what a request's key is compared with.
+
+Read from the store at the start, when a key has changed, and every ten seconds. While the store is
+away the keys that are known go on to count.
+"""
+
+import asyncio
+import hmac
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from modelium.common.api_keys import ApiKey, digest, key_id_of, pepper_id
+from modelium.common.clock import Clock
+from modelium.common.errors import DependencyUnavailable
+from modelium.common.store import Records
+from modelium.gateway.access.principal import Principal
+from modelium.gateway.edge import errors_http as errors
+
+READ_S: Final = 10.0
+LOOK_S: Final = 0.1
+"""At most one look at the store in this time for ids that are not known."""
+_LOOK_TIMEOUT_S: Final = 2.0
+
+PrincipalOf = Callable[[ApiKey], Principal]
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    digest: bytes
+    principal: Principal
+    key: ApiKey
+    ends: bool
+    """Whether it expires or was revoked, so that the time matters."""
+
+
+class KeyTable:
+    """`pepper` may come to be there only with the first key, hence a function."""
+
+    def __init__(
+        self,
+        *,
+        keys: Records[ApiKey],
+        pepper: Callable[[], bytes | None],
+        principal_of: PrincipalOf,
+        clock: Clock,
+    ) -> None:
+        self._keys = keys
+        self._read_pepper = pepper
+        self._pepper: bytes | None = None
+        self._principal_of = principal_of
+        self._clock = clock
+        self._entries: dict[str, _Entry] = {}
+        self._stale = asyncio.Event()
+        self._looked_s = -LOOK_S
+
+    def check(self, credential: bytes) -> Principal | None:
+        """Who has this key; None when its id is not known, so that `look` may find it.
+
+        Raises:
+            ApiError: 401, it is no key, or a wrong, revoked or expired one.
+        """
+        key_id = key_id_of(credential)
+        if key_id is None:
+            raise errors.invalid_api_key("This is not an API key of this system.")
+        entry = self._entries.get(key_id)
+        if entry is None or self._pepper is None:
+            return None
+        if not hmac.compare_digest(digest(self._pepper, credential), entry.digest):
+            raise errors.invalid_api_key("The API key is wrong.")
+        if entry.ends:
+            refusal = entry.key.refusal(self._clock.now())
+            if refusal is not None:
+                raise errors.invalid_api_key(f"The API key {entry.key.prefix}… {refusal}.")
+        return entry.principal
+
+    async def look(self, credential: bytes) -> None:
+        """Read one key that is not known yet, unless the store was asked for one just now.
+
+        Raises:
+            DependencyUnavailable: the store does not answer.
+        """
+        key_id = key_id_of(credential)
+        now_s = self._clock.monotonic()
+        if key_id is None or now_s < self._looked_s + LOOK_S:
+            return
+        self._looked_s = now_s
+        try:
+            async with asyncio.timeout(_LOOK_TIMEOUT_S):
+                found = await self._keys.get(key_id)
+        except TimeoutError as error:
+            raise DependencyUnavailable("The keys cannot be read", "See redis.url") from error
+        if found is not None:
+            self.apply(found)
+
+    def apply(self, key: ApiKey) -> None:
+        """The key is as `key` says from now on."""
+        if self._pepper is None:
+            self._pepper = self._read_pepper()
+        if self._pepper is None or key.pepper_id != pepper_id(self._pepper):
+            log.warning("gateway.key_of_another_pepper", key=key.prefix)
+            self._entries.pop(key.key_id, None)
+            return
+        known = self._entries.get(key.key_id)
+        if known is not None and known.key.version >= key.version:
+            return
+        ends = key.expires_at is not None or key.revoked_at is not None
+        principal = known.principal if known else self._principal_of(key)
+        self._entries[key.key_id] = _Entry(bytes.fromhex(key.digest), principal, key, ends)
+
+    def read_soon(self) -> None:
+        """A key has changed: have all of them read."""
+        self._stale.set()
+
+    async def read(self) -> None:
+        """Read all keys.
+
+        Raises:
+            DependencyUnavailable: the store does not answer.
+        """
+        self.replace(await self._keys.all())
+
+    def replace(self, keys: Iterable[ApiKey]) -> None:
+        """These are all keys there are."""
+        found = {key.key_id: key for key in keys}
+        for key_id in self._entries.keys() - found.keys():
+            del self._entries[key_id]
+        for key in found.values():
+            self.apply(key)
+
+    async def run(self) -> None:
+        """Read them now and then, until cancelled."""
+        while True:
+            self._stale.clear()
+            try:
+                await self.read()
+            except DependencyUnavailable as error:
+                log.warning("gateway.keys_unavailable", reason=str(error))
+            async with asyncio.TaskGroup() as group:
+                due = group.create_task(self._due())
+                await self._stale.wait()
+                due.cancel()
+
+    async def _due(self) -> None:
+        await self._clock.sleep(READ_S)
+        self._stale.set()
+
+    def valid(self, now: datetime) -> list[ApiKey]:
+        """Those that count now."""
+        return [e.key for e in self._entries.values() if e.key.refusal(now) is None]
