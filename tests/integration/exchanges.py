@@ -104,8 +104,8 @@ def _chat(pick: random.Random) -> dict[str, Any]:
 
 
 def _stream_options(pick: random.Random) -> dict[str, Any]:
-    options = pick.choice([None, None, {"include_usage": True}, {"include_usage": False}])
-    return {} if options is None else {"stream_options": options}
+    wanted = pick.choice([None, None, True, True, False])
+    return {} if wanted is None else {"stream_options": {"include_usage": wanted}}
 
 
 FAMILIES: Final = {

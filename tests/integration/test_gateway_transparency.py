@@ -43,7 +43,8 @@ async def rig() -> AsyncIterator[Rig]:
 
 
 def of_family(name: str) -> Callable[[int], Exchange]:
-    return lambda seed: exchange(FAMILIES[name], seed)
+    first = 1_000 * sorted(FAMILIES).index(name)
+    return lambda seed: exchange(FAMILIES[name], first + seed)
 
 
 MAKERS = [*(of_family(name) for name in FAMILIES), multipart_exchange]
