@@ -118,6 +118,7 @@ def _limits(settings: GatewaySettings, comment_every_s: float) -> Limits:
     return Limits(
         max_body_bytes=settings.max_body_bytes,
         queue_timeout_s=settings.queue_timeout_seconds,
+        stream_queue_timeout_s=settings.stream_queue_timeout_seconds,
         comment_every_s=comment_every_s,
     )
 

@@ -41,7 +41,12 @@ class Limits:
 
     max_body_bytes: int
     queue_timeout_s: float
+    stream_queue_timeout_s: float
     comment_every_s: float
+
+    def wait_s(self, call: Call) -> float:
+        """How long the call may wait for its model."""
+        return self.stream_queue_timeout_s if call.stream else self.queue_timeout_s
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +112,7 @@ class Proxy:
         started_s = self.clock.monotonic()
         ok = False
         try:
-            await self._attempts(call, client, started_s + self.limits.queue_timeout_s)
+            await self._attempts(call, client, started_s + self.limits.wait_s(call))
             ok = client.status < 500
         except ApiError as error:
             await client.fail(error)
