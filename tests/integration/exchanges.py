@@ -270,8 +270,12 @@ def _events(pick: random.Random, family: Family, *, with_usage: bool) -> bytes:
         events.append(name + colon + json.dumps(data, ensure_ascii=pick.random() < 0.5))
         if pick.random() < 0.2:
             events.append(pick.choice([": comment", ":", f"id: 7{end}retry: 10{end}{colon}{{}}"]))
-    if with_usage:
-        events.append(colon + '{"id":"c","object":"o","choices":[],' + USAGE + "}")
     if family.ends_with_done:
+        # As vLLM does it: the fingerprint stands in the last event with an object.
+        finish = '{"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]'
+        fingerprint = ',"system_fingerprint":"fp-1"'
+        events.append(colon + finish + ("}" if with_usage else fingerprint + "}"))
+        if with_usage:
+            events.append(colon + '{"id":"c","choices":[],' + USAGE + fingerprint + "}")
         events.append(colon + "[DONE]")
     return "".join(event + end + end for event in events).encode()

@@ -48,11 +48,14 @@ class Reply:
     status: int
     headers: Headers
     pieces: list[bytes]
-    chunked: bool
+    chunked: bool = True
+    breaks_off: bool = False
+    """Whether the connection is closed after the pieces, before the answer has ended."""
 
     def writes(self) -> list[bytes]:
         """The bytes of the whole message, in the portions in which they are sent."""
-        length = b"content-length: %d" % sum(map(len, self.pieces))
+        size = sum(map(len, self.pieces)) + self.breaks_off
+        length = b"content-length: %d" % size
         framing = b"transfer-encoding: chunked" if self.chunked else length
         lines = [b"HTTP/1.1 %d Told" % self.status, framing]
         lines += [name + b": " + value for name, value in self.headers]
@@ -60,34 +63,32 @@ class Reply:
         if not self.chunked:
             return [head, *self.pieces]
         chunks = [b"%x\r\n" % len(piece) + piece + b"\r\n" for piece in self.pieces if piece]
-        return [head, *chunks, b"0\r\n\r\n"]
+        return [head, *chunks, b"" if self.breaks_off else b"0\r\n\r\n"]
 
 
-async def read_message(reader: asyncio.StreamReader, *, answer: bool = False) -> Message | None:
-    """The next message of the connection; None at its end."""
+async def read_message(reader: asyncio.StreamReader, *, answer: bool = False) -> Message:
+    """The next message of the connection; not `complete` if that has ended before."""
     message = Message()
     kind: Any = httptools.HttpResponseParser if answer else httptools.HttpRequestParser
     parser = kind(message)
     while not message.complete:
         data = await reader.read(1 << 16)
         if not data:
-            return None
+            break
         parser.feed_data(data)
     message.status = parser.get_status_code() if answer else 0
     return message
 
 
 async def ask(url: str, request: bytes) -> Message:
-    """Send these bytes on a connection of their own, and get the answer."""
+    """Send these bytes on a connection of their own, and get the answer, `complete` or not."""
     address = urlsplit(url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     try:
         writer.write(request)
-        answer = await read_message(reader, answer=True)
+        return await read_message(reader, answer=True)
     finally:
         writer.close()
-    assert answer is not None, "the connection was closed before the answer had ended"
-    return answer
 
 
 @dataclass
@@ -103,12 +104,15 @@ class RawEngine:
         """One connection, until its end."""
         self._open.add(writer)
         try:
-            while (request := await read_message(reader)) is not None:
+            while (request := await read_message(reader)).complete:
                 self.received.append(request)
-                for part in self.script(request).writes():
+                reply = self.script(request)
+                for part in reply.writes():
                     writer.write(part)
                     await writer.drain()
                     await yield_to_others(2)
+                if reply.breaks_off:
+                    break
         except ConnectionError:
             pass
         finally:

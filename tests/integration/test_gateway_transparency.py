@@ -86,6 +86,7 @@ async def compare(rig: Rig, told: Exchange, seed: int) -> None:
     assert passed.target == straight.target
     assert comparable(passed.headers) == comparable(straight.headers)
     check_request_body(bytes(passed.body), told)
+    assert (through.complete, direct.complete) == (True, True)
     assert through.status == direct.status
     assert answer_headers(through, told) == answer_headers(direct, told)
     assert through.body == direct.body
