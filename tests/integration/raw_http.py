@@ -98,6 +98,7 @@ class RawEngine:
     script: Callable[[Message], Reply]
     received: list[Message] = field(default_factory=list)
     url: str = ""
+    sent_bytes: int = 0
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -110,6 +111,7 @@ class RawEngine:
                 for part in reply.writes():
                     writer.write(part)
                     await writer.drain()
+                    self.sent_bytes += len(part)
                     await yield_to_others(2)
                 if reply.breaks_off:
                     break
