@@ -114,7 +114,7 @@ async def test_waiting_ends_with_503_and_the_load_goes_on() -> None:
 
 
 async def test_a_stream_whose_wait_fails_ends_with_an_error_event_and_no_done() -> None:
-    async with running_gateway(queue_timeout_seconds=0.2) as rig:
+    async with running_gateway(stream_queue_timeout_seconds=0.2) as rig:
         text = await (await rig.post(stream=True)).text()
         async with client_of(rig) as client:
             stream = await client.chat.completions.create(model="qwen", stream=True, **CHAT)

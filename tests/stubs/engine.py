@@ -18,9 +18,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
-from engine_app import Behaviour, StubEngine
+
+# A program finds only what lies beside it.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tests.stubs.engine_app import Behaviour, StubEngine
 
 
 class _Server(uvicorn.Server):

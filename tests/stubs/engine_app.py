@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.stubs.engine_dialects import DIALECTS, Dialect
+
 SHUTDOWN_ERROR = "cannot schedule new futures after shutdown"
-GENERATION_PATHS = ("/v1/completions", "/v1/chat/completions")
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -68,7 +69,7 @@ class StubEngine:
         self.seen.set()
         if path in self.replies:
             await _reply(send, *self.replies[path])
-        elif path in GENERATION_PATHS or path == "/v1/embeddings":
+        elif path in DIALECTS or path == "/v1/embeddings":
             await self._work(path, body, receive, send)
         else:
             await self._control(path, query, send)
@@ -125,11 +126,12 @@ class StubEngine:
         gone = asyncio.ensure_future(_disconnected(receive))
         self.running += 1
         try:
-            steps = self._steps(request, gone)
+            dialect = DIALECTS[path](self.behaviour.model)
+            steps = self._steps(request, dialect, gone)
             if request.get("stream"):
-                await self._stream(path, request, steps, send)
+                await self._stream(dialect, request, steps, send)
             else:
-                await self._whole(path, request, steps, send)
+                await self._whole(dialect, steps, send)
         finally:
             self.running -= 1
             self.cancelled += gone.done()
@@ -137,11 +139,11 @@ class StubEngine:
             self.seen.set()
 
     async def _steps(
-        self, request: dict[str, Any], gone: asyncio.Future[None]
+        self, request: dict[str, Any], dialect: Dialect, gone: asyncio.Future[None]
     ) -> AsyncIterator[tuple[str, str | None]]:
         """Yield (text, finish_reason) per token, until done, aborted, dead or nobody listens."""
         how = self.behaviour
-        count = int(request.get("max_completion_tokens") or request.get("max_tokens") or 8)
+        count = next((int(request[name]) for name in dialect.budgets if request.get(name)), 8)
         if how.sleeping:
             await gone
             return
@@ -158,42 +160,25 @@ class StubEngine:
                 return
             yield f"t{number} ", ("length" if number == count - 1 else None)
 
-    async def _whole(
-        self, path: str, request: dict[str, Any], steps: AsyncIterator[Any], send: Send
-    ) -> None:
+    async def _whole(self, dialect: Dialect, steps: AsyncIterator[Any], send: Send) -> None:
         text, reason, count = "", None, 0
         async for piece, last in steps:
             text, reason, count = text + piece, last, count + 1
-        if reason is None:
-            return
-        answer = self._object(path, "", text, reason)
-        await _json(send, {**answer, "usage": _usage(count)})
+        if reason is not None:
+            await _json(send, dialect.whole(text, reason, count))
 
     async def _stream(
-        self, path: str, request: dict[str, Any], steps: AsyncIterator[Any], send: Send
+        self, dialect: Dialect, request: dict[str, Any], steps: AsyncIterator[Any], send: Send
     ) -> None:
-        count = 0
+        text, last, count = "", "stop", 0
+        with_usage = bool((request.get("stream_options") or {}).get("include_usage"))
         await _start(send, 200, [(b"content-type", b"text/event-stream; charset=utf-8")])
+        await _part(send, dialect.opening())
         async for piece, reason in steps:
-            count += 1
-            await _event(send, self._object(path, ".chunk", piece, reason))
-        if (request.get("stream_options") or {}).get("include_usage"):
-            last = self._object(path, ".chunk", "", None)
-            await _event(send, {**last, "choices": [], "usage": _usage(count)})
-        await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
-
-    def _object(self, path: str, kind: str, text: str, reason: str | None) -> dict[str, Any]:
-        base = {"id": "stub-1", "created": 0, "model": self.behaviour.model}
-        choice: dict[str, Any] = {"index": 0, "finish_reason": reason}
-        if path == "/v1/completions":
-            return {**base, "object": "text_completion", "choices": [{**choice, "text": text}]}
-        member = "delta" if kind else "message"
-        choice[member] = {"role": "assistant", "content": text}
-        return {**base, "object": f"chat.completion{kind}", "choices": [choice]}
-
-
-def _usage(count: int) -> dict[str, int]:
-    return {"prompt_tokens": 1, "completion_tokens": count, "total_tokens": count + 1}
+            text, last, count = text + piece, reason or last, count + 1
+            await _part(send, dialect.piece(piece, reason))
+        end = dialect.closing(text, last, count, with_usage=with_usage)
+        await send({"type": "http.response.body", "body": end})
 
 
 async def _body(receive: Receive) -> bytes:
@@ -229,6 +214,6 @@ async def _error(send: Send, status: int, message: str, kind: str) -> None:
     await _json(send, {"error": error}, status=status)
 
 
-async def _event(send: Send, value: object) -> None:
-    data = b"data: " + json.dumps(value).encode() + b"\n\n"
-    await send({"type": "http.response.body", "body": data, "more_body": True})
+async def _part(send: Send, data: bytes) -> None:
+    if data:
+        await send({"type": "http.response.body", "body": data, "more_body": True})

@@ -131,6 +131,17 @@ def test_a_signal_to_bootstrap_ends_apt_and_takes_the_policy_away(
     assert not machine.policy.exists()
 
 
+@pytest.mark.parametrize(("words", "wanted"), [(["--dev"], True), ([], False)])
+def test_what_only_tests_need_is_asked_for_with_dev_only(
+    machine: Machine, words: list[str], wanted: bool
+) -> None:
+    machine.apt_get('echo "$*" >"$(dirname "$0")/../asked"; exit 100')
+    assert machine.start("bootstrap", "--no-engine", *words).wait(10) == 69
+    asked = (machine.folder / "asked").read_text().split()
+    assert "redis-server" in asked
+    assert ("curl" in asked) == wanted
+
+
 CALLS = """
 echo "$*" >>"$(dirname "$0")/calls"
 case "$*" in *"$REFUSED"*) [ -z "$REFUSED" ] || exit 1 ;; esac

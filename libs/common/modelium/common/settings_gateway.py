@@ -58,8 +58,13 @@ class Gateway(Section):
     workers: PositiveInt = Field(
         default=1, description="Processes that serve the port, one for each core to use."
     )
+    # Less than the 60 s after which nginx and others cut off an answer that has not begun.
     queue_timeout_seconds: PositiveFloat = Field(
-        default=600.0, description="Seconds a request waits for its model before 503."
+        default=50.0, description="Seconds a plain request waits for its model before 503."
+    )
+    stream_queue_timeout_seconds: PositiveFloat = Field(
+        default=600.0,
+        description="Seconds a stream, which shows that it waits, does so before its error event.",
     )
     max_queue_per_model: PositiveInt = Field(
         default=1000, description="Requests that may wait for one model; more get 429."

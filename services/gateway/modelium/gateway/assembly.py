@@ -128,6 +128,7 @@ def assemble(
         limits=Limits(
             max_body_bytes=settings.max_body_bytes,
             queue_timeout_s=settings.queue_timeout_seconds,
+            stream_queue_timeout_s=settings.stream_queue_timeout_seconds,
         ),
     )
     cold = cold_app(_cold_parts(around, table, room, stats, gate, pinned))

@@ -48,6 +48,15 @@ class Limits:
 
     max_body_bytes: int
     queue_timeout_s: float
+    stream_queue_timeout_s: float
+
+    def wait_s(self, call: Call) -> float:
+        """How long the call may wait for its model."""
+        preferred = call.preferences
+        wait_s = self.stream_queue_timeout_s if call.stream else self.queue_timeout_s
+        if preferred.wait_s is not None:
+            wait_s = preferred.wait_s
+        return wait_s if preferred.deadline_s is None else min(wait_s, preferred.deadline_s)
 
 
 @dataclass(slots=True)
@@ -167,7 +176,8 @@ class Proxy:
         if exchange.call.stream:
             self.pulse.begin(client)
         try:
-            await self._attempts(exchange, self._deadline_s(exchange))
+            deadline_s = exchange.started_s + self.limits.wait_s(exchange.call)
+            await self._attempts(exchange, deadline_s)
             ok = client.status < 500
         except ApiError as error:
             await self._refuse(exchange, error)
@@ -188,14 +198,6 @@ class Proxy:
             await self._accept(call, client)
         else:
             await client.fail(error)
-
-    def _deadline_s(self, exchange: _Exchange) -> float:
-        """Until when the request waits for its model: as long as we, and the client, will."""
-        preferred = exchange.call.preferences
-        wait_s = self.limits.queue_timeout_s if preferred.wait_s is None else preferred.wait_s
-        if preferred.deadline_s is not None:
-            wait_s = min(wait_s, preferred.deadline_s)
-        return exchange.started_s + wait_s
 
     async def _attempts(self, exchange: _Exchange, deadline_s: float) -> None:
         """Send the call until an engine answers: again if it was not reached, else once again."""

@@ -1,0 +1,124 @@
+"""SIGTERM to a gateway process that has much to do."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from modelium.common.clock import SystemClock
+from modelium.common.errors import ExitCode
+from modelium.common.http_server import bind as bind_socket
+from modelium.common.http_server import serve_http
+from modelium.common.records import ModelState
+from modelium.common.redis_store import RedisStore
+from modelium.common.testing import a_model_record
+from tests.stubs.engine_app import Behaviour, StubEngine
+from tests.system import System
+
+STREAMS = PLAIN = 40
+GRACE_S = 4.0
+CHUNK_S = 0.02
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[System]:
+    settings = {"gateway": {"shutdown_grace_seconds": GRACE_S}}
+    system = System(tmp_path, engine_python=tmp_path / "none", settings=settings)
+    system.start("nats", "redis")
+    yield system
+    assert system.stop() == []
+
+
+@pytest.fixture
+async def stub(system: System) -> AsyncIterator[StubEngine]:
+    """The engine of a model that is loaded, as Redis has it when the gateway starts."""
+    engine = StubEngine(Behaviour(model="qwen", chunk_delay_s=CHUNK_S))
+    bound = bind_socket("127.0.0.1", 0, setting="test")
+    endpoint = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    store = RedisStore(f"redis://127.0.0.1:{system.ports['redis']}/0")
+    await store.models.save(
+        a_model_record(state=ModelState.LOADED, endpoint=endpoint, generation=1)
+    )
+    await store.close()
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(serve_http(engine, bound))
+        await asyncio.to_thread(system.start, "gateway")
+        yield engine
+        serving.cancel()
+
+
+@pytest.fixture
+async def http(system: System) -> AsyncIterator[aiohttp.ClientSession]:
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(system.url, connector=connector) as session:
+        yield session
+
+
+async def answer(http: aiohttp.ClientSession, **body: Any) -> tuple[int, str]:
+    request = {"model": "qwen", "messages": [], **body}
+    async with http.post("/v1/chat/completions", json=request) as response:
+        return response.status, await response.text()
+
+
+async def begun(stub: StubEngine, count: int) -> None:
+    clock = SystemClock()
+    while stub.running < count:
+        await clock.sleep(0.01)
+
+
+async def until_not_ready(http: aiohttp.ClientSession) -> None:
+    while (await http.get("/readyz")).status == 200:
+        pass
+
+
+async def test_all_that_is_in_flight_ends_properly_and_nothing_new_comes_in(
+    system: System, stub: StubEngine, http: aiohttp.ClientSession
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        streams = [
+            group.create_task(answer(http, stream=True, max_tokens=60)) for _ in range(STREAMS)
+        ]
+        plain = [group.create_task(answer(http, max_tokens=60)) for _ in range(PLAIN)]
+        await begun(stub, STREAMS + PLAIN)
+        system.children["gateway"].send_signal(signal.SIGTERM)
+        await until_not_ready(http)
+        refused = [(await answer(http, stream=stream))[0] for stream in (True, False)]
+    assert refused == [503, 503]
+    ended = [task.result() for task in streams]
+    assert [status for status, _ in ended] == [200] * STREAMS
+    assert all("t59" in text and text.endswith("data: [DONE]\n\n") for _, text in ended)
+    assert all(status == 200 and "t59" in text for status, text in map(_result, plain))
+    exit_code = await asyncio.to_thread(system.children["gateway"].wait, 10)
+    assert exit_code == ExitCode.OK
+    assert len(stub.received) == STREAMS + PLAIN
+
+
+def _result(task: "asyncio.Task[tuple[int, str]]") -> tuple[int, str]:
+    return task.result()
+
+
+async def test_what_outlasts_the_grace_is_told_that_the_gateway_stops(
+    system: System, stub: StubEngine, http: aiohttp.ClientSession
+) -> None:
+    clock = SystemClock()
+    async with asyncio.TaskGroup() as group:
+        stream = group.create_task(answer(http, stream=True, max_tokens=100_000))
+        plain = group.create_task(answer(http, max_tokens=100_000))
+        await begun(stub, 2)
+        system.children["gateway"].send_signal(signal.SIGTERM)
+        began_s = clock.monotonic()
+    took_s = clock.monotonic() - began_s
+    exit_code = await asyncio.to_thread(system.children["gateway"].wait, 10)
+    assert exit_code == ExitCode.OK
+    assert GRACE_S - 1 < took_s < GRACE_S + 3
+    status, text = stream.result()
+    assert status == 200
+    assert "is stopping" in text.rsplit("data: ", 1)[1]
+    assert "[DONE]" not in text
+    status, text = plain.result()
+    assert status == 503
+    assert "is stopping" in text
