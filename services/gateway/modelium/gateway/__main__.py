@@ -45,7 +45,9 @@ async def build(shell: Shell) -> None:
     upstream = await shell.resources.enter_async_context(AiohttpUpstream())
     pinned = shell.settings.orchestration.policies.always_loaded
     gateway = assemble(shell, settings, upstream, pinned=pinned)
-    REGISTRY.register(GatewayCollector(gateway.stats, gateway.table, gateway.room, shell.clock))
+    REGISTRY.register(
+        GatewayCollector(gateway.stats, gateway.table, gateway.room, gateway.dispatch, shell.clock)
+    )
     for name, work in gateway.work():
         shell.task(name, work)
     updates = gateway.updates
