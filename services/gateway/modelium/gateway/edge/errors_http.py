@@ -137,14 +137,33 @@ def queue_full(model: str, waiting: int, retry_after_s: float) -> ApiError:
     )
 
 
-def queue_bytes_full(limit_bytes: int, retry_after_s: float) -> ApiError:
+def queue_bytes_full(model: str, max_bytes: int, retry_after_s: float) -> ApiError:
     """429: the bodies of all that wait take as much memory as they may."""
     text = (
-        f"The requests that wait for models hold {limit_bytes} bytes already "
-        "(gateway.max_queue_bytes)."
+        f"The requests that wait hold {max_bytes} bytes (gateway.max_queue_bytes) already, and "
+        f"the model {model!r} cannot take this one at once."
     )
     return ApiError(
-        429, "rate_limit_exceeded", "rate_limit_error", text, retry_after_s=retry_after_s
+        429,
+        "rate_limit_exceeded",
+        "rate_limit_error",
+        text,
+        param="model",
+        retry_after_s=retry_after_s,
+    )
+
+
+def model_busy(model: str, waiting: int, retry_after_s: float) -> ApiError:
+    """503: it is loaded, and others kept it busy until this one's time was up."""
+    text = f"The model {model!r} is busy: {waiting} requests wait for it."
+    return ApiError(
+        503,
+        "model_busy",
+        "service_unavailable",
+        text,
+        param="model",
+        retry_after_s=retry_after_s,
+        should_retry=True,
     )
 
 
@@ -201,17 +220,3 @@ def unavailable(message: str, *, retry_after_s: float = 1) -> ApiError:
 def backend_error(message: str) -> ApiError:
     """502: the engine did not answer to the end."""
     return ApiError(502, "backend_error", "server_error", message)
-
-
-def model_busy(model: str, waiting: int, retry_after_s: float) -> ApiError:
-    """503: it is loaded, and others kept it busy until this one's time was up."""
-    text = f"The model {model!r} is busy: {waiting} requests wait for it."
-    return ApiError(
-        503,
-        "model_busy",
-        "service_unavailable",
-        text,
-        param="model",
-        retry_after_s=retry_after_s,
-        should_retry=True,
-    )

@@ -13,7 +13,7 @@ import structlog
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
 from modelium.common.errors import DependencyUnavailable
-from modelium.common.events import BY_GATEWAY, ModelRequested
+from modelium.common.events import ModelRequested
 
 REPEAT_S: Final = 5.0
 """Least seconds between two messages for one model that is waited for without a break."""
@@ -55,6 +55,6 @@ class Demand:
 
     async def _ask(self, model: str) -> None:
         try:
-            await self._bus.publish(ModelRequested(model=model, requested_by=BY_GATEWAY))
+            await self._bus.publish(ModelRequested(model=model, requested_by="gateway"))
         except DependencyUnavailable as error:
             log.warning("gateway.request_not_published", model=model, error=str(error))

@@ -129,7 +129,7 @@ class Holding:
     def _refusal(self, full: QueueFull) -> ApiError:
         eta_s = self._table.eta_s(full.model, self._clock.monotonic()) or _BUSY_RETRY_S
         if full.max_bytes is not None:
-            return errors.queue_bytes_full(full.max_bytes, eta_s)
+            return errors.queue_bytes_full(full.model, full.max_bytes, eta_s)
         return errors.queue_full(full.model, full.waiting, eta_s)
 
     def refuse_hopeless(self, model: str) -> None:
