@@ -111,9 +111,14 @@ class AwayBus:
 
 
 def stats(
-    gateway: str = "g1", *, routed: int | None = None, serving: tuple[int, ...] = ()
+    gateway: str = "g1",
+    *,
+    routed: int | tuple[int, ...] | None = None,
+    serving: tuple[int, ...] = (),
 ) -> GatewayStats:
     """What a gateway says of `qwen`: where new requests go, and which generations serve."""
+    if not isinstance(routed, tuple):
+        routed = () if routed is None else (routed,)
     model = GatewayModelStats(
         model="qwen",
         requests=0,
@@ -122,7 +127,7 @@ def stats(
         waiting=0,
         oldest_wait_s=0,
         idle_s=None,
-        routed_generations=() if routed is None else (routed,),
+        routed_generations=routed,
         in_flight_generations=dict.fromkeys(serving, 1),
     )
     return GatewayStats(gateway_id=gateway, models=(model,))

@@ -41,6 +41,7 @@ def broken(snapshot: Snapshot, actions: list[Action]) -> list[str]:
         "residency": any(
             (model.loaded_for_s or 99) < POLICY.min_residency_s
             and not (model.removed or model.stale_files or model.unload_requested)
+            and model.keep_alive_s is None
             for model in unloads
         ),
         "loads_what_can_be_loaded": any(

@@ -38,6 +38,7 @@ def models(draw: st.DrawFn, name: str) -> ModelView:
         retry_in_s=draw(st.sampled_from([0.0, 0.0, 5.0])),
         rate_per_s=draw(st.floats(0, 2)),
         load_s=draw(durations),
+        keep_alive_s=draw(st.sampled_from([None, None, -1.0, 0.0, 20.0])),
     )
 
 

@@ -159,6 +159,33 @@ SITUATIONS: list[tuple[str, tuple[ModelView | DeviceView, ...], list[str]]] = [
         [],
     ),
     (
+        "a client wanted it kept for no time, also right after its load",
+        (device(free=1), loaded("b", keep_alive_s=0, idle_s=0, loaded_for_s=0.1)),
+        ["unload b"],
+    ),
+    (
+        "but others use it",
+        (device(free=1), loaded("b", keep_alive_s=0, in_flight=1), loaded("c", keep_alive_s=31)),
+        [],
+    ),
+    (
+        "or wait for it",
+        (device(free=1), loaded("b", keep_alive_s=0, waiting=1, wanted_for_s=1)),
+        [],
+    ),
+    ("its time is over", (device(free=1), loaded("b", keep_alive_s=30)), ["unload b"]),
+    ("it is kept for ever", (device(free=1), loaded("b", keep_alive_s=-1, idle_s=9e9)), []),
+    (
+        "for ever does not save it from one who waits",
+        (device(free=1), loaded("b", keep_alive_s=-1), waiting("a")),
+        ["unload b"],
+    ),
+    (
+        "pinned, whatever clients want",
+        (device(free=1), loaded("b", keep_alive_s=0, pinned=True)),
+        [],
+    ),
+    (
         "an engine on a lost agent cannot be told anything",
         (device(1), loaded("b", removed=True, on=0)),
         [],

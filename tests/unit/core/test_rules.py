@@ -53,6 +53,8 @@ def advised(
         ({"idle_s": 60, "state": ModelState.LOADING}, []),
         ({"idle_s": None, "loaded_for_s": 60}, ["evict b"]),  # never used since it was loaded
         ({"idle_s": 900, "loaded_for_s": 5}, []),  # used long ago, but loaded just now
+        ({"idle_s": 900, "keep_alive_s": -1}, []),  # a client wants it kept for ever
+        ({"idle_s": 900, "keep_alive_s": 1800}, []),  # or for longer
     ],
 )
 def test_a_model_that_nobody_uses_is_evicted(changes: dict[str, Any], expected: list[str]) -> None:

@@ -33,6 +33,24 @@ def test_gateways_add_up_and_the_oldest_waiter_counts() -> None:
     assert demand.of("a", 12).oldest_wait_s == 6  # 5 s when it was said, a second ago
 
 
+def test_the_newest_keep_alive_counts_whichever_gateway_it_came_by() -> None:
+    demand = Demand()
+    demand.heard(stats("one", keep_alive_s=300, keep_alive_age_s=2), 10)
+    demand.heard(stats("two", keep_alive_s=0, keep_alive_age_s=5), 10)
+    demand.heard(stats("three"), 10)
+    seen = demand.of("a", 12)
+    assert (seen.keep_alive_s, seen.keep_alive_age_s) == (300, 4)
+
+
+def test_whether_all_gateways_have_spoken_since() -> None:
+    demand = Demand()
+    assert not demand.all_have_spoken(0, 1)
+    demand.heard(stats("one"), 10)
+    demand.heard(stats("two"), 12)
+    assert not demand.all_have_spoken(11, 12)
+    assert demand.all_have_spoken(11, 15)  # the first has fallen silent
+
+
 def test_a_model_nobody_spoke_of_is_not_wanted() -> None:
     assert Demand().of("a", 0) == ModelDemand()
 

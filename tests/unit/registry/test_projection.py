@@ -150,6 +150,17 @@ def test_a_loaded_model_shows_its_engine_and_forgets_earlier_failures() -> None:
     assert (record.failures, record.retry_at) == (0, None)
 
 
+def test_only_a_loaded_engine_gets_requests() -> None:
+    loading = at(S.LOADING)
+    loaded = kept(loading, facts.loaded(device_ids=("gpu-0", "gpu-1")))
+    (engine,) = loaded.endpoints
+    assert (engine.instance_id, engine.generation) == (loaded.instance_id, 1)
+    assert (engine.url, engine.device_count) == ("http://127.0.0.1:9001", 2)
+    for ended in (facts.unloading(), facts.sleeping(), facts.failed()):
+        assert kept(loaded, ended).endpoints == ()
+    assert loading.endpoints == ()
+
+
 def test_a_loaded_engine_said_again_keeps_its_residency_and_its_load_time() -> None:
     first = kept(at(S.LOADING), facts.loaded())
     again = after(first, facts.loaded(load_s=None), now=NOW + timedelta(seconds=60))

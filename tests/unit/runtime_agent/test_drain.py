@@ -16,6 +16,8 @@ BEGAN_S = 100.0
     [
         (None, (), 100.5, True, "routes nowhere, serves nothing"),
         (4, (), 100.5, True, "routes to a newer generation"),
+        ((2, 4), (4,), 100.5, True, "two others of the model go on serving"),
+        ((2, 3), (), 100.5, False, "would still send some new requests there"),
         (3, (), 100.5, False, "would still send new requests there"),
         (None, (3,), 100.5, False, "a request is still running"),
         (None, (2, 3), 100.5, False, "one of several is"),
@@ -25,7 +27,11 @@ BEGAN_S = 100.0
     ],
 )
 def test_a_gateway_lets_go(
-    routed: int | None, serving: tuple[int, ...], at_s: float, drained: bool, why: str
+    routed: int | tuple[int, ...] | None,
+    serving: tuple[int, ...],
+    at_s: float,
+    drained: bool,
+    why: str,
 ) -> None:
     tracker = DrainTracker(0.0)
     tracker.heard(stats(routed=routed, serving=serving), at_s)

@@ -1,10 +1,11 @@
 """The heart: what to load, what to stop, and what waits for which reason.
 
 `decide` is the only place where that is chosen. In this order: engines that must go (their files
-are gone or replaced, an operator asked), then everybody who waits, the oldest first, then models
-that are always to be loaded, then advice. For one who waits: its load is in flight, join it; it
-fits, load it; it fits once a device is no longer busy, wait for that; a set of engines gives way,
-stop them (`displace.py`); else queue with the reason.
+are gone or replaced, an operator asked, the time is over for which a client wanted them kept), then
+everybody who waits, the oldest first, then models that are always to be loaded, then advice. For
+one who waits: its load is in flight, join it; it fits, load it; it fits once a device is no longer
+busy, wait for that; a set of engines gives way, stop them (`displace.py`); else queue with the
+reason.
 
 Whatever the snapshot says, the actions of one call promise no more bytes than are free, touch a
 device once, start no engine of a model that may have one, and stop no model that is pinned.
@@ -67,7 +68,17 @@ def _reason_to_go(model: ModelView) -> str:
         return "its files have changed"
     if model.unload_requested and not model.pinned:
         return "an operator asked for it"
+    if _kept_long_enough(model):
+        return f"not used for the {model.keep_alive_s:g} s it was to be kept"
     return ""
+
+
+def _kept_long_enough(model: ModelView) -> bool:
+    """Whether a client has said how long to keep it when idle, and that is over."""
+    if model.keep_alive_s is None or model.keep_alive_s < 0 or model.pinned:
+        return False
+    used = model.in_flight or model.waiting or model.wanted_for_s is not None
+    return model.state in STOPPABLE and not used and model.unused_s >= model.keep_alive_s
 
 
 def _waiters(snapshot: Snapshot) -> list[ModelView]:

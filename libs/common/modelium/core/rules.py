@@ -26,6 +26,8 @@ def advise(tick: MetricsTick, policy: Policy) -> tuple[Decision, ...]:
 
 
 def _idle_too_long(model: ModelFigures, policy: Policy) -> bool:
+    if model.keep_alive_s is not None:
+        return False  # `decide` looks after these all the time
     limit_s = policy.evict_after_idle_s
     return limit_s > 0 and _evictable(model) and _unused_s(model) >= limit_s
 

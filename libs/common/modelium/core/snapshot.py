@@ -54,6 +54,9 @@ class ModelView:
     rate_per_s: float = 0.0
     load_s: float | None = None
     generation: int = 0
+    keep_alive_s: float | None = None
+    """How long a client wants it kept when idle, instead of the policy's time; negative: for ever.
+    """
 
     @property
     def live(self) -> bool:

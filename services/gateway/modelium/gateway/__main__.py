@@ -38,7 +38,9 @@ async def build(shell: Shell) -> None:
     upstream = await shell.resources.enter_async_context(EnginePool(shell.clock))
     pinned = shell.settings.orchestration.policies.always_loaded
     gateway = assemble(shell, settings, upstream, access, pinned=pinned)
-    REGISTRY.register(GatewayCollector(gateway.stats, gateway.table, gateway.room, shell.clock))
+    REGISTRY.register(
+        GatewayCollector(gateway.stats, gateway.table, gateway.room, gateway.dispatch, shell.clock)
+    )
     for name, work in [*gateway.work(), *access.work()]:
         shell.task(name, work)
     updates = gateway.updates

@@ -40,19 +40,25 @@ class Surroundings(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gateway:
-    """A gateway whose `work` must run; `app` serves."""
+class Parts:
+    """What routes requests and holds them."""
 
-    app: GatewayApp
     table: RouteTable
     room: WaitingRoom
     stats: Stats
     dispatch: Dispatch
-    updates: ModelUpdates
     announcer: Announcer
     holding: Holding
     demand: Demand
     pulse: Pulse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway(Parts):
+    """A gateway whose `work` must run; `app` serves."""
+
+    app: GatewayApp
+    updates: ModelUpdates
 
     def work(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """What runs as long as the gateway, by name."""
@@ -79,11 +85,47 @@ def assemble(
 
     `pinned` models cannot be unloaded; `comment_every_s` paces the signs of life in streams.
     """
-    clock, table, gate = around.clock, RouteTable(), Gate()
-    pulse = Pulse(clock, comment_every_s)
-    stats, peers = Stats(clock), Peers(around.instance)
+    gate, parts = Gate(), _parts(around, settings, Pulse(around.clock, comment_every_s))
+    clock, table, stats = around.clock, parts.table, parts.stats
+    updates = ModelUpdates(
+        table=table,
+        holding=parts.holding,
+        stats=stats,
+        announcer=parts.announcer,
+        store=around.store,
+        clock=clock,
+        gate=gate,
+    )
+    proxy = Proxy(
+        table=table,
+        dispatch=parts.dispatch,
+        holding=parts.holding,
+        upstream=upstream,
+        access=access,
+        stats=stats,
+        pulse=parts.pulse,
+        request_ids=RequestIds(around.instance),
+        clock=clock,
+        limits=Limits(
+            max_body_bytes=settings.max_body_bytes,
+            queue_timeout_s=settings.queue_timeout_seconds,
+            stream_queue_timeout_s=settings.stream_queue_timeout_seconds,
+        ),
+    )
+    cold = cold_app(_cold_parts(around, table, parts.room, stats, gate, pinned))
+    around.checks.add("models", gate.is_known)
+    health = health_app(around.checks)
+    return Gateway(
+        app=GatewayApp(proxy=proxy, gate=gate, health=health, cold=cold, clock=clock),
+        updates=updates,
+        **vars(parts),
+    )
+
+
+def _parts(around: Surroundings, settings: GatewaySettings, pulse: Pulse) -> Parts:
+    clock, table, stats = around.clock, RouteTable(), Stats(around.clock)
     room = WaitingRoom(settings.max_queue_per_model, settings.max_queue_bytes)
-    demand = Demand(around.bus, clock)
+    demand, peers = Demand(around.bus, clock), Peers(around.instance)
     announcer = Announcer(
         gateway_id=around.instance, table=table, room=room, stats=stats, bus=around.bus, clock=clock
     )
@@ -106,41 +148,11 @@ def assemble(
         peers=peers,
         clock=clock,
     )
-    updates = ModelUpdates(
-        table=table,
-        holding=holding,
-        stats=stats,
-        announcer=announcer,
-        store=around.store,
-        clock=clock,
-        gate=gate,
-    )
-    proxy = Proxy(
-        table=table,
-        dispatch=dispatch,
-        holding=holding,
-        upstream=upstream,
-        access=access,
-        stats=stats,
-        pulse=pulse,
-        request_ids=RequestIds(around.instance),
-        clock=clock,
-        limits=Limits(
-            max_body_bytes=settings.max_body_bytes,
-            queue_timeout_s=settings.queue_timeout_seconds,
-            stream_queue_timeout_s=settings.stream_queue_timeout_seconds,
-        ),
-    )
-    cold = cold_app(_cold_parts(around, table, room, stats, gate, pinned))
-    around.checks.add("models", gate.is_known)
-    health = health_app(around.checks)
-    return Gateway(
-        app=GatewayApp(proxy=proxy, gate=gate, health=health, cold=cold, clock=clock),
+    return Parts(
         table=table,
         room=room,
         stats=stats,
         dispatch=dispatch,
-        updates=updates,
         announcer=announcer,
         holding=holding,
         demand=demand,

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from modelium.common.events import GatewayStats
-from modelium.common.figures import GatewayModelStats
+from modelium.common.figures import LEASE_S, GatewayModelStats
 
-LEASE_S: Final = 5.0
 FORGET_S: Final = 300.0
 RATE_WINDOW_S: Final = 60.0
 """The rate is an average in which a request counts e times less for each window since."""
@@ -29,6 +28,9 @@ class ModelDemand:
     idle_s: float | None = None
     rate_per_s: float = 0.0
     latency_p50_s: float | None = None
+    keep_alive_s: float | None = None
+    """What a client asked for last; None: nobody did."""
+    keep_alive_age_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -52,6 +54,8 @@ class Demand:
         self._rates: dict[str, _Rate] = defaultdict(_Rate)
         self._used_at_s: dict[str, float] = {}
         self._ended: dict[str, int] = defaultdict(int)
+        self._keep_alive: dict[str, tuple[float, float]] = {}
+        """Model to when it was said how long to keep it, and for how long."""
 
     def heard(self, stats: GatewayStats, now_s: float) -> None:
         """Replace what this gateway said before."""
@@ -61,6 +65,7 @@ class Demand:
                 before = known[1].get(model.model)
                 self._count(model, before.requests if before else 0, now_s)
             self._note_use(model, now_s)
+            self._note_keep_alive(model, now_s)
         self._heard[stats.gateway_id] = (now_s, {model.model: model for model in stats.models})
         for gone in [i for i, (at_s, _) in self._heard.items() if now_s - at_s > FORGET_S]:
             del self._heard[gone]
@@ -78,15 +83,26 @@ class Demand:
                 used_at_s, self._used_at_s.get(model.model, used_at_s)
             )
 
+    def _note_keep_alive(self, model: GatewayModelStats, now_s: float) -> None:
+        """The newest counts, whichever gateway it came by."""
+        if model.keep_alive_s is not None:
+            said = now_s - model.keep_alive_age_s, model.keep_alive_s
+            self._keep_alive[model.model] = max(said, self._keep_alive.get(model.model, said))
+
     def keep_only(self, models: Collection[str]) -> None:
         """Forget all others; a gateway that still tells of one is heard anew."""
-        for noted in (self._rates, self._used_at_s, self._ended):
+        for noted in (self._rates, self._used_at_s, self._ended, self._keep_alive):
             for gone in [model for model in noted if model not in models]:
                 del noted[gone]
 
     def any_gateway(self, now_s: float) -> bool:
         """Whether any gateway holds its lease."""
         return any(now_s - at_s < LEASE_S for at_s, _ in self._heard.values())
+
+    def all_have_spoken(self, since_s: float, now_s: float) -> bool:
+        """Whether every gateway that holds its lease has said something after `since_s`."""
+        heard = [at_s for at_s, _ in self._heard.values() if now_s - at_s < LEASE_S]
+        return bool(heard) and min(heard) > since_s
 
     def ended(self, model: str) -> int:
         """Requests of a model that have ended since this began to count."""
@@ -106,6 +122,7 @@ class Demand:
             self._used_at_s[model] = now_s
         used_at_s = self._used_at_s.get(model)
         rate = self._rates.get(model)
+        said_at_s, keep_alive_s = self._keep_alive.get(model, (now_s, None))
         return ModelDemand(
             waiting=sum(stats.waiting for _, stats in leased),
             oldest_wait_s=max(waits, default=0.0),
@@ -113,4 +130,6 @@ class Demand:
             idle_s=None if used_at_s is None else max(0.0, now_s - used_at_s),
             rate_per_s=rate.decayed(now_s) / RATE_WINDOW_S if rate else 0.0,
             latency_p50_s=max(latencies, default=None),
+            keep_alive_s=keep_alive_s,
+            keep_alive_age_s=max(0.0, now_s - said_at_s),
         )

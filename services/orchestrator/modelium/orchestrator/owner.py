@@ -13,6 +13,7 @@ from typing import Final
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
 from modelium.common.events import (
+    BY_GATEWAY,
     AgentHeartbeat,
     DecisionMade,
     GatewayStats,
@@ -119,7 +120,10 @@ class Owner:
 
     def _asked(self, request: ModelRequested | ModelUnloadRequested, now_s: float) -> None:
         if isinstance(request, ModelRequested):
-            self._state.requested(request.model, now_s)
+            if request.requested_by == BY_GATEWAY:
+                self._state.wished(request.model, now_s)
+            else:
+                self._state.requested(request.model, now_s)
         else:
             self._state.asked_to_unload(request.model)
 

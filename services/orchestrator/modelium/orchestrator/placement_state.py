@@ -43,7 +43,9 @@ class PlacementState:
         self.stopping: dict[str, Sent] = {}
         """Engines that belong to no model, and the command that stops each."""
         self.wanted: dict[str, tuple[float, float]] = {}
-        """Model to when it was first and last asked for from outside."""
+        """Model to when it was first and last asked for, by an operator or another system."""
+        self.wishes: dict[str, float] = {}
+        """Model to when a gateway asked for it, until the gateways' stats tell who waits."""
         self.unload_requested: set[str] = set()
         self._started_s = now_s
         self._synced = False
@@ -91,6 +93,7 @@ class PlacementState:
             self.unload_requested.discard(record.model)
         if record.state is ModelState.LOADED:
             self.wanted.pop(record.model, None)
+            self.wishes.pop(record.model, None)
             self._note_loaded(record, now_s, now)
 
     def forget(self, model: str) -> None:
@@ -124,23 +127,36 @@ class PlacementState:
 
     def requested(self, model: str, now_s: float) -> None:
         """Somebody wants the model; it counts until it is loaded, or for a while."""
+        if self._is_loaded(model):
+            return
+        first_s, _ = self.wanted.get(model, (now_s, now_s))
+        self.wanted[model] = (first_s, now_s)
+
+    def wished(self, model: str, now_s: float) -> None:
+        """A request waits for the model at a gateway; its stats will say so until it goes."""
+        if not self._is_loaded(model):
+            self.wishes[model] = now_s
+
+    def _is_loaded(self, model: str) -> bool:
         record = self.records.get(model)
-        if record is None or record.state is not ModelState.LOADED:
-            first_s, _ = self.wanted.get(model, (now_s, now_s))
-            self.wanted[model] = (first_s, now_s)
+        return record is not None and record.state is ModelState.LOADED
 
     def asked_to_unload(self, model: str) -> None:
         """An operator wants it out of memory; nothing to do if it is not there."""
         self.wanted.pop(model, None)
+        self.wishes.pop(model, None)
         record = self.records.get(model)
         if record is not None and (record.state in LIVE_STATES or model in self.sent):
             self.unload_requested.add(model)
 
     def expire(self, now_s: float) -> None:
-        """Drop requests from outside that nobody repeats, and commands to agents gone silent."""
+        """Drop what nobody wants any more, and commands to agents gone silent."""
         for model, (_, last_s) in list(self.wanted.items()):
             if now_s - last_s >= WANTED_FOR_S:
                 del self.wanted[model]
+        for model, at_s in list(self.wishes.items()):
+            if now_s - at_s >= WANTED_FOR_S or self.demand.all_have_spoken(at_s, now_s):
+                del self.wishes[model]
         for commands in (self.sent, self.stopping):
             for key, sent in list(commands.items()):
                 if self.agents.is_silent(sent.command.agent_id, now_s):
@@ -151,6 +167,7 @@ class PlacementState:
         demand = self.demand.of(model, now_s)
         outside = self.wanted.get(model)
         waits = [now_s - outside[0]] if outside else []
+        waits += [now_s - self.wishes[model]] if model in self.wishes else []
         waits += [demand.oldest_wait_s] if demand.waiting else []
         return max(waits, default=None)
 

@@ -108,7 +108,16 @@ def _model(moment: _Moment, record: ModelRecord, engine: Engine | None) -> Model
         rate_per_s=demand.rate_per_s,
         load_s=record.load_s,
         generation=record.generation,
+        keep_alive_s=_keep_alive_s(state, record, now_s),
     )
+
+
+def _keep_alive_s(state: PlacementState, record: ModelRecord, now_s: float) -> float | None:
+    """What was asked for since its engine serves: a new one starts with what the settings say."""
+    demand = state.demand.of(record.model, now_s)
+    loaded_for_s = state.loaded_for_s(record, now_s)
+    said_before = loaded_for_s is None or demand.keep_alive_age_s > loaded_for_s
+    return None if said_before else demand.keep_alive_s
 
 
 def _needed(moment: _Moment, record: ModelRecord, kind: DeviceKind) -> int:
@@ -158,6 +167,7 @@ def figures_of_models(
             latency_p50_s=state.demand.of(model.model, now_s).latency_p50_s,
             loaded_for_s=model.loaded_for_s,
             reload_s=model.load_s,
+            keep_alive_s=model.keep_alive_s,
             device_ids=model.device_ids,
             held_bytes=model.held_bytes,
             needed_bytes=max((model.needed[kind] for kind in kinds), default=0),

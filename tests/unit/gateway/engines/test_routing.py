@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from modelium.common.records import ModelRecord, ModelState
+from modelium.common.records import InstanceEndpoint, ModelRecord, ModelState
 from modelium.common.testing import a_model_record
 from modelium.gateway.engines.routing import (
     DEFAULT_LOAD_S,
-    SUSPECT_S,
     Failed,
     Refused,
     Route,
@@ -32,6 +31,10 @@ def loaded(version: int = 1, generation: int = 1, **changes: Any) -> ModelRecord
     return record(version, state=state, endpoint=URL + "/", generation=generation, **changes)
 
 
+def at(generation: int) -> InstanceEndpoint:
+    return InstanceEndpoint(instance_id=f"qwen.{generation}", generation=generation, url=URL)
+
+
 def table(*records: ModelRecord) -> RouteTable:
     table = RouteTable()
     for one in records:
@@ -48,29 +51,34 @@ def table(*records: ModelRecord) -> RouteTable:
         ({"state": ModelState.LOADING, "endpoint": URL}, Waiting()),
         ({"state": ModelState.SLEEPING, "endpoint": URL}, Waiting()),
         ({"state": ModelState.UNLOADING, "endpoint": URL}, Waiting()),
-        ({"state": ModelState.LOADED, "endpoint": URL, "generation": 4}, Route(URL, 4)),
+        ({"state": ModelState.LOADED, "endpoint": URL, "generation": 4}, Route((at(4),))),
+        (
+            {"state": ModelState.LOADED, "endpoint": URL, "endpoints": (at(4), at(5))},
+            Route((at(4), at(5))),
+        ),
+        ({"state": ModelState.UNLOADING, "endpoints": (at(4),)}, Waiting()),
         ({"state": ModelState.LOADED, "endpoint": None}, Waiting()),
         ({"state": ModelState.REJECTED, "reason": "why"}, Refused("why")),
         ({"state": ModelState.LOADED, "endpoint": URL, "removed": True}, Unknown()),
     ],
 )
 def test_every_state_leads_somewhere(changes: dict[str, Any], outcome: object) -> None:
-    assert table(record(**changes)).route("qwen", 0) == outcome
+    assert table(record(**changes)).route("qwen") == outcome
 
 
 def test_an_error_carries_its_record() -> None:
     failed = record(state=ModelState.ERROR)
-    assert table(failed).route("qwen", 0) == Failed(failed)
+    assert table(failed).route("qwen") == Failed(failed)
 
 
 def test_a_model_nobody_told_of_is_unknown() -> None:
-    assert table().route("qwen", 0) == Unknown()
+    assert table().route("qwen") == Unknown()
 
 
 def test_an_older_version_changes_nothing() -> None:
     known = table(loaded(version=5))
     assert not known.apply(record(version=4), 0)
-    assert isinstance(known.route("qwen", 0), Route)
+    assert isinstance(known.route("qwen"), Route)
 
 
 def test_the_same_version_again_changes_nothing() -> None:
@@ -81,35 +89,14 @@ def test_a_lower_version_saved_later_is_newer_because_the_store_began_again() ->
     known = table(record(version=50))
     reborn = loaded(version=1).model_copy(update={"updated_at": T0 + timedelta(hours=1)})
     assert known.apply(reborn, 0)
-    assert known.routed_generation("qwen", 0) == 1
-
-
-def test_a_suspect_generation_is_not_routed_for_a_second() -> None:
-    known = table(loaded(generation=3))
-    known.suspect("qwen", 3, now_s=10)
-    assert known.route("qwen", 10.5) == Waiting(10 + SUSPECT_S)
-    assert known.routed_generation("qwen", 10.5) is None
-    assert known.route("qwen", 10 + SUSPECT_S) == Route(URL, 3)
-
-
-def test_a_newer_record_clears_a_suspicion() -> None:
-    known = table(loaded(generation=3))
-    known.suspect("qwen", 3, now_s=10)
-    known.apply(loaded(version=2, generation=4), 10)
-    assert known.route("qwen", 10) == Route(URL, 4)
-
-
-def test_a_suspicion_of_an_ended_generation_touches_no_other() -> None:
-    known = table(loaded(generation=4))
-    known.suspect("qwen", 3, now_s=10)
-    assert known.route("qwen", 10) == Route(URL, 4)
+    assert known.routed_generations("qwen") == (1,)
 
 
 def test_replace_forgets_what_is_no_longer_stored() -> None:
     known = table(record(), record(model="gone"))
     changed = known.replace([record(2)], known.versions(), 0)
     assert changed == {"qwen", "gone"}
-    assert known.route("gone", 0) == Unknown()
+    assert known.route("gone") == Unknown()
 
 
 def test_replace_keeps_what_was_announced_while_the_store_was_read() -> None:
@@ -124,7 +111,7 @@ def test_replace_keeps_what_was_announced_while_the_store_was_read() -> None:
 def test_replace_keeps_all_when_the_store_has_lost_its_data() -> None:
     known = table(loaded())
     assert known.replace([], known.versions(), 0) == set()
-    assert known.routed_generation("qwen", 0) == 1
+    assert known.routed_generations("qwen") == (1,)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,11 @@
 """Leases, counters and the figures made of them."""
 
+import math
+
+import pytest
+
 from modelium.common.records import ModelState
-from modelium.common.testing import a_model_record
+from modelium.common.testing import FakeClock, a_model_record
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.reporting.stats import Stats
 from modelium.gateway.waiting.room import WaitingRoom
@@ -47,6 +51,19 @@ def test_ended_requests_set_idle_time_and_latency_of_the_good_ones() -> None:
     seen = figures(stats)
     assert (seen["requests"], seen["failures"], seen["idle_s"]) == (4, 1, 4)
     assert seen["latency_p50_s"] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("said_s", "kept_s"), [(0, 0), (300, 300), (-1, -1), (-7, -1), (math.inf, -1)]
+)
+def test_how_long_to_keep_a_model_is_told_with_its_age(said_s: float, kept_s: float) -> None:
+    clock = FakeClock()
+    stats = Stats(clock)
+    assert figures(stats)["keep_alive_s"] is None
+    stats.keep_alive("qwen", 60)
+    stats.keep_alive("qwen", said_s)
+    seen = figures(stats, clock.monotonic() + 4)
+    assert (seen["keep_alive_s"], seen["keep_alive_age_s"]) == (kept_s, 4)
 
 
 def test_a_forgotten_model_with_work_is_kept_until_it_is_idle() -> None:

@@ -7,48 +7,14 @@ from typing import Any
 
 import pytest
 
-from modelium.common.events import GatewayStats, ModelRequested
+from modelium.common.events import GatewayStats
 from modelium.common.records import ModelState
-from modelium.common.testing import FakeClock, InMemoryBus, a_model_record, yield_to_others
+from modelium.common.testing import FakeClock, InMemoryBus, yield_to_others
 from modelium.gateway.edge.errors_http import ApiError
-from modelium.gateway.engines.routing import Route, RouteTable
-from modelium.gateway.reporting.announcing import Announcer
-from modelium.gateway.reporting.stats import Stats
+from modelium.gateway.engines.instance import Lease
 from modelium.gateway.waiting.demand import REPEAT_S, Demand
-from modelium.gateway.waiting.holding import Holding
-from modelium.gateway.waiting.room import WaitingRoom
-
-
-class World:
-    """One held model, a clock and a bus."""
-
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.bus = InMemoryBus(clock=self.clock)
-        self.table = RouteTable()
-        self.room = WaitingRoom(2)
-        self.demand = Demand(self.bus, self.clock)
-        self.holding = Holding(
-            table=self.table, room=self.room, demand=self.demand, clock=self.clock
-        )
-        self.version = 0
-        self.become()
-
-    def become(self, **changes: Any) -> None:
-        self.version += 1
-        record = a_model_record(version=self.version, **changes)
-        self.table.apply(record, self.clock.monotonic())
-        self.room.wake("qwen")
-
-    async def hold(self, timeout_s: float) -> Route:
-        waiter = self.holding.join("qwen")
-        try:
-            return await self.holding.routed(waiter, self.clock.monotonic() + timeout_s)
-        finally:
-            self.holding.leave(waiter)
-
-    def asked(self) -> int:
-        return len(self.bus.of(ModelRequested))
+from tests.unit.gateway.calls import a_call
+from tests.unit.gateway.world import World
 
 
 async def test_a_model_that_fits_no_device_is_refused_at_once_and_asked_for_again(
@@ -95,7 +61,7 @@ async def world() -> AsyncIterator[World]:
             task.cancel()
 
 
-async def held(world: World, timeout_s: float = 60) -> asyncio.Future[Route]:
+async def held(world: World, timeout_s: float = 60) -> asyncio.Future[Lease]:
     future = asyncio.ensure_future(world.hold(timeout_s))
     await yield_to_others()
     return future
@@ -104,7 +70,7 @@ async def held(world: World, timeout_s: float = 60) -> asyncio.Future[Route]:
 async def test_a_request_goes_on_the_moment_its_model_is_loaded(world: World) -> None:
     future = await held(world)
     world.become(state=ModelState.LOADED, endpoint="http://e", generation=3)
-    assert await future == Route("http://e", 3)
+    assert (await future).generation == 3
     assert world.room.models() == []
 
 
@@ -160,7 +126,10 @@ async def test_the_queue_is_bounded(world: World) -> None:
 
 async def test_a_suspect_engine_gets_the_request_when_the_second_is_over(world: World) -> None:
     world.become(state=ModelState.LOADED, endpoint="http://e", generation=1)
-    world.table.suspect("qwen", 1, world.clock.monotonic())
+    failing = world.dispatch.enter(a_call(), "")
+    assert failing is not None
+    failing.failed(reached=True)
+    failing.leave()
     future = await held(world)
     await world.clock.advance(0.8)
     assert not future.done()
@@ -197,15 +166,7 @@ async def test_a_failure_whose_backoff_is_over_is_waited_for(world: World) -> No
 
 async def test_stats_are_said_every_second_and_at_once_when_an_engine_is_done_with() -> None:
     world = World()
-    stats = Stats()
-    announcer = Announcer(
-        gateway_id="g",
-        table=world.table,
-        room=world.room,
-        stats=stats,
-        bus=world.bus,
-        clock=world.clock,
-    )
+    announcer = world.announcer
 
     def said() -> int:
         return len(world.bus.of(GatewayStats))

@@ -6,22 +6,23 @@ import pytest
 
 from modelium.common.testing import yield_to_others
 from modelium.gateway.waiting.room import QueueFull, Waiter, WaitingRoom
+from tests.unit.gateway.calls import a_call
 
 
 def test_positions_move_up_when_somebody_leaves() -> None:
-    room = WaitingRoom(10)
-    first, second, third = (room.enter("qwen", now_s) for now_s in (1, 2, 3))
-    other = room.enter("llama", 4)
-    assert [room.position(w) for w in (first, second, third, other)] == [1, 2, 3, 1]
+    room = WaitingRoom(10, 1000)
+    first, second, third = (room.enter(a_call("qwen"), "", now_s) for now_s in (1, 2, 3))
+    other = room.enter(a_call("llama"), "", 4)
+    assert [room.position(w, {}) for w in (first, second, third, other)] == [1, 2, 3, 1]
     room.leave(second)
-    assert [room.position(w) for w in (first, third)] == [1, 2]
+    assert [room.position(w, {}) for w in (first, third)] == [1, 2]
     assert room.count("qwen") == 2
 
 
 def test_the_oldest_wait_is_that_of_the_first() -> None:
-    room = WaitingRoom(10)
-    first = room.enter("qwen", 1)
-    room.enter("qwen", 5)
+    room = WaitingRoom(10, 1000)
+    first = room.enter(a_call("qwen"), "", 1)
+    room.enter(a_call("qwen"), "", 5)
     assert room.oldest_wait_s("qwen", 7) == 6
     room.leave(first)
     assert room.oldest_wait_s("qwen", 7) == 2
@@ -29,20 +30,20 @@ def test_the_oldest_wait_is_that_of_the_first() -> None:
 
 
 def test_one_more_than_the_bound_is_refused_and_others_are_not_affected() -> None:
-    room = WaitingRoom(2)
-    room.enter("qwen", 0)
-    second = room.enter("qwen", 0)
+    room = WaitingRoom(2, 1000)
+    room.enter(a_call("qwen"), "", 0)
+    second = room.enter(a_call("qwen"), "", 0)
     with pytest.raises(QueueFull) as full:
-        room.enter("qwen", 0)
+        room.enter(a_call("qwen"), "", 0)
     assert full.value.waiting == 2
-    room.enter("llama", 0)
+    room.enter(a_call("llama"), "", 0)
     room.leave(second)
-    room.enter("qwen", 0)
+    room.enter(a_call("qwen"), "", 0)
 
 
 def test_leaving_twice_is_harmless_and_an_empty_queue_is_gone() -> None:
-    room = WaitingRoom(2)
-    waiter = room.enter("qwen", 0)
+    room = WaitingRoom(2, 1000)
+    waiter = room.enter(a_call("qwen"), "", 0)
     room.leave(waiter)
     room.leave(waiter)
     assert room.models() == []
@@ -52,13 +53,13 @@ async def sleepers(room: WaitingRoom, *, until_s: float, count: int) -> list[asy
     async def sleep(waiter: Waiter) -> None:
         await waiter.sleep(until_s)
 
-    tasks = [asyncio.ensure_future(sleep(room.enter("qwen", 0))) for _ in range(count)]
+    tasks = [asyncio.ensure_future(sleep(room.enter(a_call("qwen"), "", 0))) for _ in range(count)]
     await yield_to_others()
     return tasks
 
 
 async def test_one_wake_lets_all_of_a_model_look_again() -> None:
-    room = WaitingRoom(10)
+    room = WaitingRoom(10, 1000)
     tasks = await sleepers(room, until_s=100, count=3)
     room.wake("llama")
     await yield_to_others()
@@ -68,7 +69,7 @@ async def test_one_wake_lets_all_of_a_model_look_again() -> None:
 
 
 async def test_only_those_whose_time_has_come_are_woken_by_the_clock() -> None:
-    room = WaitingRoom(10)
+    room = WaitingRoom(10, 1000)
     early = await sleepers(room, until_s=5, count=1)
     late = await sleepers(room, until_s=6, count=1)
     room.wake_due(5)

@@ -11,6 +11,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from modelium.common.clock import Clock
+from modelium.gateway.engines.dispatch import Dispatch
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.reporting.stats import BUCKETS_S, Histogram, Stats
 from modelium.gateway.waiting.room import WaitingRoom
@@ -21,7 +22,15 @@ _PREFIX = "modelium_gateway_"
 class GatewayCollector(Collector):
     """Makes metrics of counters, so that a request only adds to plain numbers."""
 
-    def __init__(self, stats: Stats, table: RouteTable, room: WaitingRoom, clock: Clock) -> None:
+    def __init__(
+        self,
+        stats: Stats,
+        table: RouteTable,
+        room: WaitingRoom,
+        dispatch: Dispatch,
+        clock: Clock,
+    ) -> None:
+        self._dispatch = dispatch
         self._stats = stats
         self._table = table
         self._room = room
@@ -34,6 +43,7 @@ class GatewayCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """See `Collector.collect`."""
         yield from self._counts()
+        yield from self._instances()
         yield self._histogram(
             "request_duration_seconds", "From arrival to end, waiting included.", "duration"
         )
@@ -59,6 +69,23 @@ class GatewayCollector(Collector):
             in_flight.add_metric([figures.model], figures.in_flight)
             depth.add_metric([figures.model], figures.waiting)
         yield from (requests, in_flight, depth)
+
+    def _instances(self) -> Iterator[Metric]:
+        """An instance is named by its place in the record: few values, for ever the same."""
+        labels = ["model", "replica"]
+        in_flight = GaugeMetricFamily(
+            f"{_PREFIX}instance_inflight_requests", "Requests at an instance now.", labels=labels
+        )
+        breaker = GaugeMetricFamily(
+            f"{_PREFIX}instance_breaker_state",
+            "Whether an instance gets requests: 0 yes, 1 one to try it, 2 no.",
+            labels=labels,
+        )
+        for model in self._table.versions():
+            for place, (count, state) in enumerate(self._dispatch.instances(model)):
+                in_flight.add_metric([model, str(place)], count)
+                breaker.add_metric([model, str(place)], state)
+        yield from (in_flight, breaker)
 
     def _histogram(self, name: str, help_text: str, which: str) -> Metric:
         family = HistogramMetricFamily(_PREFIX + name, help_text, labels=["model"])

@@ -4,6 +4,7 @@ A snapshot of it is the `gateway.stats` message (`announcing.py`) and the /metri
 (`metrics.py`). The hot path only adds to plain numbers here.
 """
 
+import math
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
@@ -91,10 +92,10 @@ class Stats:
     def keep_alive(self, model: str, seconds: float) -> None:
         """A request has ended whose client wants the model kept for so long when it is idle.
 
-        0: unload it as soon as nobody uses it; negative: never for being idle.
+        0: unload it as soon as nobody uses it; negative or infinite: never for being idle.
         """
         counts = self.of(model)
-        counts.keep_alive_s = FOREVER_S if seconds < 0 else min(seconds, FOREVER_S)
+        counts.keep_alive_s = seconds if 0 <= seconds < math.inf else FOREVER_S
         counts.keep_alive_at_s = self.clock.monotonic()
 
     def forget(self, model: str) -> None:

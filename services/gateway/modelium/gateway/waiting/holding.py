@@ -97,7 +97,7 @@ class Holding:
     def leave(self, waiter: Waiter) -> None:
         """Give the place up; what was granted and not taken goes to the next."""
         model = waiter.model
-        waited = self._room.leave(waiter)
+        waited = self._room.leave(waiter) or waiter.displaced
         if waiter.lease is not None:
             waiter.lease.leave()
             waiter.lease = None

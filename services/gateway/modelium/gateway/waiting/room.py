@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from modelium.common.errors import ModeliumError
 from modelium.gateway.edge.call import Call
 from modelium.gateway.engines.instance import Lease
-from modelium.gateway.waiting.shares import Claim, displaced, next_organization, position
+from modelium.gateway.waiting.shares import Claim, giving_way, next_organization, position
 
 
 class QueueFull(ModeliumError):
@@ -116,8 +116,13 @@ class WaitingRoom:
         Raises:
             QueueFull: there is no such place.
         """
-        self._make_place(call.model, organization)
-        self._make_bytes(call, organization)
+        displaced = {
+            *self._for_place(call.model, organization),
+            *self._for_bytes(call, organization),
+        }
+        for waiter in displaced:
+            self.leave(waiter)
+            waiter.displace()
         self._next_ticket += 1
         waiter = Waiter(call, organization, self._next_ticket, now_s)
         queue = self._queues.setdefault(call.model, _Queue())
@@ -126,36 +131,32 @@ class WaitingRoom:
         self._hold(organization, waiter.size_bytes)
         return waiter
 
-    def _make_place(self, model: str, organization: str) -> None:
+    def _for_place(self, model: str, organization: str) -> list[Waiter]:
+        """Who gives way so that one more may wait for the model."""
         queue = self._queues.get(model)
         if queue is None or len(queue.waiters) < self.max_per_model:
-            return
+            return []
         held = {name: len(tickets) for name, tickets in queue.tickets.items()}
         claims = (_claim(waiter, 1) for waiter in queue.waiters.values() if not waiter.committed)
-        tickets = displaced(held, claims, organization, 1, self.max_per_model)
+        tickets = giving_way(held, claims, organization, 1, self.max_per_model)
         if tickets is None:
             raise QueueFull(model, len(queue.waiters))
-        for ticket in tickets:
-            self._displace(queue.waiters[ticket])
+        return [queue.waiters[ticket] for ticket in tickets]
 
-    def _make_bytes(self, call: Call, organization: str) -> None:
+    def _for_bytes(self, call: Call, organization: str) -> list[Waiter]:
+        """Who gives way so that this body may wait."""
         if self._total_bytes + len(call.body) <= self.max_bytes:
-            return
+            return []
         waiters = {t: w for queue in self._queues.values() for t, w in queue.waiters.items()}
         claims = (
             _claim(waiter, waiter.size_bytes)
             for _, waiter in sorted(waiters.items())
             if not waiter.committed
         )
-        tickets = displaced(self._bytes, claims, organization, len(call.body), self.max_bytes)
+        tickets = giving_way(self._bytes, claims, organization, len(call.body), self.max_bytes)
         if tickets is None:
             raise QueueFull(call.model, self.count(call.model), self.max_bytes)
-        for ticket in tickets:
-            self._displace(waiters[ticket])
-
-    def _displace(self, waiter: Waiter) -> None:
-        self.leave(waiter)
-        waiter.displace()
+        return [waiters[ticket] for ticket in tickets]
 
     def leave(self, waiter: Waiter) -> bool:
         """Leave the queue; no harm if it has left already. Whether it was in it."""

@@ -45,7 +45,7 @@ class Claim:
     size: int
 
 
-def displaced(
+def giving_way(
     held: Mapping[str, int], claims: Iterable[Claim], newcomer: str, need: int, bound: int
 ) -> list[int] | None:
     """Whose tickets give way to `newcomer`, who needs `need` of a queue of size `bound`.
