@@ -147,6 +147,7 @@ async def test_a_context_of_0_is_left_to_the_model(http: EngineHttp) -> None:
         (Task.EMBEDDING, "BertModel", ("--runner", "pooling")),
         (Task.EMBEDDING, "Qwen2ForCausalLM", ("--runner", "pooling", "--convert", "embed")),
         (Task.CLASSIFY, "BertForSequenceClassification", ("--runner", "pooling")),
+        (Task.RERANK, "BertForSequenceClassification", ("--runner", "pooling")),
     ],
 )
 async def test_models_that_do_not_generate_are_pooled(
@@ -165,6 +166,7 @@ async def test_models_that_do_not_generate_are_pooled(
         (Task.UNKNOWN, "/v1/completions"),
         (Task.EMBEDDING, "/v1/embeddings"),
         (Task.CLASSIFY, "/classify"),
+        (Task.RERANK, "/classify"),
     ],
 )
 def test_the_canary_is_a_request_of_the_models_task(task: Task, path: str) -> None:

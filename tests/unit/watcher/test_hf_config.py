@@ -88,3 +88,18 @@ def test_a_tokenizer_with_code_of_its_own_is_rejected() -> None:
 )
 def test_the_architecture_tells_the_task(architecture: str, chat: bool, task: Task) -> None:
     assert task_of(architecture, chat=chat) is task
+
+
+@pytest.mark.parametrize(
+    ("changes", "task"),
+    [
+        ({}, Task.CLASSIFY),
+        ({"id2label": {"0": "NO", "1": "YES"}}, Task.CLASSIFY),
+        ({"id2label": {"0": "LABEL_0"}}, Task.RERANK),
+        ({"num_labels": 1}, Task.RERANK),
+        ({"num_labels": 3}, Task.CLASSIFY),
+    ],
+)
+def test_a_classifier_with_one_label_ranks(changes: dict[str, Any], task: Task) -> None:
+    config = parse(architectures=["BertForSequenceClassification"], **changes)[0]
+    assert task_of("BertForSequenceClassification", chat=False, labels=config.labels) is task

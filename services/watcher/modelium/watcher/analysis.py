@@ -74,7 +74,7 @@ def _descriptor(
     return Descriptor(
         format="huggingface",
         architecture=architecture,
-        task=task_of(architecture, chat=chat),
+        task=task_of(architecture, chat=chat, labels=config.labels),
         runtime=RuntimeKind.VLLM,
         dtype=weights.dtype,
         parameters=weights.parameters,

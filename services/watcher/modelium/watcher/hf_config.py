@@ -50,6 +50,13 @@ class Config(BaseModel):
     architectures: tuple[str, ...] | None = None
     auto_map: dict[str, Any] | None = None
     text_config: Sizes | None = None
+    id2label: dict[str, Any] | None = None
+    num_labels: int | None = None
+
+    @property
+    def labels(self) -> int:
+        """Into how many classes a classifier sorts; transformers' own default is two."""
+        return len(self.id2label) if self.id2label else self.num_labels or 2
 
 
 class TokenizerConfig(BaseModel):
@@ -104,10 +111,13 @@ def _own_code(file: str) -> str:
     return f"{file} asks to run code of its own (auto_map), which Modelium never does"
 
 
-def task_of(architecture: str, *, chat: bool) -> Task:
-    """What the architecture is for, by the ending that transformers gives to each task."""
+def task_of(architecture: str, *, chat: bool, labels: int = 2) -> Task:
+    """What the architecture is for, by the ending that transformers gives to each task.
+
+    A classifier with one label scores a pair of texts: it ranks.
+    """
     if architecture.endswith("ForCausalLM"):
         return Task.CHAT if chat else Task.COMPLETION
     if architecture.endswith("ForSequenceClassification"):
-        return Task.CLASSIFY
+        return Task.RERANK if labels == 1 else Task.CLASSIFY
     return Task.UNKNOWN

@@ -57,6 +57,11 @@ RETRY_HEADERS: Final[Json] = {
     "retry-after": {"$ref": "#/components/headers/RetryAfter"},
 }
 _ANYTHING: Final[Json] = {"type": "object", "additionalProperties": True}
+_EVENT: Final[Json] = {
+    "description": "of each event; an error that comes after the headers is the last one's `data`",
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+}
 _BINARY: Final[Json] = {"type": "string", "format": "binary"}
 _TEXT: Final[Json] = {"type": "string"}
 
@@ -175,7 +180,7 @@ def _answer(rule: Rule) -> Json:
 
 
 def _answers(dialect: Dialect, *, streams: bool, answer: Json) -> Json:
-    stream = {"text/event-stream": {"schema": _TEXT}} if streams else {}
+    stream = {"text/event-stream": {"schema": _EVENT}} if streams else {}
     accepted = {"application/json": {"schema": _ref(AcceptedBody)}}
     errors = _ERROR_BODIES.get(dialect, ErrorBody)
     return {

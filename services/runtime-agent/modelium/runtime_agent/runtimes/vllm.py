@@ -186,14 +186,14 @@ def canary(record: EngineRecord) -> tuple[str, dict[str, Any]]:
     """Path and body of the smallest request that makes the model compute."""
     if record.task is Task.EMBEDDING:
         return "/v1/embeddings", {"model": record.model, "input": "1"}
-    if record.task is Task.CLASSIFY:
+    if record.task in (Task.CLASSIFY, Task.RERANK):
         return "/classify", {"model": record.model, "input": "1"}
     return "/v1/completions", {"model": record.model, "prompt": "1", "max_tokens": 1}
 
 
 def _task_options(command: LoadModel) -> list[str]:
     task = command.descriptor.task
-    if task not in (Task.EMBEDDING, Task.CLASSIFY):
+    if task not in (Task.EMBEDDING, Task.CLASSIFY, Task.RERANK):
         return []
     causal = command.descriptor.architecture.endswith("ForCausalLM")
     convert = ["--convert", "embed"] if causal and task is Task.EMBEDDING else []

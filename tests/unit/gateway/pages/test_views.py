@@ -1,0 +1,53 @@
+"""How models are listed."""
+
+from modelium.common.records import ModelState, RuntimeKind, Task
+from modelium.common.testing import a_descriptor, a_model_record
+from modelium.gateway.pages.views import (
+    anthropic_card,
+    anthropic_page,
+    model_card,
+    oip_model,
+    oip_ready,
+)
+
+CARDS = [anthropic_card(a_model_record(model=name), None) for name in "abcde"]
+
+
+def page(**bounds: str | None) -> tuple[list[str], bool]:
+    after, before = bounds.get("after"), bounds.get("before")
+    shown = anthropic_page(CARDS, limit=2, after=after, before=before)
+    ids = [card.id for card in shown.data]
+    assert (shown.first_id, shown.last_id) == ((ids[0], ids[-1]) if ids else (None, None))
+    return ids, shown.has_more
+
+
+def test_pages_follow_each_other_in_both_directions() -> None:
+    assert page() == (["a", "b"], True)
+    assert page(after="b") == (["c", "d"], True)
+    assert page(after="d") == (["e"], False)
+    assert page(after="e") == ([], False)
+    assert page(before="d") == (["b", "c"], True)
+    assert page(before="b") == (["a"], False)
+    assert page(after="a", before="c") == (["b"], False)
+
+
+def test_capabilities_are_the_routes_that_the_model_answers() -> None:
+    about = a_descriptor(task=Task.TENSOR, runtime=RuntimeKind.RAY_SERVE)
+    info = model_card(a_model_record(descriptor=about), 3).modelium
+    assert info.capabilities == (
+        "/v2/models/{model}/infer",
+        "/v2/models/{model}/versions/{version}/infer",
+    )
+    assert info.eta_s == 3
+
+
+def test_a_model_that_is_not_analysed_is_listed_too() -> None:
+    record = a_model_record(descriptor=None, state=ModelState.DISCOVERED)
+    assert model_card(record, None).modelium.capabilities == ()
+    assert anthropic_card(record, None).max_input_tokens is None
+    assert oip_model(record, None).platform == ""
+
+
+def test_only_a_loaded_model_is_ready() -> None:
+    ready = {s for s in ModelState if oip_ready(a_model_record(state=s), None).ready}
+    assert ready == {ModelState.LOADED}
