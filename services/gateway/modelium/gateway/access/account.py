@@ -8,6 +8,8 @@ from modelium.gateway.access.slots import Slots
 
 _SLOT_RETRY_S: Final = 1.0
 """Nobody knows when a request will end."""
+REQUESTS: Final = "requests"
+TOKENS: Final = "tokens"
 
 
 class Quota(Protocol):
@@ -75,10 +77,10 @@ class Account:
             self.tokens.spend(tokens, now_s)
 
     @property
-    def credits(self) -> list[tuple[str, Credit]]:
-        """The limits per minute there are, by what they count."""
-        both = (("requests", self.requests), ("tokens", self.tokens))
-        return [(what, credit) for what, credit in both if credit is not None]
+    def windows(self) -> list[tuple[str, Credit]]:
+        """The limits per minute there are, by the names of the windows that gateways share."""
+        both = ((REQUESTS, self.requests), (TOKENS, self.tokens))
+        return [(f"{self.name}/{what}", credit) for what, credit in both if credit is not None]
 
     def low(self, now_s: float) -> bool:
         """Whether more should be taken now, ahead of need."""
@@ -88,19 +90,25 @@ class Account:
             or (self.tokens is not None and self.tokens.low(now_s))
         )
 
+    def in_debt(self, now_s: float) -> bool:
+        """Whether more should be taken although nobody asks."""
+        return any(credit.debt and credit.low(now_s) for _, credit in self.windows)
+
     def refusal(self, now_s: float) -> Refusal | None:
         """Which limit is known to be reached; None while it is worth asking the store."""
         if self.slots is not None and not self.slots.free and now_s < self.slots.ask_again_s:
             return Refusal(f"{self.slots.limit} concurrent requests", _SLOT_RETRY_S)
-        for what, credit in self.credits:
+        for what, credit in ((REQUESTS, self.requests), (TOKENS, self.tokens)):
+            if credit is None:
+                continue
             if not credit.has(now_s) and now_s < credit.full_until_s:
                 return Refusal(f"{credit.limit} {what} per minute", credit.frees_in_s(now_s))
         return None
 
-    @property
-    def idle(self) -> bool:
+    def idle(self, now_s: float) -> bool:
         """Whether nobody used it within the last minute."""
-        return (self.slots is None or self.slots.idle) and all(c.idle for _, c in self.credits)
+        slots = self.slots is None or self.slots.idle
+        return slots and all(credit.idle(now_s) for _, credit in self.windows)
 
 
 def has_limits(quota: Quota) -> bool:

@@ -120,10 +120,10 @@ class Credit:
         short = self.debt > 0 or 2 * self.balance < (self.block - 1) * self.unit
         return short and now_s >= self.full_until_s
 
-    @property
-    def idle(self) -> bool:
+    def idle(self, now_s: float) -> bool:
         """Whether it can be forgotten: nothing was taken or spent within the last minute."""
-        return not (self._charges or self._spent or self.debt or self._owed)
+        self.has(now_s)
+        return not (self._charges or self._spent or self.debt or self.owed(now_s))
 
     def wanted(self, now_s: float) -> int:
         """How many units to ask the window for now; 0 while it is known to be empty."""
@@ -134,8 +134,12 @@ class Credit:
         if self.left is not None and now_s < self._looked_s + WINDOW_S:
             block = min(block, max(1, self.left // _SCARCE_SHARE))
         missing = self.debt + max(0, -self.balance)
+        return min(self.window, block + self.owed(now_s) + -(-missing // self.unit))
+
+    def owed(self, now_s: float) -> int:
+        """Units it gave itself within the last minute, which the window does not know of."""
         self._owed = self._owed if now_s < self._owed_until_s else 0
-        return min(self.window, block + self._owed + -(-missing // self.unit))
+        return self._owed
 
     def took(self, units: int, asked_s: float) -> None:
         """The window gave `units`, asked for at `asked_s`."""

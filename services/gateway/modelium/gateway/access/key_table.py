@@ -55,6 +55,7 @@ class KeyTable:
         self._principal_of = principal_of
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
+        self._useless: set[str] = set()
         self._stale = asyncio.Event()
         self._looked_s = -LOOK_S
 
@@ -102,8 +103,9 @@ class KeyTable:
         if self._pepper is None:
             self._pepper = self._read_pepper()
         if self._pepper is None or key.pepper_id != pepper_id(self._pepper):
-            log.warning("gateway.key_of_another_pepper", key=key.prefix)
-            self._entries.pop(key.key_id, None)
+            if key.key_id not in self._useless:
+                log.warning("gateway.key_of_another_pepper", key=key.prefix)
+            self._useless.add(key.key_id)
             return
         known = self._entries.get(key.key_id)
         if known is not None and known.key.version >= key.version:

@@ -41,12 +41,19 @@ class Tokens:
     """Verifies tokens and remembers whose they are."""
 
     def __init__(
-        self, *, settings: Oidc, keys: SigningKeys, accounts_of: AccountsOf, clock: Clock
+        self,
+        *,
+        settings: Oidc,
+        keys: SigningKeys,
+        accounts_of: AccountsOf,
+        clock: Clock,
+        remembered: int = REMEMBERED,
     ) -> None:
         self._settings = settings
         self._keys = keys
         self._accounts_of = accounts_of
         self._clock = clock
+        self._remembered = remembered
         self._verified: dict[bytes, tuple[float, Principal]] = {}
 
     def known(self, token: bytes) -> Principal | None:
@@ -69,7 +76,7 @@ class Tokens:
             return known
         claims = await self._claims(token)
         principal = self._principal(claims)
-        if len(self._verified) >= REMEMBERED:
+        if len(self._verified) >= self._remembered:
             del self._verified[next(iter(self._verified))]
         self._verified[hashlib.sha256(token).digest()] = (float(claims["exp"]), principal)
         return principal

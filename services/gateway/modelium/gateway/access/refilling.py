@@ -14,6 +14,7 @@ from modelium.common.clock import Clock
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.store import Leases
 from modelium.gateway.access.account import Account
+from modelium.gateway.access.credit import Credit
 from modelium.gateway.access.windows import Windows
 
 BEAT_S: Final = 1.0
@@ -35,12 +36,14 @@ class Refilling:
         self._windows = windows
         self._leases = leases
         self._clock = clock
-        self._gateways = 1
         self._due: set[Account] = set()
         self._busy: set[Account] = set()
         self._active: set[Account] = set()
         self._waiting: dict[Account, list[asyncio.Future[None]]] = {}
         self._wake = asyncio.Event()
+        self._returning = False
+        self.gateways = 1
+        """How many there were when the store was last asked."""
         self.local = False
         """Whether the store is out of reach."""
 
@@ -92,19 +95,21 @@ class Refilling:
             self._wake.set()
 
     async def _fetch(self, account: Account, waiting: int) -> None:
-        for what, credit in account.credits:
-            asked_s = self._clock.monotonic()
-            if credit.has(asked_s) and not credit.low(asked_s):
-                continue
-            units = credit.wanted(asked_s)
-            if units:
-                name = f"{account.name}/{what}"
-                taken = await self._windows.take(name, credit.window, units)
-                credit.took(taken.units, asked_s)
-                credit.saw(taken.left, taken.frees_in_s, self._clock.monotonic())
+        for name, credit in account.windows:
+            now_s = self._clock.monotonic()
+            if not credit.has(now_s) or credit.low(now_s):
+                units = credit.wanted(now_s)
+                if units:
+                    await self._take(name, credit, units)
         slots = account.slots
         if slots is not None and (not slots.free or slots.low(self._clock.monotonic())):
             await self._renew([account], waiting)
+
+    async def _take(self, name: str, credit: Credit, units: int) -> None:
+        asked_s = self._clock.monotonic()
+        taken = await self._windows.take(name, credit.window, units)
+        credit.took(taken.units, asked_s)
+        credit.saw(taken.left, taken.frees_in_s, self._clock.monotonic())
 
     async def _renew(self, accounts: list[Account], waiting: int = 0) -> None:
         named = {account.name: account.slots for account in accounts if account.slots}
@@ -115,45 +120,57 @@ class Refilling:
 
     def _take_locally(self, account: Account) -> None:
         now_s = self._clock.monotonic()
-        for _, credit in account.credits:
+        for _, credit in account.windows:
             if not credit.has(now_s) or credit.debt:
-                credit.take_locally(self._gateways, now_s)
+                credit.take_locally(self.gateways, now_s)
         if account.slots is not None and not account.slots.free:
             account.slots.take_locally(now_s)
 
     async def _beat(self) -> None:
         """Every second: renew leases, look whether the store is back, forget who is idle."""
         while True:
-            idle = [account for account in self._active if account.idle]
-            self._active.difference_update(idle)
+            now_s = self._clock.monotonic()
+            at_rest = self._active - self._due - self._busy
+            self._active -= {account for account in at_rest if account.idle(now_s)}
             if self._active or self.local:
                 await self._renew_all()
             now_s = self._clock.monotonic()
-            for account in [a for a in self._active if a.low(now_s)]:
+            for account in [a for a in self._active if a.in_debt(now_s)]:
                 self.soon(account)
             await self._clock.sleep(BEAT_S)
 
     async def _renew_all(self) -> None:
-        accounts = [a for a in self._active if a.slots is not None and a not in self._busy]
+        accounts = [account for account in self._active if account not in self._busy]
         self._busy.update(accounts)
         try:
-            self._gateways = await self._leases.present(self._gateway_id, ttl_s=LEASE_S)
+            self.gateways = await self._leases.present(self._gateway_id, ttl_s=LEASE_S)
             await self._renew(accounts)
-            self._found()
+            if self.local:
+                await self._return(accounts)
         except DependencyUnavailable as error:
             self._lost(error)
         finally:
             self._free(accounts)
 
     def _lost(self, error: DependencyUnavailable) -> None:
+        self._returning = False
         if not self.local:
-            log.warning("gateway.limits_local", gateways=self._gateways, reason=str(error))
+            log.warning("gateway.limits_local", gateways=self.gateways, reason=str(error))
         self._set_local(True)
 
-    def _found(self) -> None:
-        if self.local:
+    async def _return(self, accounts: list[Account]) -> None:
+        """Say what was given locally, and share limits again a beat later, when all have said it.
+
+        Before that the window seems to have more left than it has.
+        """
+        for name, credit in [pair for account in accounts for pair in account.windows]:
+            owed = credit.owed(self._clock.monotonic())
+            if owed:
+                await self._take(name, credit, owed)
+        if self._returning:
             log.info("gateway.limits_shared")
-        self._set_local(False)
+            self._set_local(False)
+        self._returning = self.local
 
     def _set_local(self, local: bool) -> None:
         self.local = local
