@@ -17,6 +17,7 @@ import aiohttp
 
 from benchmarks.load.engine import ANSWER
 from modelium.common import events as ev
+from modelium.common.bus import Handlers
 from modelium.common.clock import SystemClock
 from modelium.common.nats_bus import NatsBus
 from modelium.common.records import Instance, InstanceState, ModelState
@@ -127,7 +128,7 @@ async def outside(system: System, times: Times, rounds: int) -> AsyncIterator[Na
     bus = NatsBus(f"nats://127.0.0.1:{system.ports['nats']}", source="bench")
     await bus.open(timeout_s=10)
     agent = Agent(bus, times, f"http://127.0.0.1:{port}", (rounds + 2) * 8 * GIB)
-    orders = {ev.LoadModel: agent.on_load_model}
+    orders: Handlers = {ev.LoadModel: agent.on_load_model}
     work = [
         asyncio.ensure_future(bus.consume(f"agent-{AGENT}", orders, agent_id=AGENT)),
         asyncio.ensure_future(agent.beat()),

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import structlog
 
 from benchmarks import report
 from benchmarks.control_plane import control_plane
@@ -160,6 +161,8 @@ def main() -> int:
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed; run scripts/bench-peers")
     allow_many_files()
+    # The table alone is for stdout.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     began_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="modelium-bench-") as name:
         rows, busy = measured(options, Path(name))

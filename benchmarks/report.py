@@ -212,7 +212,7 @@ def save(
 ) -> None:
     """Everything, as JSON in a file named for the time."""
     folder.mkdir(parents=True, exist_ok=True)
-    content = {"conditions": about, "proxies": [asdict(row) for row in rows]}
+    content: dict[str, object] = {"conditions": about, "proxies": [asdict(row) for row in rows]}
     if hops is not None:
         content["to_command_ms"] = hops.to_command_ms()
         content["to_engine_ms"] = hops.to_engine_ms()

@@ -1,7 +1,8 @@
 """Many streams held open at once, one chunk a second each. Run by `make bench-streams`.
 
-Client, engine and gateway are processes of their own. Every chunk and every end is counted; the exit
-code is 1 if one was lost. Memory per stream is what the gateway took more than before, divided.
+Client, engine and gateway are processes of their own. Every chunk and every end is counted; the
+exit code is 1 if one was lost. Memory per stream is what the gateway took more than before, shared
+out.
 """
 
 import argparse
@@ -116,20 +117,24 @@ def shown(
     said: dict[str, Any], peak: Peak, before: tuple[int, int], spent_s: float
 ) -> dict[str, str]:
     """The figures by name."""
-    streams = max(1, said["requests"])
-    rss, pss = peak.rss_bytes - before[0], peak.pss_bytes - before[1]
+    streams, chunks = max(1, said["requests"]), max(1, said["chunks"])
+    each = ((peak.rss_bytes - before[0]) / streams, (peak.pss_bytes - before[1]) / streams)
     return {
         "complete / sent": f"{said['complete']:,} / {said['requests']:,}",
         "chunks read": f"{said['chunks']:,}",
         "not 200 / broken": f"{said['not_ok']} / {said['broken']}",
-        "first chunk p50 / p99": f"{said['first']['p50_ms']:.1f} / {said['first']['p99_ms']:.1f} ms",
-        "chunk delay p50 / p99": f"{said['delay']['p50_ms']:.1f} / {said['delay']['p99_ms']:.1f} ms",
+        "first chunk p50 / p99": _times(said["first"]),
+        "chunk delay p50 / p99": _times(said["delay"]),
         "memory before, peak (RSS)": f"{before[0] / 1e6:.0f} MB, {peak.rss_bytes / 1e6:.0f} MB",
-        "memory per stream (RSS / PSS)": f"{rss / streams / 1e3:.1f} / {pss / streams / 1e3:.1f} kB",
+        "memory per stream (RSS / PSS)": f"{each[0] / 1e3:.1f} / {each[1] / 1e3:.1f} kB",
         "descriptors at the peak": f"{peak.descriptors:,}",
-        "CPU": f"{spent_s / said['seconds'] * 100:.0f} % of one, "
-        f"{spent_s / max(1, said['chunks']) * 1e6:.0f} µs per chunk, opening and closing included",
+        "CPU, opening and closing included": f"{spent_s / said['seconds'] * 100:.0f} % of one, "
+        f"{spent_s / chunks * 1e6:.0f} µs per chunk",
     }
+
+
+def _times(said: dict[str, float]) -> str:
+    return f"{said.get('p50_ms', 0.0):.1f} / {said.get('p99_ms', 0.0):.1f} ms"
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
