@@ -22,7 +22,7 @@ from benchmarks import report
 from benchmarks.control_plane import control_plane
 from benchmarks.measure import PLAIN, STREAMED, Cell, Figures, LoadFailed, measure
 from benchmarks.peers import others
-from benchmarks.peers.ours import ours
+from benchmarks.peers.ours import ours, ours_open
 from benchmarks.peers.target import Missing, Place, Start, Target
 from benchmarks.processes import (
     Cpus,
@@ -41,7 +41,9 @@ PEERS: dict[str, Start] = {
     "vllm-router": others.vllm_router,
     "fastapi+aiohttp": others.fastapi_proxy,
     "litellm": others.litellm,
+    "ours-open": ours_open,
 }
+USUAL = tuple(name for name in PEERS if name != "ours-open")
 QUICK = ("c=32", "1 ms")
 WARM_S = 1
 RESULTS = ROOT / ".modelium" / "bench"
@@ -143,7 +145,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help=f"once, and only {' and '.join(QUICK)}"
     )
-    parser.add_argument("--only", default=",".join(PEERS), help="some of: %(default)s")
+    parser.add_argument("--only", default=",".join(USUAL), help=f"some of {', '.join(PEERS)}")
     parser.add_argument("--reps", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2, help="of each window")
     parser.add_argument("--rounds", type=int, default=100, help="cold models of the control plane")
