@@ -2,11 +2,13 @@
 # Recipes end in `exec`, so that a signal to make reaches what runs.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up down status test lint format faults bench lock docs compose-up compose-down clean
+.PHONY: help up down status test lint format faults bench bench-gateway bench-streams soak lock docs compose-up compose-down clean
 
 MODELIUM := .venv/bin/modelium
 DETACH ?=
 SAMPLE ?= 1
+ARGS ?=
+MINUTES ?= 30
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +36,15 @@ faults: ## kill every process in turn under a steady stream of requests
 
 bench: ## measure what the control plane costs
 	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.spine
+
+bench-gateway: ## the gateway beside nginx, sglang-router, vllm-router, LiteLLM (ARGS="--quick --only ours,nginx")
+	@exec scripts/bootstrap --dev --no-engine -- scripts/bench-peers -- .venv/bin/python -m benchmarks.gateway $(ARGS)
+
+bench-streams: ## 5,000 streams held open through the gateway: none lost, memory of each (ARGS="--streams 1000")
+	@exec scripts/bootstrap --dev --no-engine -- scripts/bench-peers -- .venv/bin/python -m benchmarks.streams $(ARGS)
+
+soak: ## mixed load on the whole system: nothing may grow (MINUTES=30)
+	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.soak --minutes $(MINUTES)
 
 lock: ## write requirements/*.txt again from pyproject.toml
 	@exec scripts/lock

@@ -4,6 +4,7 @@ Names follow the rules of Prometheus: prefix `modelium_`, base units, `_total` f
 have few values: never an id of a request, a message or a key.
 """
 
+import asyncio
 from importlib.metadata import version
 from typing import Final
 
@@ -24,8 +25,11 @@ EVENTS_REDELIVERED: Final = Counter(
 EVENTS_DEAD_LETTERED: Final = Counter(
     "modelium_events_dead_lettered_total", "Messages that could not be handled.", ["subject"]
 )
+TASKS: Final = Gauge("modelium_tasks", "Tasks of asyncio that have not ended.")
 
 
 def announce_build(service: str) -> None:
-    """Set `modelium_build_info` for this process."""
+    """Set `modelium_build_info` for this process, and count the tasks of the running loop."""
     BUILD_INFO.labels(version=version("modelium"), service=service).set(1)
+    loop = asyncio.get_running_loop()
+    TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
