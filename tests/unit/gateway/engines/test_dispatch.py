@@ -112,6 +112,17 @@ async def test_after_its_pause_one_request_tries_it_and_its_answer_lets_the_othe
     assert len(await asyncio.gather(*waiting)) == 2
 
 
+async def test_a_probe_whose_client_goes_away_leaves_the_next_try_to_the_next() -> None:
+    world = World()
+    world.loaded(1)
+    lease = world.enter()
+    lease.failed(reached=True)
+    lease.leave()
+    await world.clock.advance(FIRST_OPEN_S)
+    world.enter().leave()
+    world.enter()
+
+
 def test_an_instance_whose_record_changes_begins_anew() -> None:
     world = World()
     world.loaded(1)

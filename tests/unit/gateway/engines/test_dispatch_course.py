@@ -12,7 +12,7 @@ from tests.unit.gateway.calls import a_call
 from tests.unit.gateway.engines.test_peers import stats
 from tests.unit.gateway.world import World
 
-MAX_IN_FLIGHT = 3
+MAX_IN_FLIGHT = 2
 MAX_WAITING = 6
 organizations = st.sampled_from(["a", "b", "c"])
 indices = st.integers(0, 50)
@@ -28,6 +28,7 @@ class AnyCourse(RuleBasedStateMachine):
         self.world.clock.monotonic = lambda: self.now_s  # type: ignore[method-assign]
         self.leases: list[Lease] = []
         self.waiters: list[Waiter] = []
+        self.world.loaded(1)
 
     def collect(self) -> None:
         """What a waiter's task does when it is woken."""
@@ -40,8 +41,12 @@ class AnyCourse(RuleBasedStateMachine):
             self.waiters.remove(waiter)
             self.world.holding.leave(waiter)
 
-    @rule(organization=organizations, stream=st.booleans())
-    def come(self, organization: str, stream: bool) -> None:
+    @rule(arrivals=st.lists(organizations, min_size=1, max_size=4), stream=st.booleans())
+    def come(self, arrivals: list[str], stream: bool) -> None:
+        for organization in arrivals:
+            self.come_one(organization, stream=stream)
+
+    def come_one(self, organization: str, *, stream: bool) -> None:
         call = a_call()
         lease = self.world.dispatch.enter(call, organization)
         if lease is not None:
@@ -74,7 +79,7 @@ class AnyCourse(RuleBasedStateMachine):
         self.world.holding.leave(self.waiters.pop(index % len(self.waiters)))
         self.collect()
 
-    @rule(generations=st.sets(st.integers(1, 3)))
+    @rule(generations=st.sets(st.integers(1, 3), max_size=2))
     def engines_change(self, generations: set[int]) -> None:
         if generations:
             self.world.loaded(*generations)
