@@ -278,4 +278,8 @@ def _events(pick: random.Random, family: Family, *, with_usage: bool) -> bytes:
         if with_usage:
             events.append(colon + '{"id":"c","choices":[],' + USAGE + fingerprint + "}")
         events.append(colon + "[DONE]")
+    elif family is FAMILIES["messages"]:
+        events.append(f"event: message_stop{end}{colon}{{}}")
+    elif family is FAMILIES["responses"]:
+        events.append(f"event: response.completed{end}{colon}{{}}")
     return "".join(event + end + end for event in events).encode()

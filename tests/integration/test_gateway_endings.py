@@ -58,16 +58,6 @@ async def messages(url: str) -> None:
 CLIENTS: list[Streamed] = [chat, completions, responses, messages]
 
 
-without_last_event = pytest.mark.xfail(
-    strict=True,
-    reason="a clean end without response.completed or message_stop passes for a whole answer",
-)
-nameless_refusal = pytest.mark.xfail(
-    strict=True,
-    reason="the engine's error is sent without `event: error`, and the Anthropic client ignores it",
-)
-
-
 async def fails(client: Streamed, url: str, says: str) -> None:
     """The client raises its library's error, and does not take a part for the whole."""
     with pytest.raises((openai.APIError, anthropic.APIError), match=says):
@@ -93,12 +83,7 @@ async def test_every_client_notices_an_engine_that_dies_in_the_middle(
 
 @pytest.mark.parametrize(
     "client",
-    [
-        chat,
-        completions,
-        pytest.param(responses, marks=without_last_event),
-        pytest.param(messages, marks=without_last_event),
-    ],
+    CLIENTS,
 )
 async def test_every_client_notices_a_stream_that_ends_too_early(
     rig: Rig, client: Streamed
@@ -108,9 +93,7 @@ async def test_every_client_notices_a_stream_that_ends_too_early(
         await fails(client, rig.url, "in the middle")
 
 
-@pytest.mark.parametrize(
-    "client", [chat, completions, responses, pytest.param(messages, marks=nameless_refusal)]
-)
+@pytest.mark.parametrize("client", CLIENTS)
 async def test_every_client_reads_the_engines_refusal_in_a_stream_that_has_begun(
     rig: Rig, client: Streamed
 ) -> None:

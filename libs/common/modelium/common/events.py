@@ -7,7 +7,7 @@ messages, then the bus fills in an id that is the same on every redelivery.
 """
 
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import ClassVar
 from uuid import uuid4
 
 from pydantic import Field
@@ -96,10 +96,6 @@ class ModelRemoved(Message):
 
     model: ModelName
     path: str
-
-
-BY_GATEWAY: Final = "gateway"
-"""As `requested_by`: it counts only as long as a request waits, which the stats tell."""
 
 
 class ModelRequested(Message):

@@ -17,6 +17,7 @@ from modelium.common.http_protocol import HttpProtocol
 
 _TICK_S: Final = 0.1
 """How often uvicorn calls `on_tick`."""
+_LAST_WORDS_S: Final = 1.0
 _SMALL_SURFACE: Final = ServerLimits()
 
 
@@ -60,8 +61,13 @@ class _Server(uvicorn.Server):
         return stop
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn does, then drop the connections whose clients still read."""
+        """As uvicorn does, then drop the connections whose clients still read.
+
+        uvicorn cancels what has outlasted its grace; that still says so to its client.
+        """
         await super().shutdown(sockets)
+        if self.server_state.tasks:
+            await asyncio.wait(list(self.server_state.tasks), timeout=_LAST_WORDS_S)
         for connection in list(self._shared.connections):
             connection.transport.abort()
 

@@ -6,7 +6,7 @@ Bytes are plain integers, times are UTC.
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, NewType
+from typing import Annotated, Final, NewType
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -19,6 +19,12 @@ AgentId = Annotated[str, StringConstraints(pattern=AGENT_ID_PATTERN)]
 """Also one token of a NATS subject, hence without dots."""
 InstanceId = NewType("InstanceId", str)
 """`<model>.<generation>`: one load attempt of one model; unique for ever."""
+
+
+BY_GATEWAY: Final = "gateway"
+"""Who asks for a model that requests wait for: it counts only as long as they do."""
+BY_CLIENT: Final = "client"
+"""Who asks for a model that somebody will come back for."""
 
 
 def instance_id(model: str, generation: int) -> InstanceId:

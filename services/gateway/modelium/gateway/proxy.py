@@ -75,7 +75,7 @@ class _Exchange:
         """How the answer of the next engine is passed on."""
         rule = self.call.rule
         hidden = self.call.hide_usage
-        self.passage = Passage(ends_with_done=rule.ends_with_done, hide_usage=hidden)
+        self.passage = Passage(ends_with=rule.ends_with, hide_usage=hidden)
         return self.passage
 
 
@@ -240,8 +240,10 @@ class Proxy:
         client = exchange.client
         reply = await self.upstream.send(lease.endpoint, exchange.call, client.request_id)
         try:
+            if reply.status < 500:
+                # Now and not at the end: until a probe has succeeded, others wait for it.
+                lease.succeeded()
             await relay(reply, client, exchange.next_passage())
-            lease.succeeded()
         finally:
             reply.close()
 

@@ -13,7 +13,6 @@ from typing import Final
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
 from modelium.common.events import (
-    BY_GATEWAY,
     AgentHeartbeat,
     DecisionMade,
     GatewayStats,
@@ -23,7 +22,7 @@ from modelium.common.events import (
     ModelUnloadRequested,
 )
 from modelium.common.load_settings import Settings
-from modelium.common.records import ModelRecord, RuntimeKind
+from modelium.common.records import BY_GATEWAY, ModelRecord, RuntimeKind
 from modelium.core.decide import decide
 from modelium.core.policy import memory_policy, policy
 from modelium.orchestrator.advising import Advising

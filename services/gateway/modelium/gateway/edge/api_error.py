@@ -89,14 +89,12 @@ class ApiError(ModeliumError):
 
     def event(self, dialect: Dialect = Dialect.OPENAI) -> bytes:
         """The last event of a stream that has begun and cannot go on."""
-        if dialect is Dialect.ANTHROPIC:
-            return b"event: error\ndata: " + self.encoded(dialect) + b"\n\n"
+        value = self.body(dialect)
         if dialect is Dialect.RESPONSES:
             # Its own form is flat; the official clients look for `error`.
             flat = {"code": self.code, "message": self.message, "param": self.param}
-            value = {"type": "error", **flat, **self.body(dialect)}
-            return b"event: error\ndata: " + json.dumps(value).encode() + b"\n\n"
-        return b"data: " + self.encoded(dialect) + b"\n\n"
+            value = {"type": "error", **flat, **value}
+        return as_error_event(json.dumps(value).encode(), dialect)
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Those that tell a client whether and when to try again, and what else to do."""
@@ -107,3 +105,9 @@ class ApiError(ModeliumError):
         if self.should_retry is not None:
             headers.append((b"x-should-retry", str(self.should_retry).lower().encode()))
         return headers
+
+
+def as_error_event(error: bytes, dialect: Dialect) -> bytes:
+    """An error object, one line of JSON, as an event of a stream."""
+    named = dialect in (Dialect.ANTHROPIC, Dialect.RESPONSES)
+    return (b"event: error\ndata: " if named else b"data: ") + error + b"\n\n"

@@ -10,6 +10,7 @@ from typing import Final
 
 from modelium.common.clock import Clock
 from modelium.common.errors import ModeliumError
+from modelium.gateway.edge.api_error import as_error_event
 from modelium.gateway.edge.call import Headers, Send
 from modelium.gateway.edge.errors_http import ApiError, Loading
 from modelium.gateway.edge.paths import Dialect
@@ -116,7 +117,7 @@ class Client:
 
     async def fail_raw(self, error_object: bytes) -> None:
         """End a stream with an error event: one line of JSON."""
-        await self.finish(b"data: " + error_object + b"\n\n")
+        await self.finish(as_error_event(error_object, self._dialect))
 
 
 def _json_headers(data: bytes) -> Headers:

@@ -47,8 +47,8 @@ class Rule:
     dialect: Dialect
     model_in: ModelIn = ModelIn.JSON
     streams: bool = False
-    ends_with_done: bool = False
-    """Its streams end with `data: [DONE]`."""
+    ends_with: tuple[bytes, ...] = ()
+    """What stands in the last event of its whole streams: one of these."""
 
     def allows(self, descriptor: Descriptor | None) -> bool:
         """Whether it is for this model; one that is not analysed yet may try."""
@@ -57,6 +57,17 @@ class Rule:
         return descriptor.task in self.tasks and descriptor.runtime in self.runtimes
 
 
+_DONE: Final = (b"[DONE]",)
+_ERROR: Final = (b"event: error", b'"type":"error"')
+_ENDS: Final = {
+    Dialect.OPENAI: _DONE,
+    Dialect.RESPONSES: (
+        *(b"response.completed", b"response.failed", b"response.incomplete"),
+        *_ERROR,
+        *_DONE,
+    ),
+    Dialect.ANTHROPIC: (b"message_stop", *_ERROR),
+}
 _GENERATES: Final = frozenset({Task.CHAT, Task.COMPLETION, Task.UNKNOWN})
 _EMBEDS: Final = frozenset({Task.EMBEDDING, Task.UNKNOWN})
 _SCORES: Final = frozenset({Task.RERANK, Task.EMBEDDING, Task.UNKNOWN})
@@ -71,14 +82,14 @@ def _plain(path: str, tasks: frozenset[Task]) -> Rule:
     return Rule(path=path, tasks=tasks, runtimes=_VLLM, dialect=Dialect.PLAIN)
 
 
-def _generates(path: str, dialect: Dialect, *, ends_with_done: bool = False) -> Rule:
+def _generates(path: str, dialect: Dialect) -> Rule:
     return Rule(
         path=path,
         tasks=_GENERATES,
         runtimes=_VLLM,
         dialect=dialect,
         streams=True,
-        ends_with_done=ends_with_done,
+        ends_with=_ENDS[dialect],
     )
 
 
@@ -90,7 +101,7 @@ def _transcribes(path: str) -> Rule:
         dialect=Dialect.PLAIN,
         model_in=ModelIn.MULTIPART,
         streams=True,
-        ends_with_done=True,
+        ends_with=_DONE,
     )
 
 
@@ -108,8 +119,8 @@ def _by_path(rules: Iterable[Rule]) -> Mapping[str, Rule]:
 
 RULES: Final[Mapping[str, Rule]] = _by_path(
     [
-        _generates("/v1/chat/completions", Dialect.OPENAI, ends_with_done=True),
-        _generates("/v1/completions", Dialect.OPENAI, ends_with_done=True),
+        _generates("/v1/chat/completions", Dialect.OPENAI),
+        _generates("/v1/completions", Dialect.OPENAI),
         _generates("/v1/responses", Dialect.RESPONSES),
         _generates("/v1/messages", Dialect.ANTHROPIC),
         Rule(

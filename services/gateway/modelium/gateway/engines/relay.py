@@ -32,8 +32,8 @@ _TAIL_BYTES: Final = 1024
 class Passage:
     """How one answer is passed on, and what it said it took."""
 
-    ends_with_done: bool = False
-    """Whether a stream of this route ends with `data: [DONE]`."""
+    ends_with: tuple[bytes, ...] = ()
+    """What stands in the last event of a whole stream: one of these; empty: nobody knows."""
     hide_usage: bool = False
     """Whether the event that tells the usage was asked for by us, not by the client."""
     tokens: Tokens = field(default_factory=Tokens)
@@ -154,8 +154,8 @@ async def _relay_stream(reply: Reply, client: Client, passage: Passage) -> None:
 
 async def _end_stream(tap: StreamTap, client: Client, headers: Headers, passage: Passage) -> None:
     rest = tap.rest()
-    if passage.ends_with_done and b"[DONE]" not in tap.last:
-        raise _gone(client, "it ended the stream without [DONE]")
+    if not tap.ended(passage.ends_with):
+        raise _gone(client, "it ended the stream without its last event")
     await client.start_stream(headers)
     await client.finish(rest)
 

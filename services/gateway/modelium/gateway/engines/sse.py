@@ -13,7 +13,7 @@ from typing import Final
 
 from modelium.gateway.engines.tokens import Tokens, read_usage
 
-MAX_HELD_BYTES: Final = 64 * 1024
+MAX_HELD_BYTES: Final = 256 * 1024
 """An event that is larger is passed on in parts, and not looked at."""
 ABORTED: Final = re.compile(rb'"(?:finish|stop)_reason":\s*"abort"')
 # In a string of the answer itself every quote is escaped, so the pattern cannot match there.
@@ -26,10 +26,21 @@ _EVENTS: Final = re.compile(rb"(?<=\n\n)|(?<=\n\r\n)")
 class StreamTap:
     """One stream. `tokens` grows; `aborted` is set when the engine gave up."""
 
-    __slots__ = ("_final", "_held", "_hide_usage", "aborted", "events", "last", "tokens")
+    __slots__ = (
+        "_final",
+        "_held",
+        "_hide_usage",
+        "_in_parts",
+        "aborted",
+        "events",
+        "last",
+        "tokens",
+    )
 
     def __init__(self, tokens: Tokens, *, hide_usage: bool) -> None:
         self._held = b""
+        self._in_parts = False
+        """Whether the last event was too large to be seen as a whole."""
         self._hide_usage = hide_usage
         self._final: list[bytes] = []
         """Events from the first finish reason on, until the usage comes."""
@@ -44,7 +55,7 @@ class StreamTap:
         """What to pass on now that `chunk` has come; perhaps nothing."""
         text = self._held + chunk if self._held else chunk
         if text.endswith(_ENDS):
-            self._held = b""
+            self._held, self._in_parts = b"", False
         else:
             text = self._without_rest(text)
         if b'"usage"' in text or b"abort" in text or (self._hide_usage and self._ends(text)):
@@ -61,11 +72,15 @@ class StreamTap:
             self.last = rest
         return rest
 
+    def ended(self, marks: tuple[bytes, ...]) -> bool:
+        """Whether what was passed on last has one of these marks of a last event."""
+        return not marks or self._in_parts or any(mark in self.last for mark in marks)
+
     def _without_rest(self, text: bytes) -> bytes:
         end = max(text.rfind(b"\n\n") + 2, text.rfind(b"\n\r\n") + 3)
         end = 0 if end < 4 else end
         if len(text) - end > MAX_HELD_BYTES:
-            self._held = b""
+            self._held, self._in_parts = b"", True
             return text
         self._held = text[end:]
         return text[:end]

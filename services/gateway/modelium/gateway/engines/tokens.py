@@ -13,7 +13,8 @@ import msgspec
 
 _PROMPT: Final = re.compile(rb'"(?:prompt|input)_tokens":\s*(\d{1,12})')
 _COMPLETION: Final = re.compile(rb'"(?:completion|output)_tokens":\s*(\d{1,12})')
-_ASK: Final = b',"stream_options":{"include_usage":true}}'
+_ASK: Final = b',"stream_options":{"include_usage":true}'
+_SPACE: Final = b" \t\r\n"
 
 
 @dataclass(slots=True)
@@ -96,7 +97,7 @@ def asking_for_usage(body: bytes) -> bytes | None:
     The member is added at the end: of two members of one name every JSON reader that engines use
     takes the last. None: it is not written in UTF-8.
     """
-    text = body.strip(b" \t\r\n")
-    if not (text.startswith(b"{") and text.endswith(b"}")):
+    if not (body.lstrip(_SPACE).startswith(b"{") and body.rstrip(_SPACE).endswith(b"}")):
         return None
-    return text[:-1] + _ASK
+    end = body.rindex(b"}")
+    return body[:end] + _ASK + body[end:]

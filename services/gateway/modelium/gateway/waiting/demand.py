@@ -14,11 +14,8 @@ from modelium.common.bus import Bus
 from modelium.common.clock import Clock
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import ModelRequested
+from modelium.common.records import BY_GATEWAY
 
-GATEWAY: Final = "gateway"
-"""Who asks for a model that requests wait for; the wish ends with them."""
-CLIENT: Final = "client"
-"""Who asks for one that somebody will come back for."""
 REPEAT_S: Final = 5.0
 """Least seconds between two messages for one model that is waited for without a break."""
 
@@ -36,7 +33,7 @@ class Demand:
         """By whom it is wanted."""
         self._any_due = asyncio.Event()
 
-    def want(self, model: str, *, anew: bool = False, by: str = GATEWAY) -> None:
+    def want(self, model: str, *, anew: bool = False, by: str = BY_GATEWAY) -> None:
         """Ask for a known model; `anew`: nobody waited for it until now, so do not hold back."""
         now_s = self._clock.monotonic()
         if not anew and now_s - self._asked_s.get(model, -math.inf) < REPEAT_S:
@@ -48,7 +45,7 @@ class Demand:
 
     def drop(self, model: str) -> None:
         """Nobody waits any more: do not ask if that was not done yet."""
-        if self._due.get(model) == GATEWAY:
+        if self._due.get(model) == BY_GATEWAY:
             del self._due[model]
 
     async def run(self) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, NoReturn
 
 from modelium.common.clock import Clock
-from modelium.common.records import ModelRecord, ModelState
+from modelium.common.records import BY_CLIENT, ModelRecord, ModelState
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.call import Call
 from modelium.gateway.edge.errors_http import ApiError, Loading
@@ -25,7 +25,7 @@ from modelium.gateway.engines.routing import (
     Unplaceable,
 )
 from modelium.gateway.reporting.announcing import Announcer
-from modelium.gateway.waiting.demand import CLIENT, Demand
+from modelium.gateway.waiting.demand import Demand
 from modelium.gateway.waiting.room import QueueFull, Waiter, WaitingRoom
 
 TICK_S: Final = 0.1
@@ -81,7 +81,7 @@ class Holding:
 
     def want(self, model: str) -> Loading:
         """Have a model loaded for somebody who will not wait; how far it is."""
-        self._demand.want(model, anew=True, by=CLIENT)
+        self._demand.want(model, anew=True, by=BY_CLIENT)
         record, now_s = self._table.record(model), self._clock.monotonic()
         return Loading(
             state=record.state if record else "unknown",
