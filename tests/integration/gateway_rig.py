@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from modelium.common.api_keys import Scope, mint
 from modelium.common.bus import bind
 from modelium.common.clock import SystemClock
 from modelium.common.events import GatewayStats, ModelRequested, ModelStateChanged
@@ -22,12 +23,14 @@ from modelium.common.load_settings import Settings
 from modelium.common.records import ModelState
 from modelium.common.settings import Gateway as GatewaySettings
 from modelium.common.testing import InMemoryBus, InMemoryStore, a_model_record
-from modelium.gateway.access.assembly import assemble_access
+from modelium.gateway.access.assembly import Access, assemble_access
 from modelium.gateway.assembly import Gateway, assemble
 from modelium.gateway.engines.pool import EnginePool
 from modelium.gateway.handlers import HANDLERS
 from tests.stubs.engine_app import Behaviour, StubEngine
 from tests.windows import MemoryWindows
+
+PEPPER = "pepper for tests"
 
 
 @dataclass
@@ -47,6 +50,7 @@ class Rig:
 
     around: Surroundings
     gateway: Gateway
+    access: Access
     url: str
     http: aiohttp.ClientSession
     group: asyncio.TaskGroup
@@ -71,6 +75,14 @@ class Rig:
             reason="",
             load_s=2.0,
         )
+
+    async def key(self, **given: Any) -> dict[str, str]:
+        """A new key's header; `given` are fields of `ApiKey`."""
+        fields = {"organization": "acme", "scopes": (Scope.INFERENCE, Scope.READ), **given}
+        minted = mint(PEPPER.encode(), now=self.around.clock.now(), **fields)
+        await self.around.store.api_keys.save(minted.record)
+        await self.access.keys.read()
+        return {"authorization": f"Bearer {minted.text}"}
 
     async def engine(self, **behaviour: Any) -> tuple[StubEngine, str]:
         """A stub engine in this process, and its address."""
@@ -117,17 +129,18 @@ async def running_gateway(
     await around.store.models.save(a_model_record())
     async with EnginePool(around.clock) as upstream, aiohttp.ClientSession() as http:
         windows = MemoryWindows(around.clock)
-        access = assemble_access(around, Settings(gateway=GatewaySettings(**settings)), windows)
+        chosen = GatewaySettings(**{"key_pepper": PEPPER, **settings})
+        access = assemble_access(around, Settings(gateway=chosen), windows)
         gateway = assemble(
             around,
-            GatewaySettings(**settings),
+            chosen,
             upstream,
             access,
             pinned=pinned,
             comment_every_s=comment_every_s,
         )
         async with asyncio.TaskGroup() as group:
-            rig = Rig(around, gateway, "", http, group)
+            rig = Rig(around, gateway, access, "", http, group)
             rig.url = rig.serve(gateway.app)
             rig.tasks += [group.create_task(work) for _, work in [*gateway.work(), *access.work()]]
             updates = gateway.updates

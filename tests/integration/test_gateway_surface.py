@@ -1,17 +1,14 @@
 """Every route of a running gateway: which models it is for, and how it says no."""
 
 import json
-import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
-from yarl import URL
 
 from modelium.common.records import ModelState, RuntimeKind, Task
 from modelium.common.testing import a_descriptor
-from modelium.gateway.app import GatewayApp
 from modelium.gateway.edge.paths import INFER, RULES, Dialect, ModelIn, Rule, routes_of
 from tests.integration.gateway_rig import Rig, running_gateway
 
@@ -162,48 +159,25 @@ async def test_models_in_anthropics_form(rig: Rig) -> None:
     assert "query.limit" in (await response.json())["error"]["message"]
 
 
-class OnlyQwen:
-    """A caller who may use one model."""
-
-    def may_use(self, model: str) -> bool:
-        return model == "qwen"
-
-
-class Known:
-    """The gateway's application behind one that has looked at the caller's key."""
-
-    def __init__(self, app: GatewayApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self.app({**scope, "state": {"principal": OnlyQwen()}}, receive, send)
-
-
-def listens(url: str) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", URL(url).port)) == 0
-
-
 async def test_only_models_that_the_caller_may_use_are_shown(rig: Rig) -> None:
     await rig.become("other")
-    url = rig.serve(Known(rig.gateway.app))
-    await rig.until(lambda: listens(url))
+    key = await rig.key(models=("qwen",))
 
-    async def names(path: str, headers: dict[str, str] | None = None) -> str:
-        return json.dumps(await (await rig.http.get(url + path, headers=headers)).json())
+    async def names(path: str, headers: dict[str, str]) -> str:
+        return json.dumps(await (await rig.http.get(rig.url + path, headers=headers)).json())
 
-    anthropic = {"anthropic-version": "1"}
+    anthropic = {"anthropic-version": "1", **key}
     for path, headers in (
-        ("/v1/models", None),
+        ("/v1/models", key),
         ("/v1/models", anthropic),
-        ("/models", None),
-        ("/status", None),
+        ("/models", key),
+        ("/status", key),
     ):
         shown = await names(path, headers)
         assert '"qwen"' in shown
         assert '"other"' not in shown
     for path in ("/v1/models/other", "/models/other", "/v2/models/other", "/v2/models/other/ready"):
-        assert (await rig.http.get(url + path)).status == 404
+        assert (await rig.http.get(rig.url + path, headers=key)).status == 404
 
 
 async def test_the_root_says_where_to_look(rig: Rig) -> None:
