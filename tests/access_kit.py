@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelium.common.api_keys import Minted, Scope, mint
+from modelium.common.bus import Bus
 from modelium.common.clock import Clock
 from modelium.common.load_settings import Settings
 from modelium.common.settings import Gateway
 from modelium.common.settings_gateway import QuotaSettings
-from modelium.common.store import Leases
+from modelium.common.store import Leases, Store
 from modelium.common.testing import FakeClock, InMemoryBus, InMemoryStore
 from modelium.gateway.access.account import Account
 from modelium.gateway.access.assembly import Access, assemble_access
@@ -96,9 +97,9 @@ PEPPER = b"a pepper for tests"
 class Around:
     """What the shell gives."""
 
-    clock: FakeClock
-    store: InMemoryStore
-    bus: InMemoryBus
+    clock: Clock
+    store: Store
+    bus: Bus
     instance: str = "gateway-test"
 
 
@@ -106,7 +107,9 @@ class World:
     """Access with a store in memory."""
 
     def __init__(self, clock: FakeClock, **gateway: Any) -> None:
-        self.around = Around(clock, InMemoryStore(clock), InMemoryBus())
+        self.store = InMemoryStore(clock)
+        self.bus = InMemoryBus()
+        self.around = Around(clock, self.store, self.bus)
         settings = Settings(gateway=Gateway(**({"key_pepper": PEPPER.decode()} | gateway)))
         self.access: Access = assemble_access(self.around, settings, MemoryWindows(clock))
 

@@ -62,7 +62,7 @@ async def test_a_key_made_over_http_counts_at_once_and_is_shown_once(client: Cli
     assert [key["name"] for key in listed if key["organization"] == "acme"] == ["ci"]
     assert "digest" not in str(listed)
     assert made.json()["key"] not in str(listed)
-    said = client.world.around.bus.of(KeyChanged)
+    said = client.world.bus.of(KeyChanged)
     assert [message.key_id for message in said] == [made.json()["key_id"]]
 
 
@@ -115,7 +115,7 @@ async def use(client: Client) -> None:
         Usage("acme", next_day, "k2", "phi", Figures(1, 1, 1, 0.0, 0.0)),
         Usage("ops", next_day, "k3", "qwen", Figures(5, 0, 0, 0.0, 0.0)),
     ]
-    await client.world.around.store.usage.add("g", 1, rows)
+    await client.world.store.usage.add("g", 1, rows)
 
 
 async def test_usage_is_told_by_organisation_key_and_model(client: Client) -> None:
@@ -162,5 +162,5 @@ async def test_days_that_make_no_sense_are_refused(client: Client, query: str) -
 
 async def test_while_the_store_is_away_usage_is_not_shown_as_nothing(client: Client) -> None:
     boss = await admin(client)
-    client.world.around.store.answers = False
+    client.world.store.answers = False
     assert (await client.ask(boss, "GET", "/usage")).status_code == 503
