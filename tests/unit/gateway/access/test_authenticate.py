@@ -10,7 +10,7 @@ from modelium.common.errors import DependencyUnavailable
 from modelium.common.settings_gateway import QuotaSettings
 from modelium.common.testing import FakeClock
 from modelium.gateway.access.authenticate import credential_in
-from modelium.gateway.access.key_table import LOOK_S
+from modelium.gateway.access.key_table import LOOKS, LOOKS_PER_S
 from modelium.gateway.edge.call import Headers
 from modelium.gateway.edge.errors_http import ApiError
 from tests.access_kit import World
@@ -116,11 +116,12 @@ async def test_guessed_ids_do_not_reach_the_store_each_time(
     closed: World, clock: FakeClock
 ) -> None:
     minted = await closed.key(read=False)
-    with pytest.raises(ApiError):
-        await closed.ask_slowly("mk-guessed-x")
+    for number in range(LOOKS):
+        with pytest.raises(ApiError):
+            await closed.ask_slowly(f"mk-guessed{number}-x")
     with pytest.raises(ApiError):
         await closed.ask_slowly(minted.text)
-    await clock.advance(LOOK_S)
+    await clock.advance(1 / LOOKS_PER_S)
     assert await closed.ask_slowly(minted.text)
 
 
