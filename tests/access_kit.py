@@ -17,6 +17,7 @@ from modelium.common.testing import FakeClock, InMemoryBus, InMemoryStore
 from modelium.gateway.access.account import Account
 from modelium.gateway.access.assembly import Access, assemble_access
 from modelium.gateway.access.limits import Admission, Limiter
+from modelium.gateway.access.oidc import SigningKeys
 from modelium.gateway.access.principal import Principal
 from modelium.gateway.access.refilling import Refilling
 from modelium.gateway.access.windows import Windows
@@ -106,12 +107,16 @@ class Around:
 class World:
     """Access with a store in memory."""
 
-    def __init__(self, clock: FakeClock, **gateway: Any) -> None:
+    def __init__(
+        self, clock: FakeClock, *, signing_keys: SigningKeys | None = None, **gateway: Any
+    ) -> None:
         self.store = InMemoryStore(clock)
         self.bus = InMemoryBus()
         self.around = Around(clock, self.store, self.bus)
         settings = Settings(gateway=Gateway(**({"key_pepper": PEPPER.decode()} | gateway)))
-        self.access: Access = assemble_access(self.around, settings, MemoryWindows(clock))
+        self.access: Access = assemble_access(
+            self.around, settings, MemoryWindows(clock), signing_keys=signing_keys
+        )
 
     async def key(self, *, read: bool = True, pepper: bytes = PEPPER, **fields: Any) -> Minted:
         """A key in the store, and, unless told otherwise, in the table."""
