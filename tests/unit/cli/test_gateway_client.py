@@ -22,7 +22,9 @@ def gateway(body: str, status: int = 200) -> Iterator[tuple[GatewayClient, list[
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             length = int(self.headers.get("content-length", 0))
-            asked.append(f"{self.command} {self.path} {self.rfile.read(length).decode()}".strip())
+            key = self.headers.get("authorization", "")
+            body_sent = self.rfile.read(length).decode()
+            asked.append(f"{key} {self.command} {self.path} {body_sent}".strip())
             self.send_response(status)
             self.end_headers()
             self.wfile.write(body.encode())
@@ -65,6 +67,26 @@ def test_an_error_in_the_stream_is_raised_and_not_taken_for_the_end() -> None:
         assert next(parts) == Piece("a")
         with pytest.raises(Refused, match="the engine died"):
             next(parts)
+
+
+def test_the_key_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    with gateway("{}") as (known, asked):
+        monkeypatch.setenv("MODELIUM_URL", known.url)
+        monkeypatch.setenv("MODELIUM_API_KEY", "mk-a-b")
+        GatewayClient.of(Settings()).usage([("group_by", "key"), ("group_by", "day")])
+        GatewayClient(known.url).usage([])
+    assert asked == [
+        "Bearer mk-a-b GET /admin/usage?group_by=key&group_by=day",
+        "GET /admin/usage?",
+    ]
+
+
+@pytest.mark.parametrize(("status", "hint"), [(401, "MODELIUM_API_KEY"), (403, "scope")])
+def test_not_being_allowed_has_an_exit_code_of_its_own(status: int, hint: str) -> None:
+    error = json.dumps({"error": {"message": "needs the scope", "code": "x"}})
+    with gateway(error, status) as (client, _), pytest.raises(Refused, match=hint) as refusal:
+        client.status()
+    assert refusal.value.exit_code == ExitCode.PERMISSION
 
 
 def test_a_refusal_carries_the_gateways_words() -> None:

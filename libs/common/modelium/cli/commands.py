@@ -3,14 +3,17 @@
 Those are imported when their command runs, so that `--help` and completion stay quick.
 """
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from modelium.cli.access_commands import keys_app, usage
+from modelium.cli.options import AsJson, Config, gateway_client, model_names
+
 HELP = """Many models, few GPUs, one OpenAI-compatible API.
 
-Commands that ask the gateway find it at $MODELIUM_URL, else where the settings say.
+Commands that ask the gateway find it at $MODELIUM_URL, else where the settings say, and send
+$MODELIUM_API_KEY if it is set.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 69 something needed is not there, 77 not allowed,
 78 wrong settings."""
 
@@ -23,35 +26,9 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Show and check the settings.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.add_typer(keys_app, name="keys")
 
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", help="Settings file; else $MODELIUM_CONFIG, ./modelium.yaml, ..."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def _model_names(incomplete: str) -> list[str]:
-    """For shell completion; nothing when there is no gateway."""
-    from modelium.cli.gateway_client import GatewayClient
-    from modelium.common.errors import ModeliumError
-    from modelium.common.load_settings import load
-
-    try:
-        names = [page["model"] for page in GatewayClient.of(load()).models()]
-    except ModeliumError:
-        return []
-    return [name for name in names if name.startswith(incomplete)]
-
-
-Model = Annotated[str, typer.Argument(help="Name of a model.", autocompletion=_model_names)]
-
-
-def _client(config: Path | None) -> Any:
-    from modelium.cli.gateway_client import GatewayClient
-    from modelium.common.load_settings import load
-
-    return GatewayClient.of(load(config))
+Model = Annotated[str, typer.Argument(help="Name of a model.", autocompletion=model_names)]
 
 
 @app.command()
@@ -89,7 +66,7 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
     from modelium.cli.layout import Layout
     from modelium.cli.show import show_status
 
-    show_status(_client(config), Layout.here(), as_json=as_json)
+    show_status(gateway_client(config), Layout.here(), as_json=as_json)
 
 
 @app.command()
@@ -97,7 +74,7 @@ def models(config: Config = None, as_json: AsJson = False) -> None:
     """List the models, their states, and why one does not serve."""
     from modelium.cli.show import show_models
 
-    show_models(_client(config), as_json=as_json)
+    show_models(gateway_client(config), as_json=as_json)
 
 
 Wait = Annotated[bool, typer.Option("--wait", help="Return when it is done.")]
@@ -108,7 +85,7 @@ def load(model: Model, config: Config = None, wait: Wait = False, as_json: AsJso
     """Ask for a model to be loaded into memory."""
     from modelium.cli.change import load as ask
 
-    ask(_client(config), model, wait=wait, as_json=as_json)
+    ask(gateway_client(config), model, wait=wait, as_json=as_json)
 
 
 @app.command()
@@ -118,7 +95,7 @@ def unload(
     """Ask for a model to be drained and taken out of memory."""
     from modelium.cli.change import unload as ask
 
-    ask(_client(config), model, wait=wait, as_json=as_json)
+    ask(gateway_client(config), model, wait=wait, as_json=as_json)
 
 
 @app.command()
@@ -135,7 +112,7 @@ def run(
     from modelium.cli.chat import Options, chat
 
     options = Options(system=system, max_tokens=max_tokens, temperature=temperature)
-    chat(_client(config), model, prompt, options, as_json=as_json)
+    chat(gateway_client(config), model, prompt, options, as_json=as_json)
 
 
 @app.command()
@@ -153,6 +130,9 @@ def logs(
     from modelium.common.load_settings import load as load_settings
 
     show_logs(load_settings(config), Layout.here(), what, lines=lines, follow=follow)
+
+
+app.command("usage")(usage)
 
 
 @app.command()

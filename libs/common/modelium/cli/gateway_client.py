@@ -4,14 +4,14 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from modelium.cli.programs import base_url, service_address
-from modelium.common.errors import DependencyUnavailable, ModeliumError
+from modelium.common.errors import DependencyUnavailable, ExitCode, ModeliumError
 from modelium.common.load_settings import Settings
 
 STATUS_TIMEOUT_S = 10.0
@@ -27,6 +27,8 @@ class Refused(ModeliumError):
         super().__init__(message)
         self.status = status
         self.code = code
+        if status in (401, 403):
+            self.exit_code = ExitCode.PERMISSION
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,18 @@ class Piece:
 class GatewayClient:
     """One gateway, by its base URL."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str = "") -> None:
         self.url = url.rstrip("/")
+        self._headers = {"content-type": "application/json"}
+        if key:
+            self._headers["authorization"] = f"Bearer {key}"
 
     @classmethod
     def of(cls, settings: Settings) -> "GatewayClient":
-        """The gateway of `MODELIUM_URL`, else the one of the settings."""
+        """The gateway of `MODELIUM_URL`, else the one of the settings; with `MODELIUM_API_KEY`."""
         named = os.environ.get("MODELIUM_URL")
-        return cls(named or base_url(service_address(settings, "gateway")))
+        url = named or base_url(service_address(settings, "gateway"))
+        return cls(url, os.environ.get("MODELIUM_API_KEY", ""))
 
     def status(self) -> dict[str, Any]:
         """GET /status."""
@@ -76,6 +82,10 @@ class GatewayClient:
     def unload(self, name: str) -> Any:
         """Ask for a model to be drained and unloaded; returns at once."""
         return self._json("POST", f"/admin/models/{quote(name, safe='')}/unload", {})
+
+    def usage(self, query: Sequence[tuple[str, str]]) -> Any:
+        """GET /admin/usage."""
+        return self._json("GET", f"/admin/usage?{urlencode(query)}")
 
     def chat(
         self, model: str, messages: list[dict[str, str]], **options: Any
@@ -103,9 +113,7 @@ class GatewayClient:
 
     def _open(self, method: str, path: str, body: Any, timeout_s: float) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            self.url + path, data, {"content-type": "application/json"}, method=method
-        )
+        request = urllib.request.Request(self.url + path, data, self._headers, method=method)
         try:
             return urllib.request.urlopen(request, timeout=timeout_s)
         except urllib.error.HTTPError as refusal:
@@ -134,7 +142,10 @@ def _refused(refusal: urllib.error.HTTPError, url: str) -> Refused | DependencyU
         error = json.loads(refusal.read())["error"]
     except (ValueError, KeyError, TypeError):
         return _stranger(url, f"{refusal.code} {refusal.reason}")
-    return Refused(refusal.code, str(error.get("code", "")), str(error.get("message", error)))
+    text = str(error.get("message", error))
+    if refusal.code == 401:
+        text += " This command sends the key that MODELIUM_API_KEY holds."
+    return Refused(refusal.code, str(error.get("code", "")), text)
 
 
 def _lines(answer: Any, url: str) -> Iterator[str]:

@@ -5,21 +5,29 @@
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from modelium.common.addresses import without_password
 from modelium.common.load_settings import Settings, variable_of
 from modelium.common.settings_sources import section_of
 
 UNITS = ("seconds", "bytes", "percent", "tokens", "cores", "port", "slots")
-KINDS = {int: "integer", float: "number", bool: "true or false", str: "text", Path: "path"}
+KINDS = {
+    int: "integer",
+    float: "number",
+    bool: "true or false",
+    str: "text",
+    SecretStr: "secret text",
+    Path: "path",
+}
 
 
 @dataclass(frozen=True)
@@ -53,16 +61,24 @@ def _setting(key: str, info: FieldInfo) -> Setting:
 
 def kind_of(info: FieldInfo) -> str:
     """The type in words, with its range."""
-    limits = [text for rule in info.metadata if (text := _limit(rule))]
-    return " ".join([_words(info.annotation), *limits])
+    return _limited(_words(info.annotation), info.metadata)
+
+
+def _limited(words: str, rules: Iterable[Any]) -> str:
+    return " ".join([words, *(text for rule in rules if (text := _limit(rule)))])
 
 
 def _words(kind: Any) -> str:
-    if isinstance(kind, UnionType):
+    if get_origin(kind) is Annotated:
+        bare, *rules = get_args(kind)
+        return _limited(_words(bare), rules)
+    if get_origin(kind) in (Union, UnionType):
         parts = [_words(part) for part in get_args(kind) if part is not NoneType]
         return f"{' or '.join(parts)}, or empty"
     if get_origin(kind) is dict:
-        return "names with a section each"
+        return f"names, each with {_words(get_args(kind)[1])}"
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return "a section of " + ", ".join(f"`{name}`" for name in kind.model_fields)
     if get_origin(kind) is tuple:
         return f"list of {_words(get_args(kind)[0])}"
     if isinstance(kind, type) and issubclass(kind, StrEnum):
@@ -83,13 +99,16 @@ def shown(value: Any) -> str:
         return "(empty)"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_defaults=True)
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}: ..." for name in value) + "}"
+        given = {name: part for name, part in value.items() if part is not None}
+        return "{" + ", ".join(f"{name}: {shown(part)}" for name, part in given.items()) + "}"
     if isinstance(value, tuple):
         return "[" + ", ".join(map(shown, value)) + "]"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value) if str(value) else '""'
+    return without_password(str(value)) if str(value) else '""'
 
 
 HEAD = """# Settings
@@ -97,7 +116,8 @@ HEAD = """# Settings
 Modelium reads the first of `--config FILE`, `$MODELIUM_CONFIG`, `./modelium.yaml`,
 `$XDG_CONFIG_HOME/modelium/modelium.yaml` and `/etc/modelium/modelium.yaml`. A variable of the
 environment wins over the file, the file over the default. Variables are called
-`MODELIUM_<SECTION>__<KEY>`; lists are written as `a,b` or as JSON; an empty one counts as not set.
+`MODELIUM_<SECTION>__<KEY>`; lists are written as `a,b` or as JSON, names with sections as JSON; an
+empty one counts as not set.
 
 Relative paths in the file start at the file's folder, all others at the working directory. An
 unknown key or a wrong value is refused with its file or variable, the key, and what was expected.

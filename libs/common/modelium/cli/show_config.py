@@ -6,6 +6,7 @@ from typing import Any
 
 from modelium.cli.console import coloured, out, out_json
 from modelium.cli.settings_list import Setting, settings_list, shown
+from modelium.common.addresses import without_password
 from modelium.common.load_settings import Loaded, load_with_origins
 
 
@@ -29,12 +30,19 @@ def _value(values: dict[str, Any], key: str) -> Any:
 
 
 def _origin(setting: Setting, loaded: Loaded) -> str:
-    return loaded.origins.get(setting.key, "default")
+    """Where it is set; of several names below it, each its own place."""
+    below = f"{setting.key}."
+    places = {
+        place
+        for key, place in loaded.origins.items()
+        if key == setting.key or key.startswith(below)
+    }
+    return ", ".join(sorted(places)) or "default"
 
 
 def _print(setting: Setting, value: Any, loaded: Loaded, *, origin: bool) -> None:
     where = f"   # {_origin(setting, loaded)}" if origin else ""
-    changed = setting.key in loaded.origins
+    changed = _origin(setting, loaded) != "default"
     out()
     out(coloured(f"{setting.key}: {shown(value)}{where}", "bold" if changed else None, sys.stdout))
     kind = f"{setting.kind}, in {setting.unit}" if setting.unit else setting.kind
@@ -42,10 +50,14 @@ def _print(setting: Setting, value: Any, loaded: Loaded, *, origin: bool) -> Non
     out(coloured(text, "dim", sys.stdout))
 
 
+def _plain(value: Any) -> Any:
+    return without_password(value) if isinstance(value, str) else value
+
+
 def _as_json(setting: Setting, values: dict[str, Any], loaded: Loaded) -> dict[str, Any]:
     return {
         "key": setting.key,
-        "value": _value(values, setting.key),
+        "value": _plain(_value(values, setting.key)),
         "default": setting.default,
         "unit": setting.unit,
         "type": setting.kind,

@@ -50,6 +50,14 @@ def configure(settings: Logging, *, service: str, instance: str) -> None:
     structlog.contextvars.bind_contextvars(service=service, instance=instance)
 
 
+def for_a_command() -> None:
+    """Set up logging of a command, whose stdout is its result: errors only, on stderr."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 def _formatter(console: bool) -> logging.Formatter:
     last: list[structlog.typing.Processor]
     if console:

@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import NoStreamResponseError
 
+from modelium.common.addresses import without_password
 from modelium.common.boundary import cancellable
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.nats_topology import declare_streams
@@ -35,6 +36,7 @@ class NatsConnection:
 
     def __init__(self, url: str, name: str) -> None:
         self._url = url
+        self._shown_url = without_password(url)
         self._name = name
         self._client = Client()
         self._up = asyncio.Event()
@@ -76,7 +78,7 @@ class NatsConnection:
     def unavailable(self, what: str) -> DependencyUnavailable:
         """The error that says what the user can do."""
         return DependencyUnavailable(
-            f"NATS at {self._url} {what}",
+            f"NATS at {self._shown_url} {what}",
             "Start a nats-server with JetStream (-js) there, or set nats.url",
         )
 
@@ -143,13 +145,13 @@ class NatsConnection:
     async def _on_connected(self) -> None:
         self.incarnation += 1
         self._up.set()
-        _log.info("bus.connected", url=self._url)
+        _log.info("bus.connected", url=self._shown_url)
         self._say_gap()
 
     async def _on_disconnected(self) -> None:
         self._up.clear()
         if not self._client.is_closed:
-            _log.warning("bus.disconnected", url=self._url)
+            _log.warning("bus.disconnected", url=self._shown_url)
 
     async def _on_error(self, error: Exception) -> None:
         if isinstance(error, nats.errors.SlowConsumerError):
@@ -157,7 +159,7 @@ class NatsConnection:
             self._say_gap()
         elif self.incarnation == 0 and not self._said_waiting:
             self._said_waiting = True
-            _log.warning("bus.waiting", url=self._url, reason=str(error) or repr(error))
+            _log.warning("bus.waiting", url=self._shown_url, reason=str(error) or repr(error))
         elif self.connected:
             _log.warning("bus.error", reason=str(error) or repr(error))
 

@@ -10,6 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from modelium.common.addresses import without_password
 from modelium.common.boundary import cancellable
 from modelium.common.errors import DependencyUnavailable
 
@@ -63,7 +64,7 @@ class Connection:
     def unavailable(self, reason: str) -> DependencyUnavailable:
         """The error that says so, and what to do."""
         return DependencyUnavailable(
-            f"Redis at {self._url} does not answer ({reason})",
+            f"Redis at {without_password(self._url)} does not answer ({reason})",
             "Start a redis-server there, or set redis.url",
         )
 

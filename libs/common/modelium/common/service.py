@@ -20,6 +20,7 @@ from uuid import uuid4
 import structlog
 
 from modelium.common import logs, memory, metrics
+from modelium.common.addresses import without_password
 from modelium.common.boundary import attempt
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock, SystemClock
@@ -188,7 +189,7 @@ async def _connect(shell: _Shell, bus: NatsBus, store: RedisStore) -> None:
     shell.check("redis", store.ping)
     await bus.open()
     if not await store.ping():
-        _log.warning("store.waiting", url=shell.settings.redis.url)
+        _log.warning("store.waiting", url=without_password(shell.settings.redis.url))
     while not await store.ping():
         await shell.clock.sleep(STORE_RETRY_S)
 

@@ -19,7 +19,9 @@ from pydantic_settings import BaseSettings, EnvSettingsSource
 from modelium.common.errors import SettingsError
 
 M = TypeVar("M", bound=BaseModel)
-RESERVED = frozenset({"MODELIUM_CONFIG", "MODELIUM_URL", "MODELIUM_RUN", "MODELIUM_VLLM_PYTHON"})
+RESERVED = frozenset(
+    f"MODELIUM_{name}" for name in ("CONFIG", "URL", "API_KEY", "RUN", "VLLM_PYTHON")
+)
 """Variables that are not settings."""
 
 

@@ -4,9 +4,10 @@ Pure. A day's hash has one field per key, model and figure, `<key>/<model>/promp
 those of UTC.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from datetime import date
+from enum import StrEnum
 from typing import Final
 
 
@@ -62,6 +63,36 @@ def from_fields(organization: str, day: date, found: Mapping[str, str]) -> list[
         Usage(organization, day, key_id, model, Figures(**figures))  # type: ignore[arg-type]
         for (key_id, model), figures in sorted(values.items())
     ]
+
+
+class By(StrEnum):
+    """What a report tells apart."""
+
+    ORGANIZATION = "organization"
+    DAY = "day"
+    KEY = "key"
+    MODEL = "model"
+
+    def of(self, usage: Usage) -> str:
+        """Its value."""
+        match self:
+            case By.ORGANIZATION:
+                return usage.organization
+            case By.DAY:
+                return usage.day.isoformat()
+            case By.KEY:
+                return usage.key_id
+            case By.MODEL:
+                return usage.model
+
+
+def grouped(rows: Iterable[Usage], by: Sequence[By]) -> dict[tuple[str, ...], Figures]:
+    """The figures of all rows that are the same in `by`, ordered."""
+    groups: dict[tuple[str, ...], Figures] = {}
+    for row in rows:
+        names = tuple(each.of(row) for each in by)
+        groups[names] = groups.get(names, Figures()) + row.figures
+    return dict(sorted(groups.items()))
 
 
 def total(rows: Iterable[Usage]) -> Figures:

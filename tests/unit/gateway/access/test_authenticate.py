@@ -1,66 +1,19 @@
 """Who asks, by the headers: keys that count and keys that do not."""
 
 import asyncio
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from modelium.common.api_keys import Minted, Scope, mint
+from modelium.common.api_keys import Scope
 from modelium.common.errors import DependencyUnavailable
-from modelium.common.load_settings import Settings
-from modelium.common.settings import Gateway
 from modelium.common.settings_gateway import QuotaSettings
-from modelium.common.testing import FakeClock, InMemoryBus, InMemoryStore
-from modelium.gateway.access.assembly import Access, assemble_access
+from modelium.common.testing import FakeClock
 from modelium.gateway.access.authenticate import credential_in
-from modelium.gateway.access.key_table import LOOK_S
-from modelium.gateway.access.principal import Principal
+from modelium.gateway.access.key_table import LOOKS, LOOKS_PER_S
 from modelium.gateway.edge.call import Headers
 from modelium.gateway.edge.errors_http import ApiError
-from tests.windows import MemoryWindows
-
-PEPPER = b"a pepper for tests"
-
-
-@dataclass
-class Around:
-    """What the shell gives."""
-
-    clock: FakeClock
-    store: InMemoryStore
-    bus: InMemoryBus
-    instance: str = "gateway-test"
-
-
-class World:
-    """Access with a store in memory."""
-
-    def __init__(self, clock: FakeClock, **gateway: Any) -> None:
-        self.around = Around(clock, InMemoryStore(clock), InMemoryBus())
-        settings = Settings(gateway=Gateway(**({"key_pepper": PEPPER.decode()} | gateway)))
-        self.access: Access = assemble_access(self.around, settings, MemoryWindows(clock))
-
-    async def key(self, *, read: bool = True, pepper: bytes = PEPPER, **fields: Any) -> Minted:
-        """A key in the store, and, unless told otherwise, in the table."""
-        given = {"organization": "acme", "scopes": (Scope.INFERENCE, Scope.READ)} | fields
-        minted = mint(pepper, now=self.around.clock.now(), **given)
-        await self.around.store.api_keys.save(minted.record)
-        if read:
-            await self.access.keys.read()
-        return minted
-
-    def ask(self, text: str | None, scope: Scope = Scope.INFERENCE) -> Principal | None:
-        return self.access.authenticator.authenticate(bearer(text), scope)
-
-    async def ask_slowly(self, text: str, scope: Scope = Scope.INFERENCE) -> Principal:
-        return await self.access.authenticator.authenticate_slowly(bearer(text), scope)
-
-
-def bearer(text: str | None) -> Headers:
-    named = [] if text is None else [(b"authorization", f"Bearer {text}".encode())]
-    return [(b"host", b"x"), *named]
+from tests.access_kit import World
 
 
 @pytest.fixture
@@ -163,11 +116,12 @@ async def test_guessed_ids_do_not_reach_the_store_each_time(
     closed: World, clock: FakeClock
 ) -> None:
     minted = await closed.key(read=False)
-    with pytest.raises(ApiError):
-        await closed.ask_slowly("mk-guessed-x")
+    for number in range(LOOKS):
+        with pytest.raises(ApiError):
+            await closed.ask_slowly(f"mk-guessed{number}-x")
     with pytest.raises(ApiError):
         await closed.ask_slowly(minted.text)
-    await clock.advance(LOOK_S)
+    await clock.advance(1 / LOOKS_PER_S)
     assert await closed.ask_slowly(minted.text)
 
 

@@ -9,12 +9,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from modelium.common.api_keys import Scope
 from modelium.common.clock import utc_now
-from modelium.common.errors import DependencyUnavailable
-from modelium.common.settings_gateway import Oidc
+from modelium.common.errors import DependencyUnavailable, SettingsError
+from modelium.common.settings_gateway import Oidc, QuotaSettings
 from modelium.common.testing import FakeClock
 from modelium.gateway.access.jwks import FETCH_AGAIN_S, MAX_AGE_S, Jwks
 from modelium.gateway.access.oidc import Tokens
 from modelium.gateway.edge.errors_http import ApiError
+from tests.access_kit import World as AccessWorld
 
 ISSUER = "https://login.example"
 
@@ -184,3 +185,27 @@ async def test_no_more_than_so_many_tokens_are_remembered() -> None:
     for token in tokens:
         await world.tokens.verify(token)
     assert [world.tokens.known(token) is not None for token in tokens] == [False, True, True]
+
+
+def test_an_issuer_without_the_place_of_its_keys_is_refused(clock: FakeClock) -> None:
+    with pytest.raises(SettingsError, match=r"gateway\.oidc\.jwks_url"):
+        AccessWorld(clock, oidc=Oidc(issuer=ISSUER))
+
+
+async def test_a_token_and_a_key_are_accepted_side_by_side(world: World) -> None:
+    oidc = Oidc(issuer=ISSUER, jwks_url="http://127.0.0.1:1/")
+    access = AccessWorld(
+        world.clock,
+        authentication="keys",
+        oidc=oidc,
+        signing_keys=Jwks(world.provider.fetch, world.clock),
+        limits=QuotaSettings(requests_per_minute=5),
+    )
+    token = world.provider.token().decode()
+    assert access.ask(token) is None
+    principal = await access.ask_slowly(token)
+    assert access.ask(token) is principal
+    key = access.ask((await access.key()).text)
+    assert key is not None
+    assert key.accounts == principal.accounts
+    assert len(principal.accounts) == 1

@@ -134,7 +134,3 @@ class Accounts:
         if not has_limits(quota):
             return ()
         return (self._known.setdefault(name, Account(name, title, quota)),)
-
-    def forget(self, name: str) -> None:
-        """Nobody asks in this name any more."""
-        self._known.pop(name, None)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from modelium.common.api_keys import ApiKey, Scope
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
+from modelium.common.errors import SettingsError
 from modelium.common.key_pepper import read_pepper
 from modelium.common.load_settings import Settings
 from modelium.common.store import Store
@@ -89,7 +90,11 @@ def assemble_access(
     *,
     signing_keys: SigningKeys | None = None,
 ) -> Access:
-    """The parts of access; `signing_keys` are fetched from `gateway.oidc.jwks_url` otherwise."""
+    """The parts of access; `signing_keys` are fetched from `gateway.oidc.jwks_url` otherwise.
+
+    Raises:
+        SettingsError: tokens are to be accepted, and nothing says where their keys are.
+    """
     clock, store = around.clock, around.store
     quotas = _Quotas(settings, Accounts())
     keys = KeyTable(
@@ -157,5 +162,9 @@ def _tokens(
     oidc = settings.gateway.oidc
     if not oidc.issuer:
         return None
+    if not (oidc.jwks_url or signing_keys):
+        raise SettingsError(
+            ("gateway.oidc.jwks_url: expected where the keys of gateway.oidc.issuer are, not ''",)
+        )
     keys = signing_keys or Jwks(fetch_over_http(oidc.jwks_url), clock)
     return Tokens(settings=oidc, keys=keys, accounts_of=quotas.of, clock=clock)

@@ -87,7 +87,7 @@ def fetch_over_http(url: str) -> Fetch:
                 answer.raise_for_status()
                 found: dict[str, Any] = await answer.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise _away(f"{url}: {error!r}") from error
+            raise _away(f"{url}: {str(error) or type(error).__name__}") from error
         return found
 
     return fetch

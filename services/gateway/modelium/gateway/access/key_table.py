@@ -21,8 +21,9 @@ from modelium.gateway.access.principal import Principal
 from modelium.gateway.edge import errors_http as errors
 
 READ_S: Final = 10.0
-LOOK_S: Final = 0.1
-"""At most one look at the store in this time for ids that are not known."""
+LOOKS: Final = 20
+LOOKS_PER_S: Final = 10.0
+"""So often, after so many at once, the store is asked for ids that are not known."""
 _LOOK_TIMEOUT_S: Final = 2.0
 
 PrincipalOf = Callable[[ApiKey], Principal]
@@ -57,7 +58,8 @@ class KeyTable:
         self._entries: dict[str, _Entry] = {}
         self._useless: set[str] = set()
         self._stale = asyncio.Event()
-        self._looked_s = -LOOK_S
+        self._looks = float(LOOKS)
+        self._looked_s = 0.0
 
     def check(self, credential: bytes) -> Principal | None:
         """Who has this key; None when its id is not known, so that `look` may find it.
@@ -80,16 +82,14 @@ class KeyTable:
         return entry.principal
 
     async def look(self, credential: bytes) -> None:
-        """Read one key that is not known yet, unless the store was asked for one just now.
+        """Read one key that is not known yet, unless too many were asked for just now.
 
         Raises:
             DependencyUnavailable: the store does not answer.
         """
         key_id = key_id_of(credential)
-        now_s = self._clock.monotonic()
-        if key_id is None or now_s < self._looked_s + LOOK_S:
+        if key_id is None or not self._may_look():
             return
-        self._looked_s = now_s
         try:
             async with asyncio.timeout(_LOOK_TIMEOUT_S):
                 found = await self._keys.get(key_id)
@@ -97,6 +97,16 @@ class KeyTable:
             raise DependencyUnavailable("The keys cannot be read", "See redis.url") from error
         if found is not None:
             self.apply(found)
+
+    def _may_look(self) -> bool:
+        now_s = self._clock.monotonic()
+        earned = (now_s - self._looked_s) * LOOKS_PER_S
+        self._looks = min(LOOKS, self._looks + earned)
+        self._looked_s = now_s
+        if self._looks < 1:
+            return False
+        self._looks -= 1
+        return True
 
     def apply(self, key: ApiKey) -> None:
         """The key is as `key` says from now on."""

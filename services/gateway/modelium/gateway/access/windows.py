@@ -16,6 +16,7 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
 
 from modelium.common import keys
+from modelium.common.addresses import without_password
 from modelium.common.boundary import cancellable
 from modelium.common.clock import Clock
 from modelium.common.errors import DependencyUnavailable
@@ -61,7 +62,7 @@ class LimitsWindows:
             socket_connect_timeout=TIMEOUT_S,
         )
         self._limiter = MovingWindowRateLimiter(self._storage)
-        self._url = redis_url
+        self._shown_url = without_password(redis_url)
         self._clock = clock
 
     async def take(self, name: str, window: int, units: int) -> Taken:
@@ -85,7 +86,7 @@ class LimitsWindows:
                     return await asked
         except (StorageError, OSError) as error:
             raise DependencyUnavailable(
-                f"Redis at {self._url} does not count ({error})",
+                f"Redis at {self._shown_url} does not count ({error})",
                 "Start a redis-server there, or set redis.url",
             ) from error
 
