@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
+import anthropic
+import openai
 import pytest
 
-from modelium.common.records import ModelState, RuntimeKind, Task
+from modelium.common.records import Descriptor, ModelState, RuntimeKind, Task
 from modelium.common.testing import a_descriptor
 from modelium.gateway.edge.paths import INFER, RULES, Dialect, ModelIn, Rule, routes_of
 from tests.integration.gateway_rig import Rig, running_gateway
+from tests.stubs.engine_app import StubEngine
 
 RULES_AND_INFER = [*RULES.values(), INFER]
 
@@ -34,12 +37,15 @@ async def ask(rig: Rig, rule: Rule, model: str = "qwen") -> tuple[int, Any]:
 
 
 @pytest.mark.parametrize("runtime", RuntimeKind)
-@pytest.mark.parametrize("task", Task)
-async def test_each_route_for_each_task(rig: Rig, task: Task, runtime: RuntimeKind) -> None:
+async def test_each_route_for_each_task(rig: Rig, runtime: RuntimeKind) -> None:
     """The engine answers what the model is for; everything else is refused without it."""
     stub, url = await rig.engine()
     await rig.loaded(url)
-    about = a_descriptor(task=task, runtime=runtime)
+    for task in Task:
+        await check_routes(rig, stub, a_descriptor(task=task, runtime=runtime))
+
+
+async def check_routes(rig: Rig, stub: StubEngine, about: Descriptor) -> None:
     await rig.become(descriptor=about)
     for rule in RULES_AND_INFER:
         path = rule.path.replace("{model}", "qwen")
@@ -48,9 +54,10 @@ async def test_each_route_for_each_task(rig: Rig, task: Task, runtime: RuntimeKi
         if rule.path in routes_of(about):
             assert (status, body) == (200, {"by": "stub"}), rule.path
         else:
-            check_refusal(rule, status, body, about_task=task)
+            check_refusal(rule, status, body, about_task=about.task)
     answered = [rule for rule in RULES_AND_INFER if rule.path in routes_of(about)]
     assert len(stub.received) == len(answered)
+    stub.received.clear()
 
 
 def check_refusal(rule: Rule, status: int, body: Any, *, about_task: Task) -> None:
@@ -157,6 +164,19 @@ async def test_models_in_anthropics_form(rig: Rig) -> None:
     response = await rig.http.get(url, headers=headers, params={"limit": "0"})
     assert response.status == 400
     assert "query.limit" in (await response.json())["error"]["message"]
+
+
+async def test_the_official_clients_list_and_retrieve_models(rig: Rig) -> None:
+    for model in ("a", "b", "c"):
+        await rig.become(model)
+    async with openai.AsyncOpenAI(base_url=rig.url + "/v1", api_key="k") as client:
+        assert [m.id async for m in client.models.list()] == ["a", "b", "c", "qwen"]
+        assert (await client.models.retrieve("qwen")).owned_by == "modelium"
+    async with anthropic.AsyncAnthropic(base_url=rig.url, api_key="k") as client:
+        assert [m.id async for m in client.models.list(limit=1)] == ["a", "b", "c", "qwen"]
+        assert (await client.models.retrieve("qwen")).display_name == "qwen"
+        with pytest.raises(anthropic.NotFoundError, match="does not exist"):
+            await client.models.retrieve("nobody")
 
 
 async def test_only_models_that_the_caller_may_use_are_shown(rig: Rig) -> None:

@@ -143,3 +143,8 @@ def test_preferences_come_from_headers_and_body() -> None:
     assert preferences.respond_async
     assert preferences.deadline_s == 2.5
     assert preferences.keep_alive_s == math.inf
+
+
+def test_a_path_that_can_name_no_model_is_404() -> None:
+    error = refusal(b"", path="/v2/models/a\r\nb/infer")
+    assert (error.status, error.code) == (404, "model_not_found")

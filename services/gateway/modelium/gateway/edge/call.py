@@ -3,12 +3,14 @@
 The body goes on to the engine byte for byte. Nothing here knows models or engines.
 """
 
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
 from modelium.common.errors import ModeliumError
+from modelium.common.records import MODEL_NAME_PATTERN
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.members import read_form, read_json
 from modelium.gateway.edge.paths import ModelIn, Rule, model_of
@@ -29,6 +31,7 @@ Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
 _MAX_ID_CHARS: Final = 128
+_NAME: Final = re.compile(MODEL_NAME_PATTERN)
 _TYPE: Final = b"content-type"
 _ENCODING: Final = b"content-encoding"
 _URLENCODED: Final = b"application/x-www-form-urlencoded"
@@ -119,17 +122,7 @@ def parse_call(scope: Scope, body: bytes, rule: Rule) -> Call:
     headers: Headers = scope["headers"]
     read = [header for header in headers if header[0] in _READ]
     if rule.model_in is ModelIn.PATH:
-        path = scope["path"]
-        preferences = read_preferences(read, None, stream=False) if read else NO_PREFERENCES
-        return Call(
-            path=path + query_of(scope),
-            headers=headers,
-            body=body,
-            model=model_of(path),
-            stream=False,
-            rule=rule,
-            preferences=preferences,
-        )
+        return _call_by_path(scope, body, rule, read)
     content_type = content_type_of(read)
     if rule.model_in is ModelIn.MULTIPART:
         members = read_form(content_type, body)
@@ -149,6 +142,23 @@ def parse_call(scope: Scope, body: bytes, rule: Rule) -> Call:
         rule=rule,
         include_usage=options.include_usage if options else None,
         preferences=read_preferences(read, members.keep_alive, stream=stream),
+    )
+
+
+def _call_by_path(scope: Scope, body: bytes, rule: Rule, read: Headers) -> Call:
+    path = scope["path"]
+    model = model_of(path)
+    if _NAME.fullmatch(model) is None:
+        # Nothing else may get into the path that an engine is asked for.
+        raise errors.model_not_found(model)
+    return Call(
+        path=path + query_of(scope),
+        headers=scope["headers"],
+        body=body,
+        model=model,
+        stream=False,
+        rule=rule,
+        preferences=read_preferences(read, None, stream=False),
     )
 
 

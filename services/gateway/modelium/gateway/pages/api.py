@@ -3,6 +3,7 @@
 Reads models from the table that the hot path uses; only `/status` asks the store.
 """
 
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -105,9 +106,12 @@ async def _accepted(model: str, parts: ColdParts, message: Message) -> JSONRespo
 
 class _ColdApp(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        if not self.openapi_schema:
-            self.openapi_schema = document(self)
-        return self.openapi_schema
+        return _document()
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return document(routes())
 
 
 def routes() -> FastAPI:
@@ -130,5 +134,6 @@ def routes() -> FastAPI:
 def cold_app(parts: ColdParts) -> FastAPI:
     """The application for everything but the hot path."""
     app = routes()
+    app.openapi()  # takes a while: not when requests are served
     app.state.parts = parts
     return app
