@@ -3,26 +3,32 @@
 Through a real nginx with its defaults, to a whole Modelium with its defaults; the engine is a stub.
 """
 
+import json
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import pytest
 
 from modelium.cli.sample import write_sample_model
 from modelium.common.settings import MIB
-from tests.e2e.clients import CLIENTS, TEXT, longest_silence_s
+from tests.e2e.clients import CHAT, CLIENTS, TEXT, longest_silence_s
 from tests.nginx import Nginx
 from tests.system import System, running, stub_python, wait_until
 
 LOAD_S = 100
 COMMENT_S = 10
 """A stream says at least so often that it is alive."""
+SOON_S = 1.0
+"""Within which a client's end must have reached the engine."""
 
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("clients")
-    engine = stub_python(folder, "--startup-delay", str(LOAD_S))
+    engine = stub_python(folder, "--startup-delay", str(LOAD_S), "--chunk-delay", "0.02")
     memory = {"overhead_bytes": 300 * MIB, "kv_cache_bytes": 100 * MIB}
     with running(
         folder / "system",
@@ -66,3 +72,25 @@ def test_every_client_gets_its_answer_from_a_loaded_model(
 ) -> None:
     assert CLIENTS[name](nginx.url) == TEXT
     assert CLIENTS[name](nginx.unbuffered_url) == TEXT
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_leaves_nginx_stops_the_engines_work(
+    system: System, nginx: Nginx, stream: bool
+) -> None:
+    door = urlsplit(nginx.url)
+    body = json.dumps({**CHAT, "max_tokens": 10_000, "stream": stream})
+    client = HTTPConnection(door.hostname or "", door.port)
+    client.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
+    wait_until("the engine works", lambda: in_work(system) == 1)
+    client.close()
+    wait_until("the engine has stopped", lambda: in_work(system) == 0, timeout_s=SOON_S)
+
+
+def in_work(system: System) -> int:
+    """The requests that the engine works on, as it says itself."""
+    words = system.engines()[0].cmdline()
+    port = words[words.index("--port") + 1]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    return int(next(x for x in lines if x.startswith("vllm:num_requests_running")).split()[-1])
