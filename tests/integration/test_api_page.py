@@ -15,6 +15,7 @@ from tests.integration.gateway_rig import Rig, running_gateway
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
 COMMANDS = re.findall(r"^(curl .+?)\s+# (\d{3})$", PAGE, re.MULTILINE)
+WAITS = {"queue_timeout_seconds": 0.1, "stream_queue_timeout_seconds": 0.1}
 MODELS = {
     "qwen": a_descriptor(),
     "embedder": a_descriptor(task=Task.EMBEDDING),
@@ -26,7 +27,7 @@ MODELS = {
 
 @pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
-    async with running_gateway(queue_timeout_seconds=0.1) as rig:
+    async with running_gateway(**WAITS) as rig:
         for model, about in MODELS.items():
             stub, url = await rig.engine(model=model)
             for path in ("/v1/rerank", "/v1/audio/transcriptions", "/v2/models/tensors/infer"):

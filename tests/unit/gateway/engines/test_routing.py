@@ -120,7 +120,8 @@ def test_replace_keeps_all_when_the_store_has_lost_its_data() -> None:
         ({"state": ModelState.UNLOADED}, round(DEFAULT_LOAD_S)),
         ({"state": ModelState.UNLOADED, "load_s": 12.4}, 12),
         ({"state": ModelState.LOADING, "load_s": 12.0}, 7),  # five seconds have passed
-        ({"state": ModelState.LOADING, "load_s": 2.0}, 1),  # late, but not there
+        ({"state": ModelState.LOADING, "load_s": 4.5}, 1),  # late, but not there
+        ({"state": ModelState.LOADING, "load_s": 1.0}, 2),  # late by four seconds
         ({"state": ModelState.LOADED, "endpoint": URL}, 0),
         ({"state": ModelState.REJECTED}, None),
     ],

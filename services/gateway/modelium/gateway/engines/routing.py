@@ -159,7 +159,11 @@ class RouteTable:
         return sorted((r for r in known if not r.removed), key=lambda record: record.model)
 
     def eta_s(self, model: str, now_s: float) -> int | None:
-        """Seconds until `model` may serve (0: it does), by its last load; None: never as it is."""
+        """Seconds until `model` may serve (0: it does), by its last load; None: never as it is.
+
+        A late load is taken to need half as long again as it is late, so that a client does not
+        come back in vain every second.
+        """
         entry = self._entries.get(model)
         if entry is None or isinstance(entry.outcome, Refused | Unplaceable | Unknown):
             return None
@@ -167,7 +171,8 @@ class RouteTable:
             return 0
         expected_s = entry.record.load_s or DEFAULT_LOAD_S
         if entry.record.state is ModelState.LOADING:
-            expected_s -= now_s - entry.since_s
+            loading_s = now_s - entry.since_s
+            expected_s = max(expected_s - loading_s, (loading_s - expected_s) / 2)
         return max(1, round(expected_s))
 
 

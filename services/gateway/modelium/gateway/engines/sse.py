@@ -49,7 +49,7 @@ class StreamTap:
         self.events = 0
         """That were passed on: about as many as tokens, where nobody says how many."""
         self.last = b""
-        """What was passed on last."""
+        """What was passed on last, but for comments alone."""
 
     def feed(self, chunk: bytes) -> bytes:
         """What to pass on now that `chunk` has come; perhaps nothing."""
@@ -62,7 +62,8 @@ class StreamTap:
             text = self._inspected(text)
         if text:
             self.events += text.count(b"\n\n")
-            self.last = text
+            if b"data:" in text:
+                self.last = text
         return text
 
     def rest(self) -> bytes:

@@ -13,6 +13,7 @@ from modelium.common.records import BY_CLIENT, ModelRecord, ModelState
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.call import Call
 from modelium.gateway.edge.errors_http import ApiError, Loading
+from modelium.gateway.engines.breaker import BreakerState
 from modelium.gateway.engines.dispatch import Dispatch
 from modelium.gateway.engines.instance import Lease
 from modelium.gateway.engines.peers import Peers
@@ -137,9 +138,17 @@ class Holding:
         self.refuse_hopeless(waiter.model)
         if self._clock.monotonic() >= deadline_s:
             if self.serves(waiter.model):
-                count = self._room.count(waiter.model)
-                raise errors.model_busy(waiter.model, count, _BUSY_RETRY_S)
+                raise self._busy(waiter.model)
             raise errors.model_loading(waiter.model, self.progress(waiter))
+
+    def _busy(self, model: str) -> ApiError:
+        answering = [state for _, state in self._dispatch.instances(model)]
+        if BreakerState.CLOSED not in answering:
+            reason = "no engine of it answers now"
+            return errors.model_unavailable(
+                model, reason, retry_after_s=_BUSY_RETRY_S, should_retry=True
+            )
+        return errors.model_busy(model, self._room.count(model), _BUSY_RETRY_S)
 
     def _refusal(self, full: QueueFull) -> ApiError:
         eta_s = self._table.eta_s(full.model, self._clock.monotonic()) or _BUSY_RETRY_S
