@@ -59,6 +59,11 @@ class GatewayClient:
         """The gateway of `MODELIUM_URL`, else the one of the settings; with `MODELIUM_API_KEY`."""
         named = os.environ.get("MODELIUM_URL")
         url = named or base_url(service_address(settings, "gateway"))
+        return cls.at(url)
+
+    @classmethod
+    def at(cls, url: str) -> "GatewayClient":
+        """The gateway there, asked with `MODELIUM_API_KEY`."""
         return cls(url, os.environ.get("MODELIUM_API_KEY", ""))
 
     def status(self) -> dict[str, Any]:

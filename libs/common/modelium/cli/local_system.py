@@ -38,7 +38,7 @@ class LocalSystem:
     def client(self) -> GatewayClient:
         """Of its own gateway, whatever `MODELIUM_URL` says."""
         address = programs.service_address(self.settings, "gateway")
-        return GatewayClient(programs.base_url(address))
+        return GatewayClient.at(programs.base_url(address))
 
 
 def prepare(loaded: Loaded, layout: Layout) -> LocalSystem:

@@ -6,9 +6,11 @@ Everything is checked before anything starts, and everything is stopped when som
 from modelium.cli import greeting, leftovers, preflight
 from modelium.cli.console import say, step, this_command
 from modelium.cli.down import down
+from modelium.cli.gateway_client import Refused
 from modelium.cli.layout import Layout
 from modelium.cli.local_system import LocalSystem, exclusively, prepare, start, start_in_order
 from modelium.cli.waiting import Stopped, pause, stopped_by_signals
+from modelium.common.addresses import without_password
 from modelium.common.errors import DependencyUnavailable, ExitCode
 from modelium.common.load_settings import Loaded
 
@@ -68,6 +70,17 @@ def _sweep_leftovers(layout: Layout) -> None:
 
 
 def _welcome(system: LocalSystem, *, sample: bool) -> None:
+    try:
+        _greet(system, sample=sample)
+    except Refused as refusal:
+        if refusal.status not in (401, 403):
+            raise
+        show_addresses(system)
+        command = this_command()
+        say(f"  It asks for keys: export MODELIUM_API_KEY=$({command} keys create)", "yellow")
+
+
+def _greet(system: LocalSystem, *, sample: bool) -> None:
     folder = system.settings.orchestration.model_discovery.watch_directories[0]
     empty = greeting.is_empty(folder)
     if empty and sample:
@@ -85,8 +98,8 @@ def show_addresses(system: LocalSystem) -> None:
     say()
     say(f"  gateway  {system.client.url}  (OpenAI API: {system.client.url}/v1)", "bold")
     say(f"  models   {', '.join(map(str, models))}  (drop a model's folder here)")
-    say(f"  NATS     {system.settings.nats.url}")
-    say(f"  Redis    {system.settings.redis.url}")
+    say(f"  NATS     {without_password(system.settings.nats.url)}")
+    say(f"  Redis    {without_password(system.settings.redis.url)}")
     say(f"  logs     {system.layout.logs}  (or `{this_command()} logs`)")
 
 
