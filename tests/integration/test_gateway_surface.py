@@ -13,7 +13,7 @@ from yarl import URL
 
 from modelium.common.records import Descriptor, ModelState, RuntimeKind, Task
 from modelium.common.testing import a_descriptor
-from modelium.gateway.assembly import Gateway
+from modelium.gateway.app import GatewayApp
 from modelium.gateway.edge.paths import INFER, RULES, Dialect, ModelIn, Rule, routes_of
 from tests.integration.gateway_rig import Rig, running_gateway
 from tests.stubs.engine_app import StubEngine
@@ -190,10 +190,10 @@ class OnlyQwen:
 
 
 class Known:
-    """The cold routes behind one that has looked at the caller's key."""
+    """The gateway's application behind one that has looked at the caller's key."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self.app = gateway.app._cold
+    def __init__(self, app: GatewayApp) -> None:
+        self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self.app({**scope, "state": {"principal": OnlyQwen()}}, receive, send)
@@ -206,7 +206,7 @@ def listens(url: str) -> bool:
 
 async def test_only_models_that_the_caller_may_use_are_shown(rig: Rig) -> None:
     await rig.become("other")
-    url = rig.serve(Known(rig.gateway))
+    url = rig.serve(Known(rig.gateway.app))
     await rig.until(lambda: listens(url))
 
     async def names(path: str, headers: dict[str, str] | None = None) -> str:
