@@ -67,7 +67,7 @@ def _complete(path: str, operation: Json) -> None:
     answers: Json = operation["responses"]
     if answers.get("422", {}).get("description") == "Validation Error":
         del answers["422"]  # FastAPI's own; `answers.py` tells it as 400.
-    if operation.get("parameters"):
+    if operation.keys() & {"parameters", "requestBody"}:
         answers.setdefault("400", error_answer(400))
     if path in _OPEN:
         operation["security"] = []
