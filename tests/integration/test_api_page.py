@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from modelium.common.records import RuntimeKind, Task
+from modelium.common.settings import Gateway
 from modelium.common.testing import a_descriptor
 from modelium.gateway.edge.paths import INFER, PREDICT, RULES
 from tests.integration.gateway_rig import Rig, running_gateway
 
+SHORT_WAITS = {name: 0.1 for name in Gateway.model_fields if "queue_timeout" in name}
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
 COMMANDS = re.findall(r"^(curl .+?)\s+# (\d{3})$", PAGE, re.MULTILINE)
-WAITS = {"queue_timeout_seconds": 0.1, "stream_queue_timeout_seconds": 0.1}
 MODELS = {
     "qwen": a_descriptor(),
     "embedder": a_descriptor(task=Task.EMBEDDING),
@@ -27,7 +28,7 @@ MODELS = {
 
 @pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
-    async with running_gateway(**WAITS) as rig:
+    async with running_gateway(**SHORT_WAITS) as rig:
         for model, about in MODELS.items():
             stub, url = await rig.engine(model=model)
             for path in ("/v1/rerank", "/v1/audio/transcriptions", "/v2/models/tensors/infer"):

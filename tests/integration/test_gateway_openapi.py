@@ -24,9 +24,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from modelium.common.records import ModelState, RuntimeKind, Task
+from modelium.common.settings import Gateway
 from modelium.common.testing import a_descriptor
 from tests.integration.gateway_rig import Rig, running_gateway
 
+SHORT_WAITS = {name: 0.1 for name in Gateway.model_fields if "queue_timeout" in name}
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
 NAMES = ("qwen", "tensors", "qwen", "tensors", "qwen", "cold", "rejected", "what was made up")
 
@@ -66,7 +68,7 @@ def gateway_url() -> Iterator[str]:
     found: list[Any] = []
 
     async def main() -> None:
-        async with running_gateway(queue_timeout_seconds=0.1) as rig:
+        async with running_gateway(**SHORT_WAITS) as rig:
             await become_models(rig)
             found.extend((rig.url, asyncio.get_running_loop()))
             started.set()

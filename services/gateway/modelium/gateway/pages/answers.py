@@ -4,6 +4,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.errors_http import ApiError
@@ -40,13 +41,24 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     path = request.url.path
     if error.status_code == 405:
-        allow = (error.headers or {}).get("Allow", "GET")
+        by_framework = (error.headers or {}).get("Allow", "GET")
+        allow = _allowed(request, by_framework)
         told = errors.method_not_allowed(request.method, path, allow=allow)
     elif error.status_code == 404:
         told = errors.not_found(f"There is no route {path[:256]}; /docs lists those there are.")
     else:
         told = ApiError(error.status_code, "error", "invalid_request_error", error.detail)
     return _respond(request, told)
+
+
+def _allowed(request: Request, by_framework: str) -> str:
+    """The methods of the path: of all its routes, where the framework names those of the first."""
+    documented: dict[str, dict[str, object]] = request.app.openapi()["paths"]
+    methods: set[str] = set()
+    for path, operations in documented.items():
+        if compile_path(path)[0].match(request.url.path):
+            methods |= operations.keys()
+    return ", ".join(sorted(methods)).upper() or by_framework
 
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:

@@ -16,6 +16,7 @@ ERRORS: Final = {
     408: "The request came too slowly.",
     409: "The model is pinned.",
     413: "The body is too large.",
+    414: "The path is too long.",
     415: "The body is compressed.",
     422: "The engine finds the request wrong.",
     429: "A limit is reached or a queue is full; `Retry-After` says when to try again.",

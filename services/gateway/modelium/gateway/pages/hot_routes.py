@@ -30,8 +30,10 @@ _FORMS: Final[list[type[BaseModel]]] = [
 ]
 
 _ERROR_STATUSES: Final = (
-    *(400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 431, 500, 502, 503, 504),
+    *(400, 401, 403, 404, 405, 408, 413, 414, 415, 422, 429, 431, 500, 502, 503, 504),
 )
+_BEFORE_THE_ROUTE: Final = frozenset({400, 408, 414, 431})
+"""Also told by the server, which does not know routes, and so no dialects."""
 _ERROR_BODIES: Final[dict[Dialect, type[BaseModel]]] = {
     Dialect.ANTHROPIC: AnthropicErrorBody,
     Dialect.OIP: OipErrorBody,
@@ -92,7 +94,10 @@ def _name(body: type[BaseModel], status: int) -> str:
 
 def _error_answer(body: type[BaseModel], status: int) -> Json:
     headers = RETRY_HEADERS if status in (429, 503) else HEADERS
-    content = {"application/json": {"schema": _ref(body)}}
+    schema = _ref(body)
+    if status in _BEFORE_THE_ROUTE and body is not ErrorBody:
+        schema = {"anyOf": [schema, _ref(ErrorBody)]}
+    content = {"application/json": {"schema": schema}}
     return {"description": ERRORS[status], "headers": headers, "content": content}
 
 

@@ -26,13 +26,18 @@ A request for a model that is not loaded waits while it loads. A stream gets hea
 comments `: modelium state=loading position=2 eta_s=14` until its first byte. Anything else gets its
 answer, or 503 `model_loading` with `Retry-After` when its time is up; the load goes on.
 
+Before its route is looked at, any request may be answered 400, 408, 414 or 431 with an `ErrorBody`.
+
 An API key is sent as `Authorization: Bearer …` or `x-api-key`, where the gateway asks for one.
 """
 _SECURITY: Final = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
 }
-_OPEN: Final = frozenset({"/", "/health", "/healthz", "/readyz", "/metrics"})
+_OPEN: Final = frozenset(
+    {"/", "/health", "/healthz", "/readyz", "/metrics", "/v2", "/v2/health/live"}
+)
+"""What everybody may see."""
 
 
 def document(app: FastAPI) -> Json:
@@ -61,8 +66,8 @@ def _complete(path: str, operation: Json) -> None:
     """Say what holds for every operation."""
     answers: Json = operation["responses"]
     if answers.get("422", {}).get("description") == "Validation Error":
-        # FastAPI's own; `answers.py` tells it as 400.
-        del answers["422"]
+        del answers["422"]  # FastAPI's own; `answers.py` tells it as 400.
+    if operation.keys() & {"parameters", "requestBody"}:
         answers.setdefault("400", error_answer(400))
     if path in _OPEN:
         operation["security"] = []
