@@ -178,9 +178,11 @@ class Exchange:
             self._expects_continue = False
             if self.more_body and not self._parts:
                 self._connection.transport.write(_CONTINUE)
-        while not (self.gone or self.complete):
-            if self._parts or (not self.more_body and not self._body_delivered):
+        while not (self.lost or self.complete):
+            if self._parts or not (self.more_body or self._body_delivered):
                 return self._take_body()
+            if self.gone:
+                break
             if self._changed is None:
                 self._changed = asyncio.Event()
             self._changed.clear()
