@@ -196,7 +196,7 @@ class HttpConnection(asyncio.Protocol):
         self._read_deadline_s = inf
         arriving, self._receiving = self._receiving, None
         if arriving is not None:
-            if arriving.started:
+            if arriving.begun:
                 self.cut()
                 return
             if arriving is self._answering:

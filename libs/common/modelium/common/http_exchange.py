@@ -18,20 +18,18 @@ from typing import Any, Final, Protocol
 import structlog
 
 from modelium.common.boundary import attempt
-from modelium.common.errors import ModeliumError
 from modelium.common.health import AsgiApp
-from modelium.common.http_head import STATUS_LINES, Headers, Refused
+from modelium.common.http_answer import InvalidAnswer, chunk, ending, length_of, lines, status_line
+from modelium.common.http_head import Headers, Refused
 
 GONE_EXTENSION: Final = "modelium.gone"
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _WITHOUT_BODY: Final = frozenset({204, 304})
+_ONE_WRITE_BYTES: Final = 64 * 1024
+"""Up to this, putting parts together costs less than several buffers."""
 
 _log = structlog.get_logger()
-
-
-class InvalidAnswer(ModeliumError):
-    """The application's answer cannot be written: it would mean something else to the client."""
 
 
 class Connection(Protocol):
@@ -72,7 +70,9 @@ class Exchange:
         "_on_gone",
         "_parts",
         "_speaks_1_0",
+        "_unsent_head",
         "_without_body",
+        "begun",
         "buffered_bytes",
         "complete",
         "gone",
@@ -105,8 +105,10 @@ class Exchange:
         self.gone = False
         self.lost = False
         self.started = False
+        self.begun = False  # something of the answer was written
         self.complete = False
         self._chunked = False
+        self._unsent_head = b""
         self._left_bytes: int | None = None
 
     async def run(self, app: AsgiApp, scope: MutableMapping[str, Any]) -> None:
@@ -123,7 +125,7 @@ class Exchange:
                 self._connection.cut()
 
     def _end(self, error: Exception | None) -> None:
-        if self.started or self.gone:
+        if self.begun or self.gone:
             self._connection.cut()
         elif isinstance(error, InvalidAnswer):
             self._connection.refuse(Refused(HTTPStatus.BAD_GATEWAY, str(error)))
@@ -224,7 +226,7 @@ class Exchange:
         for raw_name, value in headers:
             name = raw_name.lower()
             if name == b"content-length":
-                length = _length(value, length)
+                length = length_of(value, length)
             elif name == b"connection":
                 keep_alive = keep_alive and b"close" not in value.lower()
                 continue
@@ -234,67 +236,37 @@ class Exchange:
         open_ended = length is None and not self._without_body and status not in _WITHOUT_BODY
         keep_alive = keep_alive and not (open_ended and self._speaks_1_0)
         chunked = open_ended and not self._speaks_1_0
-        ending = _ending(chunked=chunked, keep_alive=keep_alive, announce=self._speaks_1_0)
-        head = (_status_line(status), self._connection.date_line, _lines(parts), ending)
-        self._connection.transport.write(b"".join(head))
+        end = ending(chunked=chunked, keep_alive=keep_alive, announce=self._speaks_1_0)
+        head = (status_line(status), self._connection.date_line, lines(parts), end)
+        self._unsent_head = b"".join(head)
         self.started, self.keep_alive = True, keep_alive
         self._chunked, self._left_bytes = chunked, length
         self._without_body = self._without_body or status in _WITHOUT_BODY
+        if self._without_body:
+            self._left_bytes = None  # what a body would have had
 
     def _send_body(self, body: bytes, more: bool) -> None:
+        if self._left_bytes is not None:
+            self._left_bytes -= len(body)
+            if self._left_bytes < 0 or (self._left_bytes and not more):
+                raise InvalidAnswer("the body is not as long as its Content-Length")
+        # The head goes out with the first part of the body: one system call less.
+        head, self._unsent_head, self.begun = self._unsent_head, b"", True
         if self._without_body:
-            self._left_bytes = None
+            self._write(head)
         elif self._chunked:
-            self._send_chunk(body, more)
+            self._write(head, *chunk(body, more))
         else:
-            if self._left_bytes is not None:
-                self._left_bytes -= len(body)
-                if self._left_bytes < 0:
-                    raise InvalidAnswer("the body is longer than its Content-Length")
-            if body:
-                self._connection.transport.write(body)
+            self._write(head, body)
         if not more:
-            if self._left_bytes:
-                raise InvalidAnswer("the body is shorter than its Content-Length")
             self.complete = True
             self._on_gone = None
             self._wake()
             self._connection.answered(self)
 
-    def _send_chunk(self, body: bytes, more: bool) -> None:
-        parts = [b"%x\r\n" % len(body), body, b"\r\n"] if body else []
-        if not more:
-            parts.append(b"0\r\n\r\n")
-        if parts:
+    def _write(self, *parts: bytes) -> None:
+        size = sum(map(len, parts))
+        if size > _ONE_WRITE_BYTES:
             self._connection.transport.writelines(parts)
-
-
-def _length(value: bytes, before: int | None) -> int:
-    if not value.isdigit() or before not in (None, int(value)):
-        raise InvalidAnswer("the Content-Length is not one number")
-    return int(value)
-
-
-def _ending(*, chunked: bool, keep_alive: bool, announce: bool) -> bytes:
-    framing = b"transfer-encoding: chunked\r\n" if chunked else b""
-    if not keep_alive:
-        return framing + b"connection: close\r\n\r\n"
-    return framing + (b"connection: keep-alive\r\n\r\n" if announce else b"\r\n")
-
-
-def _status_line(status: int) -> bytes:
-    line = STATUS_LINES.get(status)
-    if line is None:
-        raise InvalidAnswer(f"{status} is not the status of an answer")
-    return line
-
-
-def _lines(parts: list[bytes]) -> bytes:
-    """The header lines that these parts make, four for each.
-
-    With a line break or NUL in one, whoever had set it could write headers and answers.
-    """
-    lines, count = b"".join(parts), len(parts) // 4
-    if lines.count(b"\n") != count or lines.count(b"\r") != count or b"\0" in lines:
-        raise InvalidAnswer("there is a line break or NUL in a header")
-    return lines
+        elif size:
+            self._connection.transport.write(b"".join(parts))

@@ -17,6 +17,7 @@ from modelium.common.http_protocol import HttpProtocol
 
 _TICK_S: Final = 0.1
 """How often uvicorn calls `on_tick`."""
+_LAST_WORDS_S: Final = 1.0
 _SMALL_SURFACE: Final = ServerLimits()
 
 
@@ -60,8 +61,13 @@ class _Server(uvicorn.Server):
         return stop
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn does, then drop the connections whose clients still read."""
+        """As uvicorn does, then drop the connections whose clients still read.
+
+        uvicorn cancels what has outlasted its grace; that still says so to its client.
+        """
         await super().shutdown(sockets)
+        if self.server_state.tasks:
+            await asyncio.wait(list(self.server_state.tasks), timeout=_LAST_WORDS_S)
         for connection in list(self._shared.connections):
             connection.transport.abort()
 
@@ -77,7 +83,8 @@ def bind(host: str, port: int, *, setting: str, shared: bool = False) -> socket.
         PermissionMissing: this user may not use the port.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named: asyncio turns Nagle off only where it sees that it is TCP.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if shared:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
