@@ -1,6 +1,7 @@
 """A real HTTP server with an application that records, and a client that writes raw bytes."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -130,9 +131,14 @@ class Wire:
 
 
 @asynccontextmanager
-async def connected(port: int) -> AsyncIterator[Wire]:
-    """A connection to the server."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def connected(port: int, *, receive_bytes: int | None = None) -> AsyncIterator[Wire]:
+    """A connection to the server; with `receive_bytes` the system keeps that much unread."""
+    sock = socket.socket()
+    sock.setblocking(False)
+    if receive_bytes is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(sock=sock)
     try:
         yield Wire(reader, writer)
     finally:

@@ -17,6 +17,7 @@ from modelium.common.clock import SystemClock
 from modelium.common.events import GatewayStats, ModelRequested, ModelStateChanged
 from modelium.common.figures import GatewayModelStats
 from modelium.common.health import Checks
+from modelium.common.http_limits import ServerLimits
 from modelium.common.http_server import bind as bind_socket
 from modelium.common.http_server import serve_http
 from modelium.common.load_settings import Settings
@@ -90,10 +91,11 @@ class Rig:
         url = self.serve(stub)
         return stub, url
 
-    def serve(self, app: Any) -> str:
+    def serve(self, app: Any, **limits: Any) -> str:
         """Serve an ASGI application on a free port until the test ends."""
-        bound = bind_socket("127.0.0.1", 0, setting="test")
-        self.tasks.append(self.group.create_task(serve_http(app, bound)))
+        bound, bounds = bind_socket("127.0.0.1", 0, setting="test"), ServerLimits(**limits)
+        bound.listen()
+        self.tasks.append(self.group.create_task(serve_http(app, bound, limits=bounds)))
         return f"http://127.0.0.1:{bound.getsockname()[1]}"
 
     async def until(self, met: Callable[[], bool]) -> None:

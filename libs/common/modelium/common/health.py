@@ -23,11 +23,12 @@ _JSON: Final = "application/json"
 
 
 class Checks:
-    """What /readyz asks; named so that its answer reads by itself."""
+    """What /readyz asks, named so that its answer reads by itself, and what /metrics shows."""
 
     def __init__(self) -> None:
         self._probes: dict[str, Probe] = {}
         self.stopping = False
+        self.metrics: Callable[[], bytes] = generate_latest
 
     def add(self, name: str, probe: Probe) -> None:
         self._probes[name] = probe
@@ -74,7 +75,7 @@ async def _answer(path: str, checks: Checks) -> tuple[int, str, bytes]:
         case "/readyz":
             return await _readiness(checks)
         case "/metrics":
-            return 200, CONTENT_TYPE_LATEST, generate_latest()
+            return 200, CONTENT_TYPE_LATEST, checks.metrics()
     return 404, _JSON, _json({"error": "not found", "paths": sorted(HEALTH_PATHS)})
 
 

@@ -133,7 +133,7 @@ class HttpConnection(asyncio.Protocol):
         receiving = self._receiving
         most = self._shared.limits.read_buffer_bytes
         full = bool(self._queue) or (receiving is not None and receiving.buffered_bytes > most)
-        if full == self._reading_paused or self.transport.is_closing():
+        if full == self._reading_paused or self._at_eof or self.transport.is_closing():
             return
         self._reading_paused = full
         if full:
@@ -160,9 +160,15 @@ class HttpConnection(asyncio.Protocol):
     def answered(self, exchange: Exchange) -> None:
         """See `Connection`."""
         self._answering = None
-        if not exchange.keep_alive:
+        if exchange.keep_alive:
+            self._go_on()
+        else:
             self._leave_off(exchange)
-        elif self._queue:
+        if self._reading_paused:
+            self._control_reading()
+
+    def _go_on(self) -> None:
+        if self._queue:
             self._start_next()
         elif self._refusal is not None:
             self._end_with(self._refusal)
@@ -170,8 +176,6 @@ class HttpConnection(asyncio.Protocol):
             self._close()
         elif not self._in_head:
             self._read_deadline_s = self._loop.time() + self._shared.limits.idle_timeout_s
-        if self._reading_paused:
-            self._control_reading()
 
     def cut(self) -> None:
         """See `Connection`."""
@@ -192,7 +196,7 @@ class HttpConnection(asyncio.Protocol):
         self._read_deadline_s = inf
         arriving, self._receiving = self._receiving, None
         if arriving is not None:
-            if arriving.started:
+            if arriving.begun:
                 self.cut()
                 return
             if arriving is self._answering:
@@ -200,10 +204,9 @@ class HttpConnection(asyncio.Protocol):
             else:
                 self._queue.pop()
             arriving.lose()
-        if self._answering is None and not self._queue:
-            self._end_with(refused)
-        else:
-            self._refusal = refused
+        self._refusal = refused
+        if self._answering is None:
+            self._go_on()
 
     def _end_with(self, refused: Refused) -> None:
         self.transport.write(refused.answer(self._shared.date_line))

@@ -72,6 +72,7 @@ class Exchange:
         "_speaks_1_0",
         "_unsent_head",
         "_without_body",
+        "begun",
         "buffered_bytes",
         "complete",
         "gone",
@@ -104,6 +105,7 @@ class Exchange:
         self.gone = False
         self.lost = False
         self.started = False
+        self.begun = False  # something of the answer was written
         self.complete = False
         self._chunked = False
         self._unsent_head = b""
@@ -123,7 +125,7 @@ class Exchange:
                 self._connection.cut()
 
     def _end(self, error: Exception | None) -> None:
-        if self.started or self.gone:
+        if self.begun or self.gone:
             self._connection.cut()
         elif isinstance(error, InvalidAnswer):
             self._connection.refuse(Refused(HTTPStatus.BAD_GATEWAY, str(error)))
@@ -178,9 +180,11 @@ class Exchange:
             self._expects_continue = False
             if self.more_body and not self._parts:
                 self._connection.transport.write(_CONTINUE)
-        while not (self.gone or self.complete):
-            if self._parts or (not self.more_body and not self._body_delivered):
+        while not (self.lost or self.complete):
+            if self._parts or not (self.more_body or self._body_delivered):
                 return self._take_body()
+            if self.gone:
+                break
             if self._changed is None:
                 self._changed = asyncio.Event()
             self._changed.clear()
@@ -238,24 +242,23 @@ class Exchange:
         self.started, self.keep_alive = True, keep_alive
         self._chunked, self._left_bytes = chunked, length
         self._without_body = self._without_body or status in _WITHOUT_BODY
+        if self._without_body:
+            self._left_bytes = None  # what a body would have had
 
     def _send_body(self, body: bytes, more: bool) -> None:
+        if self._left_bytes is not None:
+            self._left_bytes -= len(body)
+            if self._left_bytes < 0 or (self._left_bytes and not more):
+                raise InvalidAnswer("the body is not as long as its Content-Length")
         # The head goes out with the first part of the body: one system call less.
-        head, self._unsent_head = self._unsent_head, b""
+        head, self._unsent_head, self.begun = self._unsent_head, b"", True
         if self._without_body:
-            self._left_bytes = None
             self._write(head)
         elif self._chunked:
             self._write(head, *chunk(body, more))
         else:
-            if self._left_bytes is not None:
-                self._left_bytes -= len(body)
-                if self._left_bytes < 0:
-                    raise InvalidAnswer("the body is longer than its Content-Length")
             self._write(head, body)
         if not more:
-            if self._left_bytes:
-                raise InvalidAnswer("the body is shorter than its Content-Length")
             self.complete = True
             self._on_gone = None
             self._wake()

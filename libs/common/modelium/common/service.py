@@ -100,13 +100,14 @@ def run(name: str, build: Build, *, health_surface: bool = True) -> None:
     `health_surface=False` leaves the surface to the service: it serves `health_app(shell.checks)`
     on a port of its own.
     """
-    config = _config_path(name)
+    config = config_path(name)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         error = runner.run(attempt(_main(name, build, config, health_surface)))
     sys.exit(_exit_code(name, error))
 
 
-def _config_path(name: str) -> Path | None:
+def config_path(name: str) -> Path | None:
+    """The settings file that the command line names; what else it says is an error."""
     parser = argparse.ArgumentParser(
         prog=f"python -m modelium.{name.replace('-', '_')}",
         description=f"The {name} of Modelium. SIGTERM stops it; a second one stops it at once.",

@@ -1,12 +1,19 @@
 """Starts the gateway."""
 
+import sys
+from contextlib import suppress
+from functools import partial
+
 from prometheus_client import REGISTRY
 
+from modelium.common import logs
 from modelium.common.bus import bind
+from modelium.common.errors import ModeliumError, SettingsError
 from modelium.common.http_limits import ServerLimits
 from modelium.common.http_server import bind as bind_socket
 from modelium.common.http_server import serve_http
-from modelium.common.service import Shell, run
+from modelium.common.load_settings import Settings, load
+from modelium.common.service import Shell, config_path, run
 from modelium.common.settings import Gateway
 from modelium.gateway.access.assembly import assemble_access
 from modelium.gateway.access.windows import LimitsWindows
@@ -14,6 +21,8 @@ from modelium.gateway.assembly import assemble
 from modelium.gateway.engines.pool import EnginePool
 from modelium.gateway.handlers import HANDLERS
 from modelium.gateway.reporting.metrics import GatewayCollector
+from modelium.gateway.reporting.shared_metrics import SharedMetrics
+from modelium.gateway.workers import Worker, serve_with_workers
 
 
 def _limits(settings: Gateway) -> ServerLimits:
@@ -26,7 +35,7 @@ def _limits(settings: Gateway) -> ServerLimits:
     )
 
 
-async def build(shell: Shell) -> None:
+async def build(shell: Shell, worker: Worker | None = None) -> None:
     """See docs/architecture.md, "One request for a cold model"."""
     settings = shell.settings.gateway
     access = assemble_access(
@@ -34,7 +43,9 @@ async def build(shell: Shell) -> None:
     )
     shell.resources.push_async_callback(access.close)
     await access.start()
-    bound = bind_socket(settings.host, settings.port, setting="gateway.port")
+    bound = bind_socket(
+        settings.host, settings.port, setting="gateway.port", shared=worker is not None
+    )
     upstream = await shell.resources.enter_async_context(EnginePool(shell.clock))
     pinned = shell.settings.orchestration.policies.always_loaded
     gateway = assemble(shell, settings, upstream, access, pinned=pinned)
@@ -51,8 +62,51 @@ async def build(shell: Shell) -> None:
         await gateway.app.drain(settings.shutdown_grace_seconds)
 
     shell.before_stop(drain)
+    if worker is not None:
+        _join(worker, shell)
     shell.task("http", serve_http(gateway.app, bound, limits=_limits(settings)))
 
 
+def _join(worker: Worker, shell: Shell) -> None:
+    worker.stop_with_parent()
+    metrics = SharedMetrics(worker.folder, worker.number, REGISTRY, shell.clock)
+    shell.checks.metrics = metrics.exposition
+    shell.task("metrics", metrics.run())
+
+
+def _work(worker: Worker) -> None:
+    run("gateway", partial(build, worker=worker), health_surface=False)
+
+
+def main() -> None:
+    """Serve with as many processes as the settings say; with one there is no parent."""
+    settings = None
+    with suppress(SettingsError):  # `run` says what is wrong
+        settings = load(config_path("gateway"))
+    if settings is None or settings.gateway.workers == 1:
+        run("gateway", build, health_surface=False)
+    else:
+        sys.exit(_serve_with_workers(settings))
+
+
+def _serve_with_workers(settings: Settings) -> int:
+    logs.configure(settings.logging, service="gateway", instance="gateway-parent")
+    gateway = settings.gateway
+    try:
+        _check_port(gateway)
+    except ModeliumError as wrong:
+        sys.stderr.write(f"gateway: {wrong}\n")
+        return wrong.exit_code
+    return serve_with_workers(gateway.workers, _work)
+
+
+def _check_port(gateway: Gateway) -> None:
+    if gateway.port == 0:
+        text = "gateway.port is 0, which gives each of gateway.workers another; name a port"
+        raise SettingsError((text,))
+    # The workers would share it with any other program that lets them.
+    bind_socket(gateway.host, gateway.port, setting="gateway.port").close()
+
+
 if __name__ == "__main__":
-    run("gateway", build, health_surface=False)
+    main()
