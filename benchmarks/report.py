@@ -184,7 +184,7 @@ def conditions(options: argparse.Namespace, busy: Sequence[float], took_s: float
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} CPUs, {_processor()}, Python {platform.python_version()}",
         "windows": f"{options.reps} of {options.seconds} s each, the best figure of them",
-        "busy with others": f"{mean(busy):.0f} % of the CPUs before each proxy, at most {max(busy):.0f}",
+        "busy with others": f"{mean(busy):.0f} % of the CPUs before a row, {max(busy):.0f} at most",
         "took": f"{took_s:.0f} s",
     }
 
