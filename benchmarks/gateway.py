@@ -20,7 +20,7 @@ import structlog
 
 from benchmarks import report
 from benchmarks.control_plane import control_plane
-from benchmarks.measure import PLAIN, STREAMED, Cell, Figures, LoadFailed, measure
+from benchmarks.measure import PLAIN, STREAMED, Cell, Figures, LoadFailed, measure, warm
 from benchmarks.peers import others
 from benchmarks.peers.ours import ours, ours_open
 from benchmarks.peers.target import Missing, Place, Start, Target
@@ -45,7 +45,6 @@ PEERS: dict[str, Start] = {
 }
 USUAL = tuple(name for name in PEERS if name != "ours-open")
 QUICK = ("c=32", "1 ms")
-WARM_S = 1
 RESULTS = ROOT / ".modelium" / "bench"
 
 
@@ -99,7 +98,7 @@ class Run:
         return Place(folder, self.cpus, self.engine_port)
 
     def _measure(self, row: Row, target: Target) -> None:
-        self._window(target, PLAIN[1], WARM_S)
+        warm(target)
         for cell in self.cells:
             found = row.windows[cell.name] = {}
             try:
@@ -114,18 +113,12 @@ class Run:
         return measure(target, cell, seconds, self.cpus, self.folder)
 
 
-def busy_percent() -> float:
-    """How busy others keep the machine at this moment."""
-    return psutil.cpu_percent(1.0)
-
-
-def measured(options: argparse.Namespace, folder: Path) -> tuple[list[Row], float]:
-    """All proxies that were chosen, one after the other."""
+def measured(options: argparse.Namespace, folder: Path) -> tuple[list[Row], list[float]]:
+    """All proxies that were chosen, and how busy others kept the machine before each (percent)."""
     cpus = two_cpus()
     port = free_port()
     cells = tuple(c for c in PLAIN + STREAMED if not options.quick or c.name in QUICK)
     engine = [sys.executable, "-m", "benchmarks.load.engine", "--port", str(port)]
-    busy = busy_percent()
     with ExitStack() as stack:
         stack.enter_context(child(engine, cpu=cpus.load, log=folder / "engine.log"))
         wait_for_port(port)
@@ -133,10 +126,10 @@ def measured(options: argparse.Namespace, folder: Path) -> tuple[list[Row], floa
         beside = stack.enter_context(others.nginx(Place(folder / "yard", cpus, port)))
         yardsticks = {"direct": Target(port), "nginx": beside}
         run = Run(folder, cpus, port, cells, options.reps, options.seconds, yardsticks)
-        rows = []
+        rows, busy = [], []
         for name in options.only:
+            busy.append(psutil.cpu_percent(1.0))
             rows.append(run.row(name))
-            busy = max(busy, busy_percent())
     return rows, busy
 
 

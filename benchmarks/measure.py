@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from tests.system import ROOT
 POST_LUA = ROOT / "benchmarks" / "load" / "post.lua"
 STREAMS = 32
 CHUNKS = 200
+WARM_REQUESTS = 30
+WARM_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,18 @@ def measure(target: Target, cell: Cell, seconds: int, cpus: Cpus, folder: Path) 
         "cpu_us": spent[0] / done * 1e6,
         "beside_cpu_us": spent[1] / done * 1e6,
     }
+
+
+def warm(target: Target) -> None:
+    """A few requests, one after the other, so that what is made on first use has been made."""
+    headers = {"content-type": "application/json", **target.headers}
+    url = f"http://127.0.0.1:{target.port}{request.PATH}"
+    for _ in range(WARM_REQUESTS):
+        post = urllib.request.Request(url, request.body(model=target.model), headers)
+        try:
+            urllib.request.urlopen(post, timeout=WARM_S).close()
+        except OSError as error:
+            raise LoadFailed(f"a single request: {error}") from error
 
 
 def _of_plain(said: Mapping[str, Any]) -> Figures:

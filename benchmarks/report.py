@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import TYPE_CHECKING
 
 from benchmarks.measure import PLAIN, STREAMED, Figures
@@ -178,13 +178,13 @@ def p99(values: Sequence[float]) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * 0.99))]
 
 
-def conditions(options: argparse.Namespace, busy_percent: float, took_s: float) -> dict[str, str]:
+def conditions(options: argparse.Namespace, busy: Sequence[float], took_s: float) -> dict[str, str]:
     """What one has to know to read the figures."""
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} CPUs, {_processor()}, Python {platform.python_version()}",
         "windows": f"{options.reps} of {options.seconds} s each, the best figure of them",
-        "busy with others": f"up to {busy_percent:.0f} % of all CPUs between the measurements",
+        "busy with others": f"{mean(busy):.0f} % of the CPUs before a row, {max(busy):.0f} at most",
         "took": f"{took_s:.0f} s",
     }
 

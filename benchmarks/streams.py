@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gateway import PEERS
-from benchmarks.measure import PLAIN, measure
+from benchmarks.measure import warm
 from benchmarks.peers.target import Place, Target
 from benchmarks.processes import (
     Cpus,
@@ -159,7 +159,7 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="modelium-streams-") as name:
         folder = Path(name)
         with started(folder, cpus, options.proxy) as target:
-            measure(target, PLAIN[1], 1, cpus, folder)
+            warm(target)
             before, before_s = memory_bytes(target.roots), cpu_s(target.roots)
             said, peak = hold(target, cpus, options)
             spent_s = cpu_s(target.roots) - before_s
