@@ -11,6 +11,7 @@ from modelium.common.health import Checks, health_app
 from modelium.common.settings import Gateway as GatewaySettings
 from modelium.common.store import Store
 from modelium.gateway.access.assembly import Access
+from modelium.gateway.access.http import give_access
 from modelium.gateway.app import GatewayApp
 from modelium.gateway.edge.call import RequestIds
 from modelium.gateway.edge.pulse import COMMENT_EVERY_S, Pulse
@@ -113,6 +114,7 @@ def assemble(
         ),
     )
     cold = cold_app(_cold_parts(around, table, parts.room, stats, gate, pinned))
+    give_access(cold, access)
     around.checks.add("models", gate.is_known)
     health = health_app(around.checks)
     return Gateway(

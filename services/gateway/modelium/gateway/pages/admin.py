@@ -20,6 +20,7 @@ from modelium.gateway.access.assembly import Access
 from modelium.gateway.access.http import access_of, needs
 from modelium.gateway.access.principal import Principal
 from modelium.gateway.edge import errors_http as errors
+from modelium.gateway.pages.bodies import errors as answers
 
 DEFAULT_DAYS: Final = 30
 MOST_DAYS: Final = 400
@@ -101,7 +102,7 @@ class UsageReport(BaseModel):
     total: UsageOf
 
 
-@router.get("/keys")
+@router.get("/keys", responses=answers(503))
 async def list_keys(_: Admin, access: Parts) -> Keys:
     """The API keys, revoked and expired ones included."""
     try:
@@ -111,7 +112,7 @@ async def list_keys(_: Admin, access: Parts) -> Keys:
     return Keys(keys=[Key.model_validate(key) for key in keys])
 
 
-@router.post("/keys", status_code=201)
+@router.post("/keys", status_code=201, responses=answers(503))
 async def make_key(wanted: KeyWanted, who: Admin, access: Parts) -> NewKey:
     """Make an API key; the answer is the only place where it can be read."""
     if wanted.expires_at is not None and wanted.expires_at.tzinfo is None:
@@ -126,7 +127,7 @@ async def make_key(wanted: KeyWanted, who: Admin, access: Parts) -> NewKey:
     return NewKey(key=minted.text, **Key.model_validate(minted.record).model_dump())
 
 
-@router.delete("/keys/{key}")
+@router.delete("/keys/{key}", responses=answers(404, 503))
 async def end_key(
     key: Annotated[str, Path(description="id or prefix")], _: Admin, access: Parts
 ) -> Key:
@@ -161,7 +162,7 @@ class UsageQuery(BaseModel):
     group_by: list[By] = Field(default=[By.ORGANIZATION, By.KEY, By.MODEL])
 
 
-@router.get("/usage")
+@router.get("/usage", responses=answers(503))
 async def show_usage(
     query: Annotated[UsageQuery, Query()], who: Reader, access: Parts
 ) -> UsageReport:
