@@ -52,6 +52,7 @@ class HttpConnection(asyncio.Protocol):
 
     def __init__(self, shared: Shared, loop: asyncio.AbstractEventLoop) -> None:
         self._shared = shared
+        self._limits = shared.limits
         self._loop = loop
         self.transport: asyncio.Transport = cast("Any", None)  # until the connection is made
         self._scope: dict[str, Any] = {}
@@ -79,10 +80,10 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
         self.transport = cast("asyncio.Transport", transport)
-        self.transport.set_write_buffer_limits(high=self._shared.limits.write_buffer_bytes)
+        self.transport.set_write_buffer_limits(high=self._limits.write_buffer_bytes)
         self._scope = _scope_of(self.transport)
         self._shared.connections.add(self)
-        self._read_deadline_s = self._loop.time() + self._shared.limits.header_timeout_s
+        self._read_deadline_s = self._loop.time() + self._limits.header_timeout_s
 
     def eof_received(self) -> bool:
         """Whoever answers is told that the client is gone; what it still sends is delivered."""
@@ -123,15 +124,13 @@ class HttpConnection(asyncio.Protocol):
         self._answering = exchange
         if self._at_eof:
             exchange.leave()
-        tasks = self._shared.tasks
-        task = self._loop.create_task(exchange.run(self._shared.app, scope))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        shared = self._shared
+        shared.tasks.add(self._loop.create_task(exchange.run(shared.app, scope, shared.tasks)))
 
     def _control_reading(self) -> None:
         """Leave to the network what nobody has room for; the client is not late meanwhile."""
         receiving = self._receiving
-        most = self._shared.limits.read_buffer_bytes
+        most = self._limits.read_buffer_bytes
         full = bool(self._queue) or (receiving is not None and receiving.buffered_bytes > most)
         if full == self._reading_paused or self._at_eof or self.transport.is_closing():
             return
@@ -142,7 +141,7 @@ class HttpConnection(asyncio.Protocol):
         else:
             self.transport.resume_reading()
             if receiving is not None:
-                self._read_deadline_s = self._loop.time() + self._shared.limits.body_timeout_s
+                self._read_deadline_s = self._loop.time() + self._limits.body_timeout_s
 
     def body_taken(self) -> None:
         """See `Connection`."""
@@ -175,7 +174,7 @@ class HttpConnection(asyncio.Protocol):
         elif self._at_eof:
             self._close()
         elif not self._in_head:
-            self._read_deadline_s = self._loop.time() + self._shared.limits.idle_timeout_s
+            self._read_deadline_s = self._loop.time() + self._limits.idle_timeout_s
 
     def cut(self) -> None:
         """See `Connection`."""
@@ -225,7 +224,7 @@ class HttpConnection(asyncio.Protocol):
         self._receiving = None
         if not self.transport.is_closing():
             self.transport.write_eof()
-            self._read_deadline_s = self._loop.time() + self._shared.limits.linger_s
+            self._read_deadline_s = self._loop.time() + self._limits.linger_s
             self._control_reading()
 
     def _close(self) -> None:
@@ -255,12 +254,12 @@ class HttpConnection(asyncio.Protocol):
 
     def _watch_reader(self) -> None:
         self._unsent_bytes = self.transport.get_write_buffer_size()
-        self._write_deadline_s = self._loop.time() + self._shared.limits.write_timeout_s
+        self._write_deadline_s = self._loop.time() + self._limits.write_timeout_s
 
     def _check_reader(self, now_s: float) -> None:
         unsent = self.transport.get_write_buffer_size()
         if unsent < self._unsent_bytes:
-            self._write_deadline_s = now_s + self._shared.limits.write_timeout_s
+            self._write_deadline_s = now_s + self._limits.write_timeout_s
         elif now_s >= self._write_deadline_s:
             self.transport.abort()
         self._unsent_bytes = unsent

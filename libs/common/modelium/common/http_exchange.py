@@ -26,6 +26,7 @@ GONE_EXTENSION: Final = "modelium.gone"
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _WITHOUT_BODY: Final = frozenset({204, 304})
+_FRAMING: Final = frozenset({b"content-length", b"connection", b"transfer-encoding"})
 _ONE_WRITE_BYTES: Final = 64 * 1024
 """Up to this, putting parts together costs less than several buffers."""
 
@@ -111,8 +112,13 @@ class Exchange:
         self._unsent_head = b""
         self._left_bytes: int | None = None
 
-    async def run(self, app: AsgiApp, scope: MutableMapping[str, Any]) -> None:
-        """Let the application answer; whatever it does, the exchange is over after it."""
+    async def run(
+        self, app: AsgiApp, scope: MutableMapping[str, Any], tasks: set[asyncio.Task[None]]
+    ) -> None:
+        """Let the application answer; whatever it does, the exchange is over after it.
+
+        The task leaves `tasks` by itself, which saves a callback at its end.
+        """
         try:
             error = await attempt(app(scope, self.receive, self.send))
             if error is not None:
@@ -123,6 +129,9 @@ class Exchange:
             self._on_gone = None
             if not self.complete and not self.lost:
                 self._connection.cut()
+            task = asyncio.current_task()
+            if task is not None:
+                tasks.discard(task)
 
     def _end(self, error: Exception | None) -> None:
         if self.begun or self.gone:
@@ -225,13 +234,14 @@ class Exchange:
         parts: list[bytes] = []
         for raw_name, value in headers:
             name = raw_name.lower()
-            if name == b"content-length":
-                length = length_of(value, length)
-            elif name == b"connection":
-                keep_alive = keep_alive and b"close" not in value.lower()
-                continue
-            elif name == b"transfer-encoding":
-                continue  # how an answer is framed is the server's business
+            if name in _FRAMING:
+                if name == b"content-length":
+                    length = length_of(value, length)
+                elif name == b"connection":
+                    keep_alive = keep_alive and b"close" not in value.lower()
+                    continue
+                else:
+                    continue  # how an answer is framed is the server's business
             parts += (name, b": ", value, b"\r\n")
         open_ended = length is None and not self._without_body and status not in _WITHOUT_BODY
         keep_alive = keep_alive and not (open_ended and self._speaks_1_0)

@@ -6,10 +6,10 @@ sizes (`tests/contract/test_http_attacks.py` holds it to that). What is here is 
 """
 
 import json
-from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from string import ascii_letters, digits
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from modelium.common.errors import ModeliumError
@@ -42,8 +42,7 @@ class Refused(ModeliumError):
         return b"%b%d\r\n\r\n%b" % (head, len(body), body)
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """What the server itself needs of a request's head."""
 
     path: str
@@ -112,6 +111,7 @@ def _framing(name: bytes, value: bytes, version: str) -> bytes:
     return b"%b: %b\r\n" % (name, value)
 
 
+@lru_cache(maxsize=256)  # clients ask for a few paths, again and again
 def _split(method: bytes, url: bytes) -> tuple[str, bytes, bytes]:
     if not url.startswith(b"/") and not (url == b"*" and method == b"OPTIONS"):
         raise _bad("The request target must be a path that begins with a slash.")

@@ -53,7 +53,7 @@ class HttpProtocol(HttpConnection):
         if self._answering is None and self._queue:
             self._start_next()
         if self._receiving is not None:
-            self._read_deadline_s = self._loop.time() + self._shared.limits.body_timeout_s
+            self._read_deadline_s = self._loop.time() + self._limits.body_timeout_s
         if self._receiving is not None or self._queue:
             self._control_reading()
 
@@ -64,18 +64,19 @@ class HttpProtocol(HttpConnection):
         self._in_head = True
         self._url = b""
         self._headers = []
-        self._read_deadline_s = self._loop.time() + self._shared.limits.header_timeout_s
+        self._read_deadline_s = self._loop.time() + self._limits.header_timeout_s
 
     def on_url(self, url: bytes) -> None:
         """A part of the request's target."""
         self._url += url
-        if len(self._url) > self._shared.limits.max_url_bytes:
+        if len(self._url) > self._limits.max_url_bytes:
             raise Refused(HTTPStatus.REQUEST_URI_TOO_LONG, "The request target is too long.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; after the body a trailer, which nobody gets."""
-        self._headers.append((name.lower(), value))
-        if len(self._headers) > self._shared.limits.max_headers:
+        headers = self._headers
+        headers.append((name.lower(), value))
+        if len(headers) > self._limits.max_headers:
             raise _too_large("There are too many headers.")
 
     def on_headers_complete(self) -> None:
@@ -84,7 +85,7 @@ class HttpProtocol(HttpConnection):
         self._in_head = False
         self._progressed = True
         self._read_deadline_s = inf
-        bound = self._shared.limits.max_header_bytes
+        bound = self._limits.max_header_bytes
         if self._fed_bytes > bound and size_of(self._url, headers) > bound:
             raise _too_large("The headers are too large.")
         version, method = self._parser.get_http_version(), self._parser.get_method()
@@ -100,7 +101,7 @@ class HttpProtocol(HttpConnection):
         )
         self._receiving = exchange
         self._queue.append((exchange, self._scope_for(method, version, head, headers, exchange)))
-        if len(self._queue) > self._shared.limits.max_pipelined:
+        if len(self._queue) > self._limits.max_pipelined:
             raise Refused(HTTPStatus.BAD_REQUEST, "Too many requests wait on this connection.")
 
     def on_body(self, body: bytes) -> None:
@@ -143,7 +144,7 @@ class HttpProtocol(HttpConnection):
         """Until llhttp reports something it keeps what it is fed: of a head, trailer, extension."""
         if self._progressed:
             self._fed_bytes = 0
-        elif self._fed_bytes > self._shared.limits.max_header_bytes:
+        elif self._fed_bytes > self._limits.max_header_bytes:
             raise _too_large("The headers, trailers or chunk extensions are too large.")
 
     def _scope_for(
