@@ -79,6 +79,10 @@ class Gateway(Section):
     max_body_bytes: PositiveInt = Field(
         default=32 * MIB, description="Largest request body; more gets 413."
     )
+    max_held_bytes: PositiveInt = Field(
+        default=1024 * MIB,
+        description="Bytes of the bodies of all requests inside, waiting or served; more get 429.",
+    )
     max_header_bytes: PositiveInt = Field(
         default=64 * KIB, description="Largest request line and headers together; more gets 431."
     )

@@ -82,6 +82,7 @@ class GatewayApp:
             self._refuse(scope)
             await self._proxy.serve(scope, receive, client, prepare)
         except ApiError as error:
+            stats.refused(error.code)
             await client.fail(error)
         finally:
             stats.active -= 1

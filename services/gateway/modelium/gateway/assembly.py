@@ -13,6 +13,7 @@ from modelium.common.store import Store
 from modelium.gateway.access.assembly import Access
 from modelium.gateway.access.http import give_access
 from modelium.gateway.app import GatewayApp
+from modelium.gateway.edge.body import HeldBytes
 from modelium.gateway.edge.call import RequestIds
 from modelium.gateway.edge.pulse import COMMENT_EVERY_S, Pulse
 from modelium.gateway.engines.dispatch import Dispatch
@@ -109,6 +110,7 @@ def assemble(
         clock=clock,
         limits=Limits(
             max_body_bytes=settings.max_body_bytes,
+            held=HeldBytes(settings.max_held_bytes),
             queue_timeout_s=settings.queue_timeout_seconds,
             stream_queue_timeout_s=settings.stream_queue_timeout_seconds,
         ),

@@ -16,14 +16,13 @@ from modelium.gateway.access.assembly import Access
 from modelium.gateway.access.principal import Principal
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.accepted import Accepted
+from modelium.gateway.edge.body import Body, ClientGone, HeldBytes
 from modelium.gateway.edge.call import (
     Call,
-    ClientGone,
     Receive,
     RequestIds,
     Scope,
     Send,
-    read_body,
 )
 from modelium.gateway.edge.client import Broken, Client
 from modelium.gateway.edge.errors_http import ApiError
@@ -36,7 +35,7 @@ from modelium.gateway.engines.relay import Passage, relay
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.engines.tokens import asking_for_usage
 from modelium.gateway.engines.upstream import EngineGone, Upstream
-from modelium.gateway.reporting.stats import Stats
+from modelium.gateway.reporting.stats import Outcome, Stats
 from modelium.gateway.waiting.holding import Holding
 
 Prepare = Callable[[Scope, bytes], Call]
@@ -47,6 +46,8 @@ class Limits:
     """Bounds of a request."""
 
     max_body_bytes: int
+    held: HeldBytes
+    """Of all bodies."""
     queue_timeout_s: float
     stream_queue_timeout_s: float
 
@@ -66,6 +67,7 @@ class _Exchange:
     call: Call
     client: Client
     principal: Principal
+    watch: EndedWhenGone
     started_s: float
     passage: Passage = field(default_factory=Passage)
     device_s: float = 0.0
@@ -107,17 +109,17 @@ class Proxy:
             ApiError: what to tell the client instead.
         """
         started_s = self.clock.monotonic()
-        with suppress(ClientGone, Broken), EndedWhenGone(scope):
+        body = Body(self.limits.max_body_bytes, self.limits.held)
+        with suppress(ClientGone, Broken), EndedWhenGone(scope) as watch, body:
             principal = await self.access.principal_of(scope, KeyScope.INFERENCE)
-            body = await read_body(scope, receive, self.limits.max_body_bytes)
-            call = prepare(scope, body)
+            call = prepare(scope, await body.read(scope, receive))
             self._check(call, principal)
             if self._accepts_at_once(call):
                 await self._accept(call, client)
                 return
             limiter = self.access.limiter
             admission = limiter.admit(principal) or await limiter.admit_slowly(principal)
-            exchange = _Exchange(_asking(call), client, principal, started_s)
+            exchange = _Exchange(_asking(call), client, principal, watch, started_s)
             try:
                 await self._answer(exchange)
             finally:
@@ -172,25 +174,24 @@ class Proxy:
 
     async def _answer(self, exchange: _Exchange) -> None:
         client, model = exchange.client, exchange.call.model
-        ok = False
+        outcome = Outcome.FAILED
         if exchange.call.stream:
             self.pulse.begin(client)
         try:
             deadline_s = exchange.started_s + self.limits.wait_s(exchange.call)
             await self._attempts(exchange, deadline_s)
-            ok = client.status < 500
+            outcome = Outcome.OK if client.status < 500 else Outcome.FAILED
         except ApiError as error:
             await self._refuse(exchange, error)
         except asyncio.CancelledError:
-            with suppress(Broken):
-                await client.fail(errors.unavailable("The gateway is stopping."))
+            if exchange.watch.gone:
+                outcome = Outcome.LEFT
+            else:
+                await self._refuse(exchange, errors.unavailable("The gateway is stopping."))
             raise
         finally:
             self.pulse.end(client)
-            now_s = self.clock.monotonic()
-            self.stats.ended(model, ok=ok, took_s=now_s - exchange.started_s, now_s=now_s)
-            if ok and client.first_byte_s is not None:
-                self.stats.of(model).first_byte.add(client.first_byte_s - exchange.started_s)
+            self.stats.ended(model, outcome, exchange.started_s, client.first_byte_s)
 
     async def _refuse(self, exchange: _Exchange, error: ApiError) -> None:
         call, client = exchange.call, exchange.client

@@ -7,7 +7,7 @@ import pytest
 from modelium.common.records import ModelState
 from modelium.common.testing import FakeClock, a_model_record
 from modelium.gateway.engines.routing import RouteTable
-from modelium.gateway.reporting.stats import Stats
+from modelium.gateway.reporting.stats import Outcome, Stats
 from modelium.gateway.waiting.room import WaitingRoom
 from tests.unit.gateway.calls import a_call
 
@@ -43,14 +43,18 @@ def test_leases_are_counted_per_generation() -> None:
     assert figures(stats)["in_flight_generations"] == {}
 
 
-def test_ended_requests_set_idle_time_and_latency_of_the_good_ones() -> None:
-    stats = Stats()
+async def test_ended_requests_set_idle_time_and_latency_of_the_good_ones() -> None:
+    clock = FakeClock()
+    stats = Stats(clock)
+    await clock.advance(10)
     for took_s in (1.0, 2.0, 9.0):
-        stats.ended("qwen", ok=True, took_s=took_s, now_s=4)
-    stats.ended("qwen", ok=False, took_s=100.0, now_s=6)
+        stats.ended("qwen", Outcome.OK, 10 - took_s, 10 - took_s / 2)
+    stats.ended("qwen", Outcome.FAILED, 0, None)
+    stats.ended("qwen", Outcome.LEFT, 0, None)
     seen = figures(stats)
-    assert (seen["requests"], seen["failures"], seen["idle_s"]) == (4, 1, 4)
+    assert (seen["requests"], seen["failures"]) == (5, 1)
     assert seen["latency_p50_s"] == 2.0
+    assert stats.of("qwen").first_byte.total_s == 6.0
 
 
 @pytest.mark.parametrize(

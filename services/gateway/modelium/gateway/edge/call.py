@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
-from modelium.common.errors import ModeliumError
 from modelium.common.records import MODEL_NAME_PATTERN
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.members import read_form, read_json
@@ -36,10 +35,6 @@ _TYPE: Final = b"content-type"
 _ENCODING: Final = b"content-encoding"
 _URLENCODED: Final = b"application/x-www-form-urlencoded"
 _READ: Final = frozenset({_TYPE, _ENCODING, PREFER, OWN_DEADLINE, *CLIENT_DEADLINES})
-
-
-class ClientGone(ModeliumError):
-    """Nobody reads the answer any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,37 +75,6 @@ class RequestIds:
 
 def _is_plain(value: bytes) -> bool:
     return 0 < len(value) <= _MAX_ID_CHARS and value.isascii() and str(value, "ascii").isprintable()
-
-
-async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
-    """The whole body.
-
-    Raises:
-        ApiError: 413.
-        ClientGone: it stopped sending.
-    """
-    for name, value in scope["headers"]:
-        if name == b"content-length" and int(value) > max_bytes:
-            raise errors.body_too_large(max_bytes)
-    event = await receive()
-    if event["type"] == "http.request" and not event.get("more_body"):
-        body: bytes = event.get("body", b"")
-        if len(body) > max_bytes:
-            raise errors.body_too_large(max_bytes)
-        return body
-    return await _read_parts(event, receive, max_bytes)
-
-
-async def _read_parts(event: Event, receive: Receive, max_bytes: int) -> bytes:
-    parts = bytearray()
-    while event["type"] == "http.request":
-        parts += event.get("body", b"")
-        if len(parts) > max_bytes:
-            raise errors.body_too_large(max_bytes)
-        if not event.get("more_body"):
-            return bytes(parts)
-        event = await receive()
-    raise ClientGone("it stopped sending its body")
 
 
 def parse_call(scope: Scope, body: bytes, rule: Rule) -> Call:
@@ -182,10 +146,3 @@ def query_of(scope: Scope) -> str:
     """The query as the client sent it, with its question mark; empty if there is none."""
     query: bytes = scope["query_string"]
     return "?" + str(query, "ascii", "replace") if query else ""
-
-
-async def until_gone(receive: Receive) -> None:
-    """Wait until the client has gone away, and raise `ClientGone`."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    raise ClientGone("it closed the connection")

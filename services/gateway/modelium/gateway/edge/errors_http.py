@@ -122,6 +122,15 @@ def queue_bytes_full(model: str, max_bytes: int, retry_after_s: float) -> ApiErr
     return rate_limited(text, retry_after_s=retry_after_s, param="model")
 
 
+def bodies_full(limit_bytes: int, retry_after_s: float) -> ApiError:
+    """429: the bodies of all requests inside take as much memory as they may."""
+    text = (
+        f"The bodies of all requests together would take more than {limit_bytes} bytes "
+        "(gateway.max_held_bytes)."
+    )
+    return rate_limited(text, retry_after_s=retry_after_s)
+
+
 def model_busy(model: str, waiting: int, retry_after_s: float) -> ApiError:
     """503: it is loaded, and others kept it busy until this one's time was up."""
     text = f"The model {model!r} is busy: {waiting} requests wait for it."

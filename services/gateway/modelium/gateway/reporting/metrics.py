@@ -11,9 +11,10 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from modelium.common.clock import Clock
+from modelium.common.figures import GatewayModelStats
 from modelium.gateway.engines.dispatch import Dispatch
 from modelium.gateway.engines.routing import RouteTable
-from modelium.gateway.reporting.stats import BUCKETS_S, Histogram, Stats
+from modelium.gateway.reporting.stats import BUCKETS_S, Histogram, Outcome, Stats
 from modelium.gateway.waiting.room import WaitingRoom
 
 _PREFIX = "modelium_gateway_"
@@ -63,12 +64,31 @@ class GatewayCollector(Collector):
         )
         now_s = self._clock.monotonic()
         for figures in self._stats.snapshot(self._table, self._room, now_s):
-            ok = figures.requests - figures.failures
-            requests.add_metric([figures.model, "ok"], ok)
-            requests.add_metric([figures.model, "failed"], figures.failures)
+            self._add_outcomes(requests, figures)
             in_flight.add_metric([figures.model], figures.in_flight)
             depth.add_metric([figures.model], figures.waiting)
-        yield from (requests, in_flight, depth)
+        yield from (requests, in_flight, depth, self._refusals())
+
+    def _add_outcomes(self, requests: CounterMetricFamily, figures: GatewayModelStats) -> None:
+        counts = self._stats.models.get(figures.model)
+        left = counts.left if counts else 0
+        ok = figures.requests - figures.failures - left
+        for outcome, count in (
+            (Outcome.OK, ok),
+            (Outcome.FAILED, figures.failures),
+            (Outcome.LEFT, left),
+        ):
+            requests.add_metric([figures.model, outcome], count)
+
+    def _refusals(self) -> Metric:
+        refusals = CounterMetricFamily(
+            f"{_PREFIX}refused_requests",
+            "Requests that were answered with an error before they came to a model.",
+            labels=["code"],
+        )
+        for code, count in self._stats.refusals.items():
+            refusals.add_metric([code], count)
+        return refusals
 
     def _instances(self) -> Iterator[Metric]:
         """An instance is named by its place in the record: few values, for ever the same."""

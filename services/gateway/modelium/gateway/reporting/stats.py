@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from statistics import median
 from typing import Final
 
@@ -20,6 +21,14 @@ from modelium.gateway.waiting.room import WaitingRoom
 BUCKETS_S: Final = (0.005, 0.02, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """Upper bounds of the histograms, in seconds."""
 _RECENT: Final = 100
+
+
+class Outcome(StrEnum):
+    """How a request ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    LEFT = "left"
 
 
 @dataclass(slots=True)
@@ -41,6 +50,8 @@ class ModelCounts:
 
     requests: int = 0
     failures: int = 0
+    left: int = 0
+    """Requests whose clients did not wait for the end."""
     last_end_s: float | None = None
     in_flight: dict[int, int] = field(default_factory=dict)
     keep_alive_s: float | None = None
@@ -57,6 +68,8 @@ class Stats:
     clock: Clock = field(default_factory=SystemClock)
     models: dict[str, ModelCounts] = field(default_factory=dict)
     active: int = 0
+    refusals: dict[str, int] = field(default_factory=dict)
+    """By the error's code."""
 
     def of(self, model: str) -> ModelCounts:
         """A known model's numbers; never call it with a name that a client made up."""
@@ -79,15 +92,26 @@ class Stats:
         del leases[generation]
         return True
 
-    def ended(self, model: str, *, ok: bool, took_s: float, now_s: float) -> None:
+    def ended(
+        self, model: str, outcome: Outcome, started_s: float, first_byte_s: float | None
+    ) -> None:
         """A request has ended, however many engines it took."""
-        counts = self.of(model)
+        counts, now_s = self.of(model), self.clock.monotonic()
         counts.requests += 1
-        counts.failures += not ok
         counts.last_end_s = now_s
-        counts.duration.add(took_s)
-        if ok:
-            counts.recent_s.append(took_s)
+        counts.duration.add(now_s - started_s)
+        if outcome is Outcome.OK:
+            counts.recent_s.append(now_s - started_s)
+            if first_byte_s is not None:
+                counts.first_byte.add(first_byte_s - started_s)
+        elif outcome is Outcome.FAILED:
+            counts.failures += 1
+        else:
+            counts.left += 1
+
+    def refused(self, code: str) -> None:
+        """A request was told why it is not answered, before it came to a model."""
+        self.refusals[code] = self.refusals.get(code, 0) + 1
 
     def keep_alive(self, model: str, seconds: float) -> None:
         """A request has ended whose client wants the model kept for so long when it is idle.
