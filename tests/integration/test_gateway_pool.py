@@ -57,6 +57,18 @@ async def raw_engine(*answers: bytes | None) -> AsyncIterator[RawEngine]:
         yield engine
 
 
+def quietly(serve: Answer) -> Answer:
+    """The same, but the end of a connection is no error."""
+
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    return served
+
+
 def call(body: bytes = b"{}", headers: Headers | None = None) -> Call:
     return replace(a_call(), path="/v1/completions", headers=headers or [], body=body)
 
@@ -76,6 +88,27 @@ async def test_a_connection_is_used_again() -> None:
     async with EnginePool(SystemClock()) as pool, raw_engine(OK, OK, OK) as engine:
         assert [await ask(pool, engine) for _ in range(3)] == [b"ok"] * 3
         assert (engine.connections, pool.open_connections) == (1, 1)
+
+
+async def test_many_requests_at_once_each_get_their_own_answer() -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            body = await reader.readexactly(length)
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (length, body))
+
+    async def ask_often(pool: EnginePool, url: str, who: int) -> None:
+        for number in range(200):
+            body = b"%d of %d" % (number, who)
+            assert await whole(await pool.send(url, call(body), "id-1")) == body
+
+    server = await asyncio.start_server(quietly(echo), "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, EnginePool(SystemClock()) as pool:
+        async with asyncio.TaskGroup() as group:
+            for who in range(50):
+                group.create_task(ask_often(pool, url, who))
+        assert pool.open_connections <= 50
 
 
 async def test_a_connection_that_was_idle_for_long_is_not_used_again() -> None:

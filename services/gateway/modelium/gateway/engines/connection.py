@@ -161,18 +161,21 @@ class EngineConnection(asyncio.Protocol):
         self._header_bytes = 0
         self._unparsed_bytes = 0
         self.received_any = False
-        self._answered = self.loop.create_future()
+        answered = self._answered = self.loop.create_future()
         if len(body) < _ONE_WRITE_BYTES:
             self._transport.write(head + body)
         else:
             self._transport.writelines((head, body))
         try:
-            return await self._answered
+            return await answered
         except asyncio.CancelledError:
-            self.abort()
+            if self._answered is answered:
+                self.abort()
             raise
         finally:
-            self._answered = None
+            # A short answer has ended before this goes on, and the next request may be there.
+            if self._answered is answered:
+                self._answered = None
 
     def pause(self) -> None:
         """Let the engine wait: its answer is not read as fast as it comes."""
