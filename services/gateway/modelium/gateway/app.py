@@ -3,7 +3,6 @@
 Counts what is inside, and refuses new work while the gateway starts or stops.
 """
 
-from functools import partial
 from typing import Final
 
 from modelium.common.clock import Clock
@@ -19,10 +18,10 @@ from modelium.gateway.edge.call import (
     parse_call,
 )
 from modelium.gateway.edge.errors_http import ApiError
-from modelium.gateway.edge.paths import find_rule
+from modelium.gateway.edge.paths import Rule, find_rule
 from modelium.gateway.edge.predict import PREFIX, predict_call
 from modelium.gateway.gate import Gate
-from modelium.gateway.proxy import Prepare, Proxy
+from modelium.gateway.proxy import Proxy
 
 _POLL_S: Final = 0.05
 
@@ -46,9 +45,9 @@ class GatewayApp:
         if path in HEALTH_PATHS:
             await self._health(scope, receive, send)
         elif rule := find_rule(path):
-            await self._hot(scope, receive, send, partial(parse_call, rule=rule))
+            await self._hot(scope, receive, send, rule)
         elif path.startswith(PREFIX):
-            await self._hot(scope, receive, send, self._predict)
+            await self._hot(scope, receive, send, None)
         else:
             await self._serve_cold(scope, receive, send)
 
@@ -59,7 +58,7 @@ class GatewayApp:
                 principal = await self._access.principal_of(scope, needed)
                 scope.setdefault("state", {})["principal"] = principal
         except ApiError as error:
-            await self._proxy.client(scope, send).fail(error)
+            await self._proxy.client(scope, send, None).fail(error)
         else:
             await self._cold(scope, receive, self._named(scope, send))
 
@@ -74,13 +73,15 @@ class GatewayApp:
 
         return named
 
-    async def _hot(self, scope: Scope, receive: Receive, send: Send, prepare: Prepare) -> None:
+    async def _hot(self, scope: Scope, receive: Receive, send: Send, rule: Rule | None) -> None:
+        """Serve a request of this rule; None: one to be predicted from."""
         stats = self._proxy.stats
         stats.active += 1
-        client = self._proxy.client(scope, send)
+        client = self._proxy.client(scope, send, rule)
         try:
             self._refuse(scope)
-            await self._proxy.serve(scope, receive, client, prepare)
+            prepare = self._predict if rule is None else parse_call
+            await self._proxy.serve(scope, receive, client, prepare, rule)
         except ApiError as error:
             stats.refused(error.code)
             await client.fail(error)
@@ -92,7 +93,7 @@ class GatewayApp:
         if scope["method"] != "POST":
             raise errors.method_not_allowed(scope["method"], scope["path"], allow="POST")
 
-    def _predict(self, scope: Scope, body: bytes) -> Call:
+    def _predict(self, scope: Scope, body: bytes, _rule: Rule | None) -> Call:
         model = scope["path"].removeprefix(PREFIX)
         record = self._proxy.table.record(model)
         if record is None:

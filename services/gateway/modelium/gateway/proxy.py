@@ -8,7 +8,8 @@ serves all requests; the state of one is an `_Exchange`.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from typing import Any, Final
 
 from modelium.common.api_keys import Scope as KeyScope
 from modelium.common.clock import Clock
@@ -27,7 +28,7 @@ from modelium.gateway.edge.call import (
 from modelium.gateway.edge.client import Broken, Client
 from modelium.gateway.edge.errors_http import ApiError
 from modelium.gateway.edge.gone import EndedWhenGone
-from modelium.gateway.edge.paths import Dialect, find_rule, routes_of
+from modelium.gateway.edge.paths import Dialect, Rule, routes_of
 from modelium.gateway.edge.pulse import Pulse
 from modelium.gateway.engines.dispatch import Dispatch
 from modelium.gateway.engines.instance import Lease
@@ -38,7 +39,10 @@ from modelium.gateway.engines.upstream import EngineGone, Upstream
 from modelium.gateway.reporting.stats import Outcome, Stats
 from modelium.gateway.waiting.holding import Holding
 
-Prepare = Callable[[Scope, bytes], Call]
+Prepare = Callable[[Scope, bytes, Any], Call]
+"""Makes the engine's call of a request, its body and its rule."""
+_NOTHING: Final = Passage()
+"""What passed before an engine was asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +73,7 @@ class _Exchange:
     principal: Principal
     watch: EndedWhenGone
     started_s: float
-    passage: Passage = field(default_factory=Passage)
+    passage: Passage = _NOTHING
     device_s: float = 0.0
     load_s: float = 0.0
 
@@ -96,23 +100,28 @@ class Proxy:
     clock: Clock
     limits: Limits
 
-    def client(self, scope: Scope, send: Send) -> Client:
+    def client(self, scope: Scope, send: Send, rule: Rule | None) -> Client:
         """The client's side of one request."""
-        rule = find_rule(scope["path"])
         dialect = rule.dialect if rule else Dialect.PLAIN
         return Client(send, self.request_ids.of(scope), self.clock, dialect)
 
-    async def serve(self, scope: Scope, receive: Receive, client: Client, prepare: Prepare) -> None:
+    async def serve(
+        self,
+        scope: Scope,
+        receive: Receive,
+        client: Client,
+        prepare: Prepare,
+        rule: Rule | None,
+    ) -> None:
         """Answer one POST; `prepare` makes the engine's call of it.
 
         Raises:
             ApiError: what to tell the client instead.
         """
-        started_s = self.clock.monotonic()
-        body = Body(self.limits.max_body_bytes, self.limits.held)
-        with suppress(ClientGone, Broken), EndedWhenGone(scope) as watch, body:
+        with suppress(ClientGone, Broken), EndedWhenGone(scope) as watch, self._body() as body:
+            started_s = self.clock.monotonic()
             principal = await self.access.principal_of(scope, KeyScope.INFERENCE)
-            call = prepare(scope, await body.read(scope, receive))
+            call = prepare(scope, await body.read(scope, receive), rule)
             self._check(call, principal)
             if self._accepts_at_once(call):
                 await self._accept(call, client)
@@ -125,9 +134,13 @@ class Proxy:
             finally:
                 admission.done(self._charge(exchange))
 
+    def _body(self) -> Body:
+        return Body(self.limits.max_body_bytes, self.limits.held)
+
     def _check(self, call: Call, principal: Principal) -> None:
         """Raise an ApiError for a model that is not there, not for all, or for something else."""
-        self.holding.refuse_hopeless(call.model)
+        if not self.holding.serves(call.model):
+            self.holding.refuse_hopeless(call.model)
         if not principal.may_use(call.model):
             raise errors.insufficient_scope(
                 f"The key {principal.key_id} is not for the model {call.model!r}."
@@ -254,4 +267,4 @@ def _asking(call: Call) -> Call:
     asks = call.stream and call.rule.dialect is Dialect.OPENAI and not call.include_usage
     if not asks or (body := asking_for_usage(call.body)) is None:
         return call
-    return replace(call, body=body, hide_usage=True)
+    return call._replace(body=body, hide_usage=True)

@@ -6,9 +6,11 @@ away the keys that are known go on to count.
 
 import asyncio
 import hmac
+import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from typing import Final
 
 import structlog
@@ -25,6 +27,7 @@ LOOKS: Final = 20
 LOOKS_PER_S: Final = 10.0
 """So often, after so many at once, the store is asked for ids that are not known."""
 _LOOK_TIMEOUT_S: Final = 2.0
+_MARK_BYTES: Final = 16
 
 PrincipalOf = Callable[[ApiKey], Principal]
 log = structlog.get_logger()
@@ -56,6 +59,9 @@ class KeyTable:
         self._principal_of = principal_of
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
+        self._checked: dict[bytes, _Entry] = {}
+        """What was found right once, by a hash that nobody else can make: HMAC costs more."""
+        self._mark = secrets.token_bytes(_MARK_BYTES)
         self._useless: set[str] = set()
         self._stale = asyncio.Event()
         self._looks = float(LOOKS)
@@ -67,6 +73,15 @@ class KeyTable:
         Raises:
             ApiError: 401, it is no key, or a wrong, revoked or expired one.
         """
+        mark = blake2b(credential, key=self._mark, digest_size=_MARK_BYTES).digest()
+        entry = self._checked.get(mark) or self._compared(credential, mark)
+        if entry is not None and entry.ends:
+            refusal = entry.key.refusal(self._clock.now())
+            if refusal is not None:
+                raise errors.invalid_api_key(f"The API key {entry.key.prefix}… {refusal}.")
+        return entry.principal if entry is not None else None
+
+    def _compared(self, credential: bytes, mark: bytes) -> _Entry | None:
         key_id = key_id_of(credential)
         if key_id is None:
             raise errors.invalid_api_key("This is not an API key of this system.")
@@ -75,11 +90,8 @@ class KeyTable:
             return None
         if not hmac.compare_digest(digest(self._pepper, credential), entry.digest):
             raise errors.invalid_api_key("The API key is wrong.")
-        if entry.ends:
-            refusal = entry.key.refusal(self._clock.now())
-            if refusal is not None:
-                raise errors.invalid_api_key(f"The API key {entry.key.prefix}… {refusal}.")
-        return entry.principal
+        self._checked[mark] = entry
+        return entry
 
     async def look(self, credential: bytes) -> None:
         """Read one key that is not known yet, unless too many were asked for just now.
@@ -123,6 +135,7 @@ class KeyTable:
         ends = key.expires_at is not None or key.revoked_at is not None
         principal = known.principal if known else self._principal_of(key)
         self._entries[key.key_id] = _Entry(bytes.fromhex(key.digest), principal, key, ends)
+        self._checked.clear()
 
     def read_soon(self) -> None:
         """A key has changed: have all of them read."""
@@ -141,6 +154,7 @@ class KeyTable:
         found = {key.key_id: key for key in keys}
         for key_id in self._entries.keys() - found.keys():
             del self._entries[key_id]
+            self._checked.clear()
         for key in found.values():
             self.apply(key)
 

@@ -5,9 +5,8 @@ The body goes on to the engine byte for byte. Nothing here knows models or engin
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from modelium.common.records import MODEL_NAME_PATTERN
 from modelium.gateway.edge import errors_http as errors
@@ -37,8 +36,7 @@ _URLENCODED: Final = b"application/x-www-form-urlencoded"
 _READ: Final = frozenset({_TYPE, _ENCODING, PREFER, OWN_DEADLINE, *CLIENT_DEADLINES})
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One request for an engine.
 
     `path` is one that the rule knows, decoded however the client had encoded it, and the query.

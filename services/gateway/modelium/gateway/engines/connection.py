@@ -161,7 +161,8 @@ class EngineConnection(asyncio.Protocol):
         self._header_bytes = 0
         self._unparsed_bytes = 0
         self.received_any = False
-        answered = self._answered = self.loop.create_future()
+        answered: asyncio.Future[EngineReply] = self.loop.create_future()
+        self._answered = answered
         if len(body) < _ONE_WRITE_BYTES:
             self._transport.write(head + body)
         else:

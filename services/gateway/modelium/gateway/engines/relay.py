@@ -28,7 +28,7 @@ MAX_WHOLE_BYTES: Final = 1 << 20
 _TAIL_BYTES: Final = 1024
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Passage:
     """How one answer is passed on, and what it said it took."""
 
