@@ -52,3 +52,22 @@ def test_a_store_that_takes_slots_back_stops_new_requests_only() -> None:
     assert not slots.free
     slots.leave()
     assert slots.free
+
+
+def test_those_who_came_while_the_store_was_asked_have_not_asked_in_vain() -> None:
+    slots = Slots(1000)
+    wanted = slots.wanted(more=1).wanted
+    slots.renewed(SlotsHeld(wanted, contended=False), 1.0)
+    slots.enter()
+    assert not slots.free
+    assert slots.ask_again_s == 0.0
+
+
+def test_less_than_was_asked_for_and_the_whole_limit_end_the_asking_for_a_moment() -> None:
+    for limit, held in ((1000, 0), (1, 1)):
+        slots = Slots(limit)
+        slots.wanted(more=1)
+        for _ in range(held):
+            slots.enter()
+        slots.renewed(SlotsHeld(held, contended=False), 1.0)
+        assert slots.ask_again_s > 1.0

@@ -16,7 +16,7 @@ ASK_AGAIN_S: Final = 0.25
 class Slots:
     """One limit of concurrent requests, as one gateway sees it."""
 
-    __slots__ = ("_contended", "ask_again_s", "held", "limit", "most_used", "used")
+    __slots__ = ("_asked", "_contended", "ask_again_s", "held", "limit", "most_used", "used")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -27,6 +27,7 @@ class Slots:
         self.ask_again_s = 0.0
         """Before this, asking for more is known to be in vain."""
         self._contended = False
+        self._asked = 0
 
     @property
     def free(self) -> bool:
@@ -62,19 +63,22 @@ class Slots:
         ahead = min(_MOST_AHEAD, self.limit // _AHEAD_SHARE) if busy and not self._contended else 0
         wanted = min(self.limit, self.used + more + ahead)
         self.held = min(self.held, wanted)
+        self._asked = wanted
         return SlotsWanted(self.limit, wanted)
 
     def renewed(self, now: SlotsHeld, now_s: float) -> None:
         """The store lets this gateway hold so many."""
         self.held = now.held
         self._contended = now.contended
-        self._looked(now_s)
+        # Who came while the store was asked may find nothing, and still not have asked in vain.
+        got_all = self.held >= self._asked and self.held < self.limit
+        self._looked(now_s, in_vain=not got_all)
 
     def take_locally(self, now_s: float) -> None:
         """The store is out of reach: go on with what was held, or one."""
         self.held = max(1, self.held)
-        self._looked(now_s)
+        self._looked(now_s, in_vain=True)
 
-    def _looked(self, now_s: float) -> None:
+    def _looked(self, now_s: float, *, in_vain: bool) -> None:
         self.most_used = self.used
-        self.ask_again_s = 0.0 if self.free else now_s + ASK_AGAIN_S
+        self.ask_again_s = now_s + ASK_AGAIN_S if in_vain and not self.free else 0.0
