@@ -29,6 +29,7 @@ from modelium.gateway.edge.client import Broken, Client
 from modelium.gateway.edge.errors_http import ApiError
 from modelium.gateway.edge.gone import EndedWhenGone
 from modelium.gateway.edge.paths import Dialect, Rule, routes_of
+from modelium.gateway.edge.preferences import applied
 from modelium.gateway.edge.pulse import Pulse
 from modelium.gateway.engines.dispatch import Dispatch
 from modelium.gateway.engines.instance import Lease
@@ -60,7 +61,7 @@ class Limits:
         preferred = call.preferences
         wait_s = self.stream_queue_timeout_s if call.stream else self.queue_timeout_s
         if preferred.wait_s is not None:
-            wait_s = preferred.wait_s
+            wait_s = min(preferred.wait_s, self.stream_queue_timeout_s)
         return wait_s if preferred.deadline_s is None else min(wait_s, preferred.deadline_s)
 
 
@@ -210,8 +211,10 @@ class Proxy:
         call, client = exchange.call, exchange.client
         if error.loading and call.preferences.respond_async and not client.started:
             await self._accept(call, client)
-        else:
-            await client.fail(error)
+            return
+        if error.loading:
+            error.more_headers += tuple(applied(call.preferences, answered_async=False))
+        await client.fail(error)
 
     async def _attempts(self, exchange: _Exchange, deadline_s: float) -> None:
         """Send the call until an engine answers: again if it was not reached, else once again."""

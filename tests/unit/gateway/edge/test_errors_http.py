@@ -54,7 +54,6 @@ def test_an_open_inference_error_is_a_text() -> None:
         (errors.queue_bytes_full("qwen", 1, 1), "rate_limit_error"),
         (errors.backend_error("x"), "api_error"),
         (errors.unavailable("x"), "overloaded_error"),
-        (errors.request_timeout("m", 1), "timeout_error"),
     ],
 )
 def test_an_anthropic_error_has_its_own_kind(error: ApiError, kind: str) -> None:

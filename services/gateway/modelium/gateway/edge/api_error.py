@@ -21,7 +21,6 @@ _ANTHROPIC_KINDS: Final[Mapping[int, str]] = {
     413: "request_too_large",
     429: "rate_limit_error",
     503: "overloaded_error",
-    504: "timeout_error",
 }
 
 

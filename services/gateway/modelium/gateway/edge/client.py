@@ -85,7 +85,8 @@ class Client:
         if self.first_byte_s is None and (self.is_stream or not self.started):
             await self.start_stream()
             now = self.progress() if self.progress else _ENGINE_STARTS
-            text = f": modelium state={now.state} position={now.position} eta_s={now.eta_s}\n\n"
+            eta = "unknown" if now.eta_s is None else now.eta_s
+            text = f": modelium state={now.state} position={now.position} eta_s={eta}\n\n"
             data = text.encode()
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
 

@@ -35,11 +35,6 @@ def method_not_allowed(method: str, path: str, *, allow: str) -> ApiError:
     )
 
 
-def too_slow(message: str) -> ApiError:
-    """408: the client does not send its request."""
-    return ApiError(408, "request_timeout", "invalid_request_error", message)
-
-
 def unsupported_encoding(encoding: str) -> ApiError:
     """415: the model cannot be found in a compressed body."""
     text = (
@@ -47,12 +42,6 @@ def unsupported_encoding(encoding: str) -> ApiError:
         "send it without."
     )
     return ApiError(415, "unsupported_media_type", "invalid_request_error", text)
-
-
-def headers_too_large(limit_bytes: int) -> ApiError:
-    """431."""
-    text = f"The request's headers are larger than {limit_bytes} bytes (gateway.max_header_bytes)."
-    return ApiError(431, "headers_too_large", "invalid_request_error", text)
 
 
 def invalid_api_key(message: str) -> ApiError:
@@ -198,9 +187,3 @@ def unavailable(message: str, *, retry_after_s: float = 1) -> ApiError:
 def backend_error(message: str) -> ApiError:
     """502: the engine did not answer to the end."""
     return ApiError(502, "backend_error", "server_error", message)
-
-
-def request_timeout(model: str, seconds: float) -> ApiError:
-    """504: the client's own deadline has passed before the engine's first byte."""
-    text = f"The model {model!r} has not answered within the request's own {seconds:g} s."
-    return ApiError(504, "request_timeout", "server_error", text, param="model")

@@ -1,8 +1,8 @@
 """Engines over HTTP/1.1: a pool of keep-alive connections on httptools and uvloop.
 
 Written here because no library comes near what the hot path needs: a request costs 10
-microseconds of CPU by this pool, 54 by aiohttp (benchmarks/engine_clients.py). Nothing is decoded, and
-nothing is added but a request id.
+microseconds of CPU by this pool, 54 by aiohttp (benchmarks/engine_clients.py). Nothing is decoded,
+and nothing is added but a request id.
 """
 
 import asyncio

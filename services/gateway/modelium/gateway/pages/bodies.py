@@ -24,7 +24,6 @@ ERRORS: Final = {
     500: "The engine failed at this request.",
     502: "The engine died or broke off.",
     503: "The model still loads (and goes on), has failed, or the gateway starts or stops.",
-    504: "The request's own deadline has passed.",
 }
 """What each status means."""
 

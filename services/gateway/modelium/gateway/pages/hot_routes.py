@@ -30,7 +30,7 @@ _FORMS: Final[list[type[BaseModel]]] = [
 ]
 
 _ERROR_STATUSES: Final = (
-    *(400, 401, 403, 404, 405, 408, 413, 414, 415, 422, 429, 431, 500, 502, 503, 504),
+    *(400, 401, 403, 404, 405, 408, 413, 414, 415, 422, 429, 431, 500, 502, 503),
 )
 _BEFORE_THE_ROUTE: Final = frozenset({400, 408, 414, 431})
 """Also told by the server, which does not know routes, and so no dialects."""
