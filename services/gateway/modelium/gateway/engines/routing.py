@@ -141,6 +141,10 @@ class RouteTable:
         entry = self._entries.get(model)
         return _UNKNOWN if entry is None else entry.outcome
 
+    def routed(self) -> list[str]:
+        """The models that are loaded."""
+        return [n for n, entry in self._entries.items() if isinstance(entry.outcome, Route)]
+
     def routed_generations(self, model: str) -> tuple[int, ...]:
         """The instances that new requests may go to."""
         outcome = self.route(model)

@@ -131,9 +131,12 @@ class Stats:
     def snapshot(
         self, table: RouteTable, room: WaitingRoom, now_s: float
     ) -> tuple[GatewayModelStats, ...]:
-        """The figures of every model that is known, waited for, or being served."""
-        served = (name for name, counts in self.models.items() if counts.in_flight)
-        names: Sequence[str] = sorted({*table.versions(), *room.models(), *served})
+        """The figures of every model that serves, is waited for, or was asked for.
+
+        Of many models most are neither, and this is said often.
+        """
+        used = (n for n, c in self.models.items() if c.in_flight or table.record(n) is not None)
+        names: Sequence[str] = sorted({*table.routed(), *room.models(), *used})
         return tuple(self._figures(name, table, room, now_s) for name in names)
 
     def _figures(
