@@ -102,6 +102,17 @@ async def test_headers_that_drip_get_no_more_time() -> None:
     assert found.status == 408
 
 
+async def test_a_body_that_drips_gets_no_more_time() -> None:
+    async with serving(Recorder(), body_timeout_s=0.4) as port, connected(port) as wire:
+        reading = asyncio.ensure_future(wire.answers())
+        await wire.send(POST + b"Content-Length: 100000\r\n\r\n")
+        while not reading.done():
+            await asyncio.wait([reading], timeout=0.05)
+            wire.writer.write(b"x")
+        [found] = await reading
+    assert found.status == 408
+
+
 @pytest.mark.parametrize("head", [POST + b"Content-Length: 9\r\n\r\n", CHUNKED], ids=["cl", "te"])
 async def test_a_body_that_stops_is_a_408_and_a_disconnect(head: bytes) -> None:
     app = Recorder()

@@ -1,8 +1,12 @@
 """What a client of an HTTP server may do, in bytes and seconds."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from modelium.common.settings_base import KIB
+
+BODY_STEP_BYTES: Final = 4 * KIB
+"""A client that sends single bytes gets no more time with each of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +24,7 @@ class ServerLimits:
     header_timeout_s: float = 10.0
     """From the connection, or a request's first byte, to the end of its headers; then 408."""
     body_timeout_s: float = 60.0
-    """Without a byte of a body that somebody waits for; then 408."""
+    """For every `BODY_STEP_BYTES` of a body that somebody waits for; then 408."""
     idle_timeout_s: float = 5.0
     """Without a request on a connection that had one; then it is closed."""
     write_timeout_s: float = 300.0

@@ -14,6 +14,7 @@ import httptools
 from modelium.common.http_connection import HttpConnection, Shared
 from modelium.common.http_exchange import GONE_EXTENSION, Exchange
 from modelium.common.http_head import Head, Headers, Refused, check, size_of
+from modelium.common.http_limits import BODY_STEP_BYTES
 
 _METHODS: Final = {method.encode(): str(method) for method in HTTPMethod}
 
@@ -29,6 +30,8 @@ class HttpProtocol(HttpConnection):
         self._upgrade_framing = b""
         self._fed_bytes = 0  # since llhttp last reported something that is not kept here
         self._progressed = False
+        self._body_bytes = 0
+        self._next_body_bytes = 0
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
@@ -52,7 +55,8 @@ class HttpProtocol(HttpConnection):
     def _advance(self) -> None:
         if self._answering is None and self._queue:
             self._start_next()
-        if self._receiving is not None:
+        if self._receiving is not None and self._body_bytes >= self._next_body_bytes:
+            self._next_body_bytes = self._body_bytes + BODY_STEP_BYTES
             self._read_deadline_s = self._loop.time() + self._limits.body_timeout_s
         if self._receiving is not None or self._queue:
             self._control_reading()
@@ -100,6 +104,7 @@ class HttpProtocol(HttpConnection):
             speaks_1_0=version == "1.0",
         )
         self._receiving = exchange
+        self._body_bytes = self._next_body_bytes = 0
         self._queue.append((exchange, self._scope_for(method, version, head, headers, exchange)))
         if len(self._queue) > self._limits.max_pipelined:
             raise Refused(HTTPStatus.BAD_REQUEST, "Too many requests wait on this connection.")
@@ -108,6 +113,7 @@ class HttpProtocol(HttpConnection):
         """A part of the body."""
         self._progressed = True
         if self._receiving is not None:
+            self._body_bytes += len(body)
             self._receiving.add_body(body)
 
     def on_message_complete(self) -> None:

@@ -90,7 +90,7 @@ class Gateway(Section):
         default=10.0, description="Seconds a client gets to send its headers."
     )
     body_timeout_seconds: PositiveFloat = Field(
-        default=60.0, description="Seconds a client may send nothing of its body."
+        default=60.0, description="Seconds a client gets for every 4 KiB of its body; then 408."
     )
     idle_timeout_seconds: PositiveInt = Field(
         default=75, description="Seconds a connection without a request is kept open."
