@@ -11,14 +11,17 @@ from modelium.gateway.edge.pulse import COMMENT_EVERY_S, Pulse
 
 
 class Wire:
-    """What one client gets; `stuck` clients do not read."""
+    """What one client gets; `stuck` clients do not read, `broken` ones raise."""
 
-    def __init__(self, clock: FakeClock, *, stuck: bool = False) -> None:
+    def __init__(self, clock: FakeClock, *, stuck: bool = False, broken: bool = False) -> None:
         self.comments = 0
+        self.broken = broken
         self.stuck = stuck
         self.client = Client(self._send, "id-1", clock)
 
     async def _send(self, event: Event) -> None:
+        if self.broken:
+            raise ValueError("it was sent out of turn")
         if self.stuck:
             await asyncio.Event().wait()
         self.comments += event.get("body", b"").startswith(b": modelium ")
@@ -71,3 +74,25 @@ async def test_a_client_that_does_not_read_holds_up_nobody() -> None:
         pulse.begin(other.client)
         await seconds(clock, 2 * COMMENT_EVERY_S)
     assert other.comments >= 1
+
+
+async def test_what_follows_a_comment_waits_for_one_that_its_reader_holds_up() -> None:
+    clock = FakeClock()
+    wire = Wire(clock, stuck=True)
+    async with running(clock) as pulse:
+        pulse.begin(wire.client)
+        await seconds(clock, COMMENT_EVERY_S + 1)
+        body = asyncio.ensure_future(wire.client.body(b"data: 1\n\n"))
+        await seconds(clock, 1)
+        assert not body.done()
+        body.cancel()
+
+
+async def test_a_comment_that_fails_ends_nobody_elses() -> None:
+    clock = FakeClock()
+    broken, other = Wire(clock, broken=True), Wire(clock)
+    async with running(clock) as pulse:
+        pulse.begin(broken.client)
+        pulse.begin(other.client)
+        await seconds(clock, 3 * COMMENT_EVERY_S)
+    assert other.comments >= 2

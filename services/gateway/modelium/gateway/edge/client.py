@@ -5,6 +5,7 @@ Before the headers, an error is an HTTP status with a JSON body. In a stream it 
 that is left is to break the connection, so that nobody takes a part for the whole.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -32,6 +33,7 @@ class Client:
 
     __slots__ = (
         "_clock",
+        "_commenting",
         "_dialect",
         "_send",
         "first_byte_s",
@@ -54,6 +56,7 @@ class Client:
         self.is_stream = False
         self.status = 0
         self.progress: Callable[[], Loading] | None = None
+        self._commenting: asyncio.Event | None = None
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the status and the headers."""
@@ -66,6 +69,8 @@ class Client:
 
     async def whole(self, status: int, headers: Headers, data: bytes) -> None:
         """Send an answer that is complete."""
+        if self._commenting is not None:
+            await self._commented()
         self.first_byte_s = self._clock.monotonic()
         await self.start(status, headers)
         await self._send({"type": "http.response.body", "body": data})
@@ -76,22 +81,43 @@ class Client:
 
     async def start_stream(self, headers: Headers | None = None) -> None:
         """Send the headers of an event stream (the engine's, if it has answered), once."""
+        if self._commenting is not None:
+            await self._commented()
         if not self.started:
             self.is_stream = True
             await self.start(200, _STREAM_HEADERS if headers is None else headers)
 
     async def comment(self) -> None:
         """Show in a stream that has no content yet that it is alive; begins it if need be."""
-        if self.first_byte_s is None and (self.is_stream or not self.started):
-            await self.start_stream()
-            now = self.progress() if self.progress else _ENGINE_STARTS
-            eta = "unknown" if now.eta_s is None else now.eta_s
-            text = f": modelium state={now.state} position={now.position} eta_s={eta}\n\n"
-            data = text.encode()
+        possible = self.first_byte_s is None and (self.is_stream or not self.started)
+        if not possible or self._commenting is not None:
+            return
+        begins = not self.started
+        self.started = self.is_stream = True
+        self._commenting = asyncio.Event()
+        try:
+            if begins:
+                await self.start(200, _STREAM_HEADERS)
+            data = self._progress_line()
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        finally:
+            self._commenting.set()
+            self._commenting = None
+
+    def _progress_line(self) -> bytes:
+        now = self.progress() if self.progress else _ENGINE_STARTS
+        eta = "unknown" if now.eta_s is None else now.eta_s
+        return f": modelium state={now.state} position={now.position} eta_s={eta}\n\n".encode()
+
+    async def _commented(self) -> None:
+        """Let a comment that waits for a slow reader go first; it comes from another task."""
+        while self._commenting is not None:
+            await self._commenting.wait()
 
     async def body(self, data: bytes) -> None:
         """Send bytes of the answer as they are."""
+        if self._commenting is not None:
+            await self._commented()
         if self.first_byte_s is None:
             self.first_byte_s = self._clock.monotonic()
         if data:
@@ -99,6 +125,8 @@ class Client:
 
     async def finish(self, data: bytes = b"") -> None:
         """Send the last bytes, and end the answer properly."""
+        if self._commenting is not None:
+            await self._commented()
         if data and self.first_byte_s is None:
             self.first_byte_s = self._clock.monotonic()
         await self._send({"type": "http.response.body", "body": data})

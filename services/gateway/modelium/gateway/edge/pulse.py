@@ -6,6 +6,9 @@ One task for all of them: a request only puts itself in and takes itself out.
 import asyncio
 from typing import Final
 
+import structlog
+
+from modelium.common.boundary import attempt
 from modelium.common.clock import Clock
 from modelium.gateway.edge.client import Client
 
@@ -13,6 +16,8 @@ COMMENT_EVERY_S: Final = 5.0
 """Half of what clients and proxies are promised."""
 _LOOKS: Final = 10
 """How often they are looked at in that time."""
+
+log = structlog.get_logger()
 
 
 class Pulse:
@@ -39,7 +44,7 @@ class Pulse:
                 now_s = self._clock.monotonic()
                 for client in self._due(now_s):
                     # A task each: one client that does not read must not hold up the others.
-                    group.create_task(client.comment())
+                    group.create_task(_try(client))
 
     def _due(self, now_s: float) -> list[Client]:
         due = [c for c, at_s in self._last_s.items() if now_s - at_s >= self._every_s]
@@ -49,3 +54,10 @@ class Pulse:
             else:
                 del self._last_s[client]
         return [client for client in due if client.first_byte_s is None]
+
+
+async def _try(client: Client) -> None:
+    """What goes wrong with one client must not end the pulse of all."""
+    error = await attempt(client.comment())
+    if error is not None:
+        log.warning("gateway.comment_failed", request_id=client.request_id, error=repr(error))
