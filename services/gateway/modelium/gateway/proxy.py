@@ -78,11 +78,15 @@ class _Exchange:
     device_s: float = 0.0
     load_s: float = 0.0
 
-    def next_passage(self) -> Passage:
+    def next_passage(self, lease: Lease) -> Passage:
         """How the answer of the next engine is passed on."""
         rule = self.call.rule
-        hidden = self.call.hide_usage
-        self.passage = Passage(ends_with=rule.ends_with, hide_usage=hidden)
+        self.passage = Passage(
+            ends_with=rule.ends_with,
+            hide_usage=self.call.hide_usage,
+            finishes=rule.dialect is Dialect.OPENAI,
+            fingerprint=lease.instance.fingerprint,
+        )
         return self.passage
 
 
@@ -260,7 +264,10 @@ class Proxy:
             if reply.status < 500:
                 # Now and not at the end: until a probe has succeeded, others wait for it.
                 lease.succeeded()
-            await relay(reply, client, exchange.next_passage())
+            passage = exchange.next_passage(lease)
+            await relay(reply, client, passage)
+            if passage.fingerprint is not None:
+                lease.instance.fingerprint = passage.fingerprint
         finally:
             reply.close()
 

@@ -8,6 +8,7 @@ import pytest
 
 from modelium.gateway.edge.call import Call, Headers, parse_call
 from modelium.gateway.edge.errors_http import ApiError
+from modelium.gateway.edge.members import LENIENT_BYTES, read_json
 from modelium.gateway.edge.paths import find_rule
 
 CHAT = "/v1/chat/completions"
@@ -148,3 +149,11 @@ def test_preferences_come_from_headers_and_body() -> None:
 def test_a_path_that_can_name_no_model_is_404() -> None:
     error = refusal(b"", path="/v2/models/a\r\nb/infer")
     assert (error.status, error.code) == (404, "model_not_found")
+
+
+def test_a_large_body_that_is_wrong_is_not_tried_with_the_slow_parser() -> None:
+    padding = b"1," * LENIENT_BYTES
+    for member, says in ((b'"x": NaN', "not valid JSON"), (b'"stream": "yes"', "'stream'")):
+        body = b'{"model": "qwen", "data": [%b1], %b}' % (padding, member)
+        with pytest.raises(ApiError, match=says):
+            read_json(body)

@@ -6,6 +6,7 @@ import pytest
 
 from modelium.gateway.edge.call import Call, parse_call
 from modelium.gateway.edge.errors_http import ApiError
+from modelium.gateway.edge.multipart import read_fields
 from modelium.gateway.edge.paths import RULES
 
 PATH = "/v1/audio/transcriptions"
@@ -87,3 +88,9 @@ def test_a_wrong_form_is_400_with_what_is_wrong(
         parse(body, content_type)
     assert refused.value.status == 400
     assert says in refused.value.message
+
+
+def test_false_boundaries_are_counted_before_they_are_looked_at() -> None:
+    body = b"--b\r\n\r\n" + b"\r\n--bx" * 100_000
+    with pytest.raises(ApiError, match="more than 1000 parts"):
+        read_fields(b"multipart/form-data; boundary=b", body, ("model",))

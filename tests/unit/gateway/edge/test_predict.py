@@ -17,6 +17,10 @@ QUERY = {"query": "q", "documents": ["a", "b"]}
 USER = [{"role": "user", "content": "i"}]
 
 
+def written(members: dict[str, Any]) -> dict[str, bytes]:
+    return {name: json.dumps(value).encode() for name, value in members.items()}
+
+
 @pytest.mark.parametrize(
     ("about", "request_", "path", "content"),
     [
@@ -39,35 +43,35 @@ def test_routes(
     about: dict[str, Any], request_: dict[str, Any], path: str, content: dict[str, Any]
 ) -> None:
     options = {"max_tokens": 3, "x": {"y": 1}}
-    got_path, body = translate("qwen", {**request_, **options}, a_descriptor(**about))
+    got_path, body = translate("qwen", written({**request_, **options}), a_descriptor(**about))
     assert got_path == path
     assert json.loads(body) == {"model": "qwen", **content, **options}
 
 
 def test_the_model_of_the_path_wins() -> None:
-    _, body = translate("qwen", {"prompt": "p", "model": "other"}, None)
+    _, body = translate("qwen", written({"prompt": "p", "model": "other"}), None)
     assert json.loads(body)["model"] == "qwen"
 
 
 def test_nothing_to_predict_from_is_refused() -> None:
     with pytest.raises(ApiError) as error:
-        translate("qwen", {"max_tokens": 3}, None)
+        translate("qwen", written({"max_tokens": 3}), None)
     assert error.value.status == 400
 
 
 def test_tensors_go_to_the_model_host_as_they_are() -> None:
     about = a_descriptor(task=Task.TENSOR, runtime=RuntimeKind.RAY_SERVE)
     request = {"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [1.0]}]}
-    path, body = translate("m", request, about)
+    path, body = translate("m", written(request), about)
     assert (path, json.loads(body)) == ("/v2/models/m/infer", request)
     with pytest.raises(ApiError) as error:
-        translate("m", {"input": "x"}, about)
+        translate("m", written({"input": "x"}), about)
     assert error.value.param == "inputs"
 
 
 def test_a_transcription_is_sent_to_the_route_that_takes_files() -> None:
     with pytest.raises(ApiError) as error:
-        translate("m", {"input": "x"}, a_descriptor(task=Task.TRANSCRIPTION))
+        translate("m", written({"input": "x"}), a_descriptor(task=Task.TRANSCRIPTION))
     assert "/v1/audio/transcriptions" in error.value.message
 
 

@@ -57,7 +57,7 @@ def test_an_event_that_is_too_large_to_hold_passes_in_parts() -> None:
 
 def test_an_abort_is_not_passed_and_nothing_after_it() -> None:
     tap = StreamTap(Tokens(), hide_usage=False)
-    stream = b'data: 1\n\ndata: {"finish_reason": "abort"}\n\ndata: [DONE]\n\n'
+    stream = b'data: 1\n\ndata: {"choices":[{"finish_reason": "abort"}]}\n\ndata: [DONE]\n\n'
     assert tap.feed(stream) == b"data: 1\n\n"
     assert tap.aborted
 
@@ -88,12 +88,46 @@ def test_what_finishes_passes_also_if_no_usage_follows() -> None:
     assert (cut_short.feed(end), cut_short.rest()) == (b"", end)
 
 
-def test_with_several_choices_everything_after_the_first_end_keeps_its_order() -> None:
+FINAL = b'data: {"choices":[{"index":0,"finish_reason":"stop"}]}\n\n'
+OTHER = b'data: {"choices":[{"index":1,"delta":{"content":"x"},"finish_reason":null}]}\n\n'
+
+
+def test_with_several_choices_the_end_of_one_holds_up_no_other() -> None:
     tap = StreamTap(Tokens(), hide_usage=True)
-    events = [
-        b'data: {"choices":[{"index":0,"finish_reason":"stop"}]}\n\n',
-        b'data: {"choices":[{"index":1,"finish_reason":null}]}\n\n',
-        b'data: {"choices":[{"index":1,"finish_reason":"stop"}]}\n\n',
-    ]
-    assert [tap.feed(event) for event in events] == [b"", b"", b""]
-    assert tap.feed(USAGE + b"\n\n") == b"".join(events)
+    assert tap.feed(FINAL) == b""
+    assert tap.feed(OTHER) == FINAL + OTHER
+    assert tap.feed(OTHER) == OTHER
+    assert tap.feed(FINAL) == b""
+    assert tap.feed(USAGE + b"\n\n") == FINAL
+
+
+def test_a_fingerprint_that_is_known_is_given_at_once() -> None:
+    known = b'"system_fingerprint":"vllm-1"'
+    tap = StreamTap(Tokens(), hide_usage=True, fingerprint=known)
+    assert tap.feed(FINAL) == FINAL[:-3] + b"," + known + b"}\n\n"
+    usage = USAGE[:-1] + b',"system_fingerprint":"vllm-2"}\n\n'
+    assert tap.feed(usage) == b""
+    assert tap.fingerprint == b'"system_fingerprint":"vllm-2"'
+
+
+def test_an_engine_without_a_fingerprint_holds_nothing_up_either() -> None:
+    tap = StreamTap(Tokens(), hide_usage=True)
+    tap.feed(FINAL + USAGE + b"\n\n")
+    assert tap.fingerprint == b""
+    next_one = StreamTap(Tokens(), hide_usage=True, fingerprint=tap.fingerprint)
+    assert next_one.feed(FINAL) == FINAL
+
+
+def test_an_event_that_did_not_end_is_known_until_it_has() -> None:
+    tap = StreamTap(Tokens(), hide_usage=False)
+    tap.feed(b"data: " + b"x" * MAX_HELD_BYTES)
+    assert tap.in_parts
+    tap.feed(b"end\n\nda")
+    assert not tap.in_parts
+
+
+def test_what_a_client_wrote_about_aborting_passes() -> None:
+    echo = b'data: {"response":{"metadata":{"finish_reason":"abort"}},"choices":[]}\n\n'
+    tap = StreamTap(Tokens(), hide_usage=False)
+    assert tap.feed(echo) == echo
+    assert not tap.aborted

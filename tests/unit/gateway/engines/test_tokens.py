@@ -9,6 +9,7 @@ from modelium.gateway.engines.tokens import (
     asking_for_usage,
     read_usage,
     read_usage_at_the_end,
+    says_aborted,
 )
 
 CHAT = {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}
@@ -66,3 +67,19 @@ def test_usage_is_asked_for_without_touching_the_other_bytes(said: str, end: str
     asked = asking_for_usage(body)
     assert json.loads(asked)["stream_options"] == {"include_usage": True}
     assert asked.startswith(body.rstrip()[:-1])
+
+
+@pytest.mark.parametrize(
+    ("answer", "aborted"),
+    [
+        ({"choices": [{"finish_reason": "stop"}, {"finish_reason": "abort"}]}, True),
+        ({"type": "message", "stop_reason": "abort"}, True),
+        ({"type": "message_delta", "delta": {"stop_reason": "abort"}}, True),
+        ({"choices": [{"finish_reason": "stop", "stop_reason": "abort"}]}, False),  # a stop word
+        ({"metadata": {"finish_reason": "abort"}}, False),  # a client's own, told back
+        ({"content": [{"type": "tool_use", "input": {"stop_reason": "abort"}}]}, False),
+        ({"delta": '"finish_reason":"abort"'}, False),
+    ],
+)
+def test_only_the_engine_says_that_it_aborted(answer: object, aborted: bool) -> None:
+    assert says_aborted(json.dumps(answer).encode()) is aborted

@@ -37,6 +37,7 @@ class Client:
         "_dialect",
         "_send",
         "first_byte_s",
+        "in_event",
         "is_stream",
         "progress",
         "request_id",
@@ -54,6 +55,8 @@ class Client:
         self.request_id = request_id
         self.started = False
         self.is_stream = False
+        self.in_event = False
+        """Whether the last event was not passed on to its end."""
         self.status = 0
         self.progress: Callable[[], Loading] | None = None
         self._commenting: asyncio.Event | None = None
@@ -140,13 +143,16 @@ class Client:
         if not self.started:
             await self.json(error.status, error.headers(), error.encoded(self._dialect))
         elif self.is_stream:
-            await self.finish(error.event(self._dialect))
+            await self.finish(self._event_end() + error.event(self._dialect))
         else:
             raise Broken(error.message)
 
     async def fail_raw(self, error_object: bytes) -> None:
         """End a stream with an error event: one line of JSON."""
-        await self.finish(as_error_event(error_object, self._dialect))
+        await self.finish(self._event_end() + as_error_event(error_object, self._dialect))
+
+    def _event_end(self) -> bytes:
+        return b"\n\n" if self.in_event else b""
 
 
 def _json_headers(data: bytes) -> Headers:

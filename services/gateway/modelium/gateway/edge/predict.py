@@ -5,16 +5,17 @@ whatever the model is for; every other member goes on to the engine as it is.
 """
 
 import json
-from typing import Any, Final
+from typing import Final
 
 from modelium.common.records import Descriptor, RuntimeKind, Task
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.call import Call, Scope, content_type_of, parse_call, with_json_type
-from modelium.gateway.edge.members import parse_object
+from modelium.gateway.edge.members import read_raw
 from modelium.gateway.edge.paths import INFER, find_rule
 
 PREFIX: Final = "/predict/"
 
+_NULL: Final = b"null"
 _CHAT: Final = "/v1/chat/completions"
 _COMPLETION: Final = "/v1/completions"
 _OF_INPUT: Final = {
@@ -38,7 +39,7 @@ def predict_call(scope: Scope, body: bytes, descriptor: Descriptor | None) -> Ca
     """
     content_type_of(scope["headers"])
     model = scope["path"].removeprefix(PREFIX)
-    path, translated = translate(model, parse_object(body), descriptor)
+    path, translated = translate(model, read_raw(body), descriptor)
     rule = find_rule(path)
     assert rule is not None, "it translates into routes that there are"
     headers = with_json_type(scope["headers"])
@@ -46,9 +47,9 @@ def predict_call(scope: Scope, body: bytes, descriptor: Descriptor | None) -> Ca
 
 
 def translate(
-    model: str, request: dict[str, Any], descriptor: Descriptor | None
+    model: str, request: dict[str, bytes], descriptor: Descriptor | None
 ) -> tuple[str, bytes]:
-    """The path and the body for the engine.
+    """The path and the body for the engine; `request` has the members as they are written.
 
     Raises:
         ApiError: 400, there is nothing to predict from.
@@ -57,23 +58,28 @@ def translate(
         return _tensors(model, request)
     options = {k: v for k, v in request.items() if k not in ("messages", "prompt", "input")}
     path, content = _path_and_content(request, descriptor)
-    return path, json.dumps({**options, "model": model, **content}).encode()
+    return path, _written({**options, "model": json.dumps(model).encode(), **content})
 
 
-def _tensors(model: str, request: dict[str, Any]) -> tuple[str, bytes]:
+def _written(members: dict[str, bytes]) -> bytes:
+    parts = (json.dumps(name).encode() + b": " + value for name, value in members.items())
+    return b"{" + b", ".join(parts) + b"}"
+
+
+def _tensors(model: str, request: dict[str, bytes]) -> tuple[str, bytes]:
     if "inputs" not in request:
         raise errors.invalid_request("Give the tensors in 'inputs'.", param="inputs")
-    return INFER.path.replace("{model}", model), json.dumps(request).encode()
+    return INFER.path.replace("{model}", model), _written(request)
 
 
 def _path_and_content(
-    request: dict[str, Any], descriptor: Descriptor | None
-) -> tuple[str, dict[str, Any]]:
+    request: dict[str, bytes], descriptor: Descriptor | None
+) -> tuple[str, dict[str, bytes]]:
     task = descriptor.task if descriptor else Task.UNKNOWN
-    given = request.get("input", request.get("prompt"))
+    given = request.get("input", request.get("prompt", _NULL))
     if task is Task.TRANSCRIPTION:
         raise errors.invalid_request(_FORM)
-    if task in _OF_INPUT and given is not None:
+    if task in _OF_INPUT and given != _NULL:
         path, member = _OF_INPUT[task]
         return path, {member: given}
     if "query" in request and task in (Task.RERANK, Task.EMBEDDING, Task.UNKNOWN):
@@ -85,9 +91,9 @@ def _path_and_content(
     return _of_bare_input(given, descriptor)
 
 
-def _of_bare_input(given: Any, descriptor: Descriptor | None) -> tuple[str, dict[str, Any]]:
-    if given is None:
+def _of_bare_input(given: bytes, descriptor: Descriptor | None) -> tuple[str, dict[str, bytes]]:
+    if given == _NULL:
         raise errors.invalid_request(_NO_CONTENT, param="prompt")
-    if descriptor and descriptor.has_chat_template and isinstance(given, str):
-        return _CHAT, {"messages": [{"role": "user", "content": given}]}
+    if descriptor and descriptor.has_chat_template and given.startswith(b'"'):
+        return _CHAT, {"messages": b'[{"role": "user", "content": %b}]' % given}
     return _COMPLETION, {"prompt": given}

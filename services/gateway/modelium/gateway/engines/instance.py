@@ -24,6 +24,8 @@ class Instance:
     generation: int
     breaker: Breaker = field(default_factory=Breaker)
     in_flight: int = 0
+    fingerprint: bytes | None = None
+    """What it calls itself in its answers; None: no stream has told it yet."""
     _share_s: float = 0.0
     _at_s: float = 0.0
 
@@ -53,19 +55,19 @@ class Lease:
     __slots__ = (
         "_era",
         "_from",
-        "_instance",
         "_left",
         "_share_s",
         "endpoint",
         "entered_s",
         "generation",
+        "instance",
         "model",
         "organization",
     )
 
     def __init__(self, instance: Instance, organization: str, now_s: float, by: Returns) -> None:
         self._from = by
-        self._instance = instance
+        self.instance = instance
         self._share_s = instance.share_s(now_s)
         self._left = False
         self._era = instance.breaker.sent(now_s)
@@ -80,7 +82,7 @@ class Lease:
         """Give the place up; harmless when done twice."""
         if self._left:
             return
-        instance = self._instance
+        instance = self.instance
         self._share_s = instance.share_s(self._from.clock.monotonic()) - self._share_s
         self._left = True
         instance.in_flight -= 1
@@ -89,7 +91,7 @@ class Lease:
 
     def succeeded(self) -> None:
         """The engine answers; say so as soon as it does, for others may wait for that."""
-        breaker = self._instance.breaker
+        breaker = self.instance.breaker
         if breaker.openings:
             breaker.succeeded(self._era)
             self._from.recovered(self.model)
@@ -99,11 +101,11 @@ class Lease:
 
         Both count the same: whoever refuses connections serves nobody.
         """
-        self._instance.breaker.failed(self._era, self._from.clock.monotonic())
+        self.instance.breaker.failed(self._era, self._from.clock.monotonic())
 
     def device_s(self) -> float:
         """Seconds of devices it has used so far, or until it left."""
         used_s = self._share_s
         if not self._left:
-            used_s = self._instance.share_s(self._from.clock.monotonic()) - used_s
-        return used_s * self._instance.endpoint.device_count
+            used_s = self.instance.share_s(self._from.clock.monotonic()) - used_s
+        return used_s * self.instance.endpoint.device_count

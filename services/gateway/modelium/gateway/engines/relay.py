@@ -13,7 +13,12 @@ from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.call import Headers
 from modelium.gateway.edge.client import Client
 from modelium.gateway.engines.sse import ABORTED, StreamTap
-from modelium.gateway.engines.tokens import Tokens, read_usage, read_usage_at_the_end
+from modelium.gateway.engines.tokens import (
+    Tokens,
+    read_usage,
+    read_usage_at_the_end,
+    says_aborted,
+)
 from modelium.gateway.engines.upstream import EngineGone, Reply
 
 _STOPPING: Final = (
@@ -36,6 +41,10 @@ class Passage:
     """What stands in the last event of a whole stream: one of these; empty: nobody knows."""
     hide_usage: bool = False
     """Whether the event that tells the usage was asked for by us, not by the client."""
+    finishes: bool = False
+    """Whether its answers end with choices and their finish reasons, and nothing of the client."""
+    fingerprint: bytes | None = None
+    """As the engine writes it; None: it is not known yet."""
     tokens: Tokens = field(default_factory=Tokens)
     events: int = 0
     """Events of a stream that were passed on."""
@@ -108,7 +117,7 @@ async def _relay_whole(reply: Reply, client: Client, passage: Passage) -> None:
     if len(body) > MAX_WHOLE_BYTES:
         await _relay_parts(reply, client, passage, body)
         return
-    if b"abort" in body and ABORTED.search(body):
+    if b"abort" in body and ABORTED.search(body) and says_aborted(body):
         raise EngineGone(_ABORT, reached=True)
     if b'"usage"' in body:
         read_usage(body, passage.tokens)
@@ -124,14 +133,15 @@ async def _relay_parts(reply: Reply, client: Client, passage: Passage, chunk: by
         await client.body(chunk)
         tail = (tail + chunk)[-_TAIL_BYTES:]
         chunk = await _read_more(reply)
-    if ABORTED.search(tail):
+    if passage.finishes and ABORTED.search(tail):
         raise _interrupted(_ABORT)
     read_usage_at_the_end(tail, passage.tokens)
     await client.finish()
 
 
 async def _relay_stream(reply: Reply, client: Client, passage: Passage) -> None:
-    tap = StreamTap(passage.tokens, hide_usage=passage.hide_usage)
+    hide, known = passage.hide_usage, passage.fingerprint
+    tap = StreamTap(passage.tokens, hide_usage=hide, fingerprint=known)
     headers = _open_ended(reply.headers)
     chunk = await reply.read()
     if not chunk:
@@ -143,6 +153,7 @@ async def _relay_stream(reply: Reply, client: Client, passage: Passage) -> None:
                 await client.start_stream(headers)
             await client.body(passed)
             passage.events = tap.events
+        client.in_event = tap.in_parts
         if tap.aborted:
             raise _gone(client, _ABORT)
         try:
@@ -156,6 +167,7 @@ async def _end_stream(tap: StreamTap, client: Client, headers: Headers, passage:
     rest = tap.rest()
     if not tap.ended(passage.ends_with):
         raise _gone(client, "it ended the stream without its last event")
+    passage.fingerprint = tap.fingerprint
     await client.start_stream(headers)
     await client.finish(rest)
 

@@ -1,4 +1,4 @@
-"""How many tokens an answer says it took, in every dialect engines speak; pure.
+"""What an answer says of itself, in every dialect engines speak: tokens, and giving up; pure.
 
 Asking for it: a chat or completion stream tells its usage only if the request says
 `stream_options.include_usage`; `asking_for_usage` says so where the client did not, and `sse.py`
@@ -37,6 +37,22 @@ class _Usage(msgspec.Struct):
     output_tokens: int | None = None
 
 
+class _Choice(msgspec.Struct):
+    finish_reason: str | None = None
+
+
+class _Delta(msgspec.Struct):
+    stop_reason: str | None = None
+
+
+class _Ending(msgspec.Struct):
+    """How an answer or an event says that it ends: OpenAI's choices, Anthropic's reasons."""
+
+    choices: list[_Choice] | None = None
+    stop_reason: str | None = None
+    delta: _Delta | str | None = None
+
+
 class _Inner(msgspec.Struct):
     usage: _Usage | None = None
 
@@ -51,6 +67,24 @@ class _Answer(msgspec.Struct):
 
 
 _answers: Final = msgspec.json.Decoder(_Answer)
+_endings: Final = msgspec.json.Decoder(_Ending)
+_ABORT: Final = "abort"
+
+
+def says_aborted(answer: bytes) -> bool:
+    """Whether one JSON object says that the engine gave up.
+
+    Only where engines say it: the same words elsewhere are a client's, which engines repeat.
+    """
+    try:
+        found = _endings.decode(answer)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    if isinstance(found.delta, _Delta) and found.delta.stop_reason == _ABORT:
+        return True
+    if found.stop_reason == _ABORT:
+        return True
+    return any(choice.finish_reason == _ABORT for choice in found.choices or ())
 
 
 def read_usage(answer: bytes, tokens: Tokens) -> bool:
