@@ -62,12 +62,6 @@ general_settings:
 
 
 @contextmanager
-def direct(place: Place) -> Iterator[Target]:
-    """The engine itself."""
-    yield Target(place.engine_port)
-
-
-@contextmanager
 def nginx(place: Place) -> Iterator[Target]:
     """One worker, connections to the engine kept, nothing buffered."""
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")

@@ -205,3 +205,15 @@ async def test_respond_async_starts_the_load_and_says_where_to_look(rig: Rig) ->
         assert (await response.json())["state"] == "unloaded"
     await rig.until(lambda: bool(rig.around.bus.of(ModelRequested)))
     assert rig.around.bus.of(ModelRequested)[-1].requested_by == BY_CLIENT
+
+
+async def test_respond_async_is_limited_and_counted_as_any_request(rig: Rig) -> None:
+    await rig.become(state=ModelState.UNLOADED, endpoint=None, endpoints=())
+    key = {**await rig.key(requests_per_minute=1), "prefer": "respond-async"}
+    url = rig.url + "/v1/chat/completions"
+    answers = []
+    for _ in range(3):
+        async with rig.http.post(url, json={"model": "qwen"}, headers=key) as response:
+            answers.append(response.status)
+    assert answers == [202, 429, 429]
+    assert (await figures(rig)).requests == 1

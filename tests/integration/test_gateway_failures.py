@@ -68,6 +68,19 @@ async def test_an_engine_that_dies_before_the_first_byte_is_replaced_by_the_next
     assert len(stub.received) == 1
 
 
+async def test_a_death_with_a_full_queue_refuses_none_of_those_that_were_at_the_engine() -> None:
+    async with running_gateway(max_queue_per_model=1) as rig:
+        dying, url = await rig.engine(first_byte_delay_s=0.5, aborting=True)
+        await rig.loaded(url, generation=1)
+        posts = [asyncio.ensure_future(rig.post(max_tokens=1)) for _ in range(4)]
+        await rig.until(lambda: dying.running == 4)
+        await rig.become(state=ModelState.UNLOADING, endpoint=None, endpoints=())
+        await rig.waiting(4)
+        _, healthy = await rig.engine()
+        await rig.loaded(healthy, generation=2)
+        assert [(await post).status for post in posts] == [200] * 4
+
+
 async def test_an_engine_that_dies_after_the_first_byte_ends_the_stream_with_an_error(
     rig: Rig,
 ) -> None:

@@ -81,7 +81,10 @@ class Gateway(Section):
     )
     max_held_bytes: PositiveInt = Field(
         default=1024 * MIB,
-        description="Bytes of the bodies of all requests inside, waiting or served; more get 429.",
+        description=(
+            "Bytes of the bodies of all requests inside, waiting or served; an organisation that "
+            "would hold more than is left gets 429."
+        ),
     )
     max_header_bytes: PositiveInt = Field(
         default=64 * KIB, description="Largest request line and headers together; more gets 431."

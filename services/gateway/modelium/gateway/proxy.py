@@ -56,6 +56,10 @@ class Limits:
     queue_timeout_s: float
     stream_queue_timeout_s: float
 
+    def body_of(self, organization: str) -> Body:
+        """A body that one of this organisation is about to send."""
+        return Body(self.max_body_bytes, self.held, organization)
+
     def wait_s(self, call: Call) -> float:
         """How long the call may wait for its model."""
         preferred = call.preferences
@@ -123,24 +127,26 @@ class Proxy:
         Raises:
             ApiError: what to tell the client instead.
         """
-        with suppress(ClientGone, Broken), EndedWhenGone(scope) as watch, self._body() as body:
-            started_s = self.clock.monotonic()
+        started_s = self.clock.monotonic()
+        with suppress(ClientGone, Broken), EndedWhenGone(scope) as watch:
             principal = await self.access.principal_of(scope, KeyScope.INFERENCE)
-            call = prepare(scope, await body.read(scope, receive), rule)
-            self._check(call, principal)
-            if self._accepts_at_once(call):
-                await self._accept(call, client)
-                return
-            limiter = self.access.limiter
-            admission = limiter.admit(principal) or await limiter.admit_slowly(principal)
-            exchange = _Exchange(_asking(call), client, principal, watch, started_s)
-            try:
-                await self._answer(exchange)
-            finally:
-                admission.done(self._charge(exchange))
+            with self.limits.body_of(principal.organization) as body:
+                call = _asking(prepare(scope, await body.read(scope, receive), rule))
+                self._check(call, principal)
+                exchange = _Exchange(call, client, principal, watch, started_s)
+                await self._admitted(exchange)
 
-    def _body(self) -> Body:
-        return Body(self.limits.max_body_bytes, self.limits.held)
+    async def _admitted(self, exchange: _Exchange) -> None:
+        """Answer within the limits of who asks, and count what it took."""
+        limiter, principal = self.access.limiter, exchange.principal
+        admission = limiter.admit(principal) or await limiter.admit_slowly(principal)
+        try:
+            if self._accepts_at_once(exchange.call):
+                await self._accept(exchange.call, exchange.client)
+            else:
+                await self._answer(exchange)
+        finally:
+            admission.done(self._charge(exchange))
 
     def _check(self, call: Call, principal: Principal) -> None:
         """Raise an ApiError for a model that is not there, not for all, or for something else."""
@@ -222,15 +228,16 @@ class Proxy:
 
     async def _attempts(self, exchange: _Exchange, deadline_s: float) -> None:
         """Send the call until an engine answers: again if it was not reached, else once again."""
-        again = True
+        again, was_there, organization = True, False, exchange.principal.organization
         while True:
-            lease = self.dispatch.enter(exchange.call, exchange.principal.organization)
+            lease = self.dispatch.enter(exchange.call, organization)
             if lease is None:
-                lease = await self._held(exchange, deadline_s)
+                lease = await self._held(exchange, deadline_s, again=was_there)
+            was_there = True
             try:
                 await self._attempt(exchange, lease)
             except EngineGone as gone:
-                lease.failed(gone.reached)
+                lease.failed()
                 if gone.reached and not again:
                     raise errors.backend_error(f"The engine failed twice: {gone.reason}.") from gone
                 again = again and not gone.reached
@@ -240,10 +247,10 @@ class Proxy:
                 lease.leave()
                 exchange.device_s += lease.device_s()
 
-    async def _held(self, exchange: _Exchange, deadline_s: float) -> Lease:
+    async def _held(self, exchange: _Exchange, deadline_s: float, *, again: bool) -> Lease:
         """Wait until the request may go to an engine."""
         call, client = exchange.call, exchange.client
-        waiter = self.holding.join(call, exchange.principal.organization)
+        waiter = self.holding.join(call, exchange.principal.organization, again=again)
         client.progress = lambda: self.holding.progress(waiter)
         try:
             if call.stream:

@@ -31,12 +31,7 @@ def refusal(body: bytes, **where: Any) -> ApiError:
 def test_a_call_of_json() -> None:
     body = b'{"model": "m", "stream": true, "x": {"deep": [1, "\\u00fc"]}, "n": 1.00}'
     call = parse(body, query=b"a=%20b")
-    assert (call.path, call.model, call.stream, call.method) == (
-        CHAT + "?a=%20b",
-        "m",
-        True,
-        "POST",
-    )
+    assert (call.path, call.model, call.stream) == (CHAT + "?a=%20b", "m", True)
     assert call.body is body
     assert call.headers is JSON
     assert call.rule is find_rule(CHAT)

@@ -80,7 +80,7 @@ def test_the_one_that_failed_is_avoided_and_the_other_serves() -> None:
     world = World()
     world.loaded(1, 2)
     failing = world.enter()
-    failing.failed(reached=True)
+    failing.failed()
     failing.leave()
     other = {1: 2, 2: 1}[failing.generation]
     assert {world.enter().generation for _ in range(10)} == {other}
@@ -90,7 +90,7 @@ def test_an_engine_that_refuses_connections_is_avoided_too() -> None:
     world = World()
     world.loaded(1)
     lease = world.enter()
-    lease.failed(reached=False)
+    lease.failed()
     lease.leave()
     assert world.dispatch.enter(a_call(), "") is None
     assert world.dispatch.instances("qwen") == [(0, BreakerState.OPEN)]
@@ -100,7 +100,7 @@ async def test_after_its_pause_one_request_tries_it_and_its_answer_lets_the_othe
     world = World()
     world.loaded(1)
     lease = world.enter()
-    lease.failed(reached=True)
+    lease.failed()
     lease.leave()
     await world.clock.advance(FIRST_OPEN_S)
     probe = world.enter()
@@ -116,7 +116,7 @@ async def test_a_probe_whose_client_goes_away_leaves_the_next_try_to_the_next() 
     world = World()
     world.loaded(1)
     lease = world.enter()
-    lease.failed(reached=True)
+    lease.failed()
     lease.leave()
     await world.clock.advance(FIRST_OPEN_S)
     world.enter().leave()
@@ -126,7 +126,7 @@ async def test_a_probe_whose_client_goes_away_leaves_the_next_try_to_the_next() 
 def test_an_instance_whose_record_changes_begins_anew() -> None:
     world = World()
     world.loaded(1)
-    world.enter().failed(reached=True)
+    world.enter().failed()
     world.become(state=ModelState.UNLOADING)
     world.loaded(1)
     assert world.enter().generation == 1

@@ -69,7 +69,7 @@ class AnyCourse(RuleBasedStateMachine):
         if how == "answered":
             lease.succeeded()
         if how == "failed":
-            lease.failed(reached=True)
+            lease.failed()
         lease.leave()
         self.collect()
 

@@ -19,7 +19,7 @@ def test_each_instance_shows_its_load_and_whether_it_is_avoided() -> None:
     world = World()
     world.loaded(17, 18)
     leases = [world.enter() for _ in range(4)]
-    next(lease for lease in leases if lease.generation == 18).failed(reached=True)
+    next(lease for lease in leases if lease.generation == 18).failed()
     assert shown(world, "instance_inflight_requests") == {"qwen,0": 2, "qwen,1": 2}
     assert shown(world, "instance_breaker_state") == {"qwen,0": 0, "qwen,1": 2}
     assert shown(world, "inflight_requests") == {"qwen": 4}

@@ -128,7 +128,7 @@ async def test_a_suspect_engine_gets_the_request_when_the_second_is_over(world: 
     world.become(state=ModelState.LOADED, endpoint="http://e", generation=1)
     failing = world.dispatch.enter(a_call(), "")
     assert failing is not None
-    failing.failed(reached=True)
+    failing.failed()
     failing.leave()
     future = await held(world)
     await world.clock.advance(0.8)

@@ -77,3 +77,17 @@ async def test_only_those_whose_time_has_come_are_woken_by_the_clock() -> None:
     assert (early[0].done(), late[0].done()) == (True, False)
     room.wake_due(6)
     await asyncio.gather(*late)
+
+
+async def test_who_was_at_an_engine_that_died_goes_first_however_full_the_queue_is() -> None:
+    room = WaitingRoom(max_per_model=1, max_bytes=10)
+    other = room.enter(a_call(), "acme", 0)
+    first = room.enter(a_call(), "acme", 1, again=True)
+    second = room.enter(a_call(), "acme", 1, again=True)
+    assert room.next("qwen", {}) is first
+    assert room.oldest("qwen") is first
+    assert [room.position(w, {}) for w in (first, second, other)] == [1, 2, 3]
+    with pytest.raises(QueueFull):
+        room.enter(a_call(), "acme", 2)
+    for waiter in (first, second, other):
+        assert room.leave(waiter)

@@ -15,32 +15,49 @@ class ClientGone(ModeliumError):
 
 
 class HeldBytes:
-    """How much all bodies inside this gateway hold, and may."""
+    """How much all bodies inside this gateway hold, and may.
 
-    __slots__ = ("held", "limit")
+    An organisation may hold as much as is left: so one alone gets half, two that want all a third
+    each, and something is left for whoever comes next (Choudhury and Hahne, "Dynamic queue length
+    thresholds for shared-memory packet switches", 1998, with a factor of one).
+    """
+
+    __slots__ = ("held", "limit", "of")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.held = 0
+        self.of: dict[str, int] = {}
+        """By organisation."""
 
-    def add(self, count: int) -> None:
+    def add(self, organization: str, count: int) -> None:
         """Hold so many more.
 
         Raises:
-            ApiError: 429, all would be too much; nothing is added.
+            ApiError: 429, that would be too much; nothing is added.
         """
-        if self.held + count > self.limit:
+        own = self.of.get(organization, 0) + count
+        if own > self.limit - self.held:
             raise errors.bodies_full(self.limit, _RETRY_S)
+        self.of[organization] = own
         self.held += count
+
+    def drop(self, organization: str, count: int) -> None:
+        """Hold so many less."""
+        self.held -= count
+        self.of[organization] -= count
+        if not self.of[organization]:
+            del self.of[organization]
 
 
 class Body:
     """One request's body; use it as a context, which lets go of what it holds."""
 
-    __slots__ = ("_all", "_held", "_max_bytes")
+    __slots__ = ("_all", "_held", "_max_bytes", "_organization")
 
-    def __init__(self, max_bytes: int, all_bodies: HeldBytes) -> None:
+    def __init__(self, max_bytes: int, all_bodies: HeldBytes, organization: str) -> None:
         self._max_bytes = max_bytes
+        self._organization = organization
         self._all = all_bodies
         self._held = 0
 
@@ -48,8 +65,9 @@ class Body:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._all.held -= self._held
-        self._held = 0
+        if self._held:
+            self._all.drop(self._organization, self._held)
+            self._held = 0
 
     async def read(self, scope: Scope, receive: Receive) -> bytes:
         """All of it.
@@ -82,5 +100,6 @@ class Body:
     def _hold(self, count: int) -> None:
         if self._held + count > self._max_bytes:
             raise errors.body_too_large(self._max_bytes)
-        self._all.add(count)
+        if count:
+            self._all.add(self._organization, count)
         self._held += count

@@ -48,7 +48,6 @@ class Call(NamedTuple):
     model: str
     stream: bool
     rule: Rule
-    method: str = "POST"
     include_usage: bool | None = None
     """What the client said of usage in `stream_options`."""
     preferences: Preferences = NO_PREFERENCES

@@ -114,8 +114,8 @@ def queue_bytes_full(model: str, max_bytes: int, retry_after_s: float) -> ApiErr
 def bodies_full(limit_bytes: int, retry_after_s: float) -> ApiError:
     """429: the bodies of all requests inside take as much memory as they may."""
     text = (
-        f"The bodies of all requests together would take more than {limit_bytes} bytes "
-        "(gateway.max_held_bytes)."
+        f"The bodies of this organisation's requests would take more than what is left of "
+        f"{limit_bytes} bytes for all of them (gateway.max_held_bytes)."
     )
     return rate_limited(text, retry_after_s=retry_after_s)
 

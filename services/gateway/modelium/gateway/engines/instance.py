@@ -96,8 +96,8 @@ class Lease:
             breaker.succeeded(self._era)
             self._from.recovered(self.model)
 
-    def failed(self, reached: bool) -> None:
-        """The engine could not be `reached`, or has gone before it answered.
+    def failed(self) -> None:
+        """The engine could not be reached, or has gone before it answered.
 
         Both count the same: whoever refuses connections serves nobody.
         """

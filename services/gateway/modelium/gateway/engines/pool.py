@@ -33,6 +33,18 @@ _NOT_FOR_ENGINES: Final = HOP_BY_HOP | {
     b"cookie",
     b"x-api-key",
 }
+GONE_S: Final = 30
+"""Without a sign of an engine's machine for so long, its connections are lost."""
+_PROBES: Final = tuple(
+    (getattr(socket, name), value)
+    for name, value in (
+        ("TCP_KEEPIDLE", GONE_S // 2),
+        ("TCP_KEEPINTVL", GONE_S // 6),
+        ("TCP_KEEPCNT", 3),
+        ("TCP_USER_TIMEOUT", GONE_S * 1000),
+    )
+    if hasattr(socket, name)
+)
 _TARGET: Final = re.compile(r"/[!-~]*")
 
 
@@ -140,6 +152,8 @@ def _keep_alive(transport: Any) -> None:
     """Notice an engine whose whole machine has gone, while its answer is waited for."""
     wire = transport.get_extra_info("socket")
     wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _PROBES:
+        wire.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _request_head(at: _Endpoint, call: Call, request_id: str) -> bytes:

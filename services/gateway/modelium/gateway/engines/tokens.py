@@ -24,11 +24,6 @@ class Tokens:
     prompt: int | None = None
     completion: int | None = None
 
-    @property
-    def total(self) -> int:
-        """Both together."""
-        return (self.prompt or 0) + (self.completion or 0)
-
 
 class _Usage(msgspec.Struct):
     prompt_tokens: int | None = None

@@ -1,6 +1,6 @@
 """The engine's side of a request, as the hot path sees it.
 
-`upstream_aiohttp.py` is the implementation; another one only has to keep this contract.
+`pool.py` is the implementation; another one only has to keep this contract.
 """
 
 from typing import Protocol

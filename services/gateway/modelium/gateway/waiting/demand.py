@@ -14,7 +14,7 @@ from modelium.common.bus import Bus
 from modelium.common.clock import Clock
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import ModelRequested
-from modelium.common.records import BY_GATEWAY
+from modelium.common.records import BY_CLIENT, BY_GATEWAY
 
 REPEAT_S: Final = 5.0
 """Least seconds between two messages for one model that is waited for without a break."""
@@ -28,7 +28,7 @@ class Demand:
     def __init__(self, bus: Bus, clock: Clock) -> None:
         self._bus = bus
         self._clock = clock
-        self._asked_s: dict[str, float] = {}
+        self._asked_s: dict[tuple[str, str], float] = {}
         self._due: dict[str, str] = {}
         """By whom it is wanted."""
         self._any_due = asyncio.Event()
@@ -36,11 +36,12 @@ class Demand:
     def want(self, model: str, *, anew: bool = False, by: str = BY_GATEWAY) -> None:
         """Ask for a known model; `anew`: nobody waited for it until now, so do not hold back."""
         now_s = self._clock.monotonic()
-        if not anew and now_s - self._asked_s.get(model, -math.inf) < REPEAT_S:
+        if not anew and now_s - self._asked_s.get((model, by), -math.inf) < REPEAT_S:
             return
         recent = {m: at_s for m, at_s in self._asked_s.items() if now_s - at_s < REPEAT_S}
-        self._asked_s = {**recent, model: now_s}
-        self._due[model] = by
+        self._asked_s = {**recent, (model, by): now_s}
+        if self._due.get(model) != BY_CLIENT:
+            self._due[model] = by
         self._any_due.set()
 
     def drop(self, model: str) -> None:

@@ -57,15 +57,17 @@ class Holding:
         self._peers = peers
         self._clock = clock
 
-    def join(self, call: Call, organization: str) -> Waiter:
+    def join(self, call: Call, organization: str, *, again: bool = False) -> Waiter:
         """Get a place in the model's queue; `leave` must follow.
+
+        `again`: it has been at an engine that died, and goes first.
 
         Raises:
             ApiError: 429, the queue is full.
         """
         model = call.model
         try:
-            waiter = self._room.enter(call, organization, self._clock.monotonic())
+            waiter = self._room.enter(call, organization, self._clock.monotonic(), again=again)
         except QueueFull as full:
             raise self._refusal(full) from full
         if not self.serves(model):
@@ -82,7 +84,7 @@ class Holding:
 
     def want(self, model: str) -> Loading:
         """Have a model loaded for somebody who will not wait; how far it is."""
-        self._demand.want(model, anew=True, by=BY_CLIENT)
+        self._demand.want(model, by=BY_CLIENT)
         record, now_s = self._table.record(model), self._clock.monotonic()
         return Loading(
             state=record.state if record else "unknown",

@@ -6,14 +6,18 @@ Bounded in requests per model and in bytes of all of them. Nothing here knows wh
 
 import asyncio
 import math
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from modelium.common.errors import ModeliumError
 from modelium.gateway.edge.call import Call
 from modelium.gateway.engines.instance import Lease
 from modelium.gateway.waiting.shares import Claim, giving_way, next_organization, position
+
+_AGAIN: Final = 1 << 62
+"""Tickets of those who come again are lower than all others."""
 
 
 class QueueFull(ModeliumError):
@@ -38,7 +42,7 @@ class Waiter:
     ticket: int
     since_s: float
     committed: bool = False
-    """Its answer has begun: it cannot be told any more that the queue is full."""
+    """Its answer has begun, or it has been at an engine: it does not give way any more."""
     displaced: bool = False
     """It had to give way, and has no place any more."""
     caused_load: bool = False
@@ -90,7 +94,7 @@ def _claim(waiter: Waiter, size: int) -> Claim:
 @dataclass
 class _Queue:
     waiters: dict[int, Waiter] = field(default_factory=dict)
-    """By ticket, the oldest first."""
+    """By ticket."""
     tickets: dict[str, list[int]] = field(default_factory=dict)
     """By organisation."""
 
@@ -107,8 +111,10 @@ class WaitingRoom:
     """By organisation, over all models."""
     _total_bytes: int = 0
 
-    def enter(self, call: Call, organization: str, now_s: float) -> Waiter:
-        """Join the end of the model's queue.
+    def enter(self, call: Call, organization: str, now_s: float, *, again: bool = False) -> Waiter:
+        """Join the end of the model's queue; `again`: its beginning, however full it is.
+
+        Who has been at an engine that died has had its turn, and must not lose it by that.
 
         If that is full, an organisation that has less than its part of it takes the place of the
         newest request of the one that has most, which is displaced.
@@ -116,6 +122,18 @@ class WaitingRoom:
         Raises:
             QueueFull: there is no such place.
         """
+        if not again:
+            self._make_room(call, organization)
+        self._next_ticket += 1
+        ticket = self._next_ticket - _AGAIN if again else self._next_ticket
+        waiter = Waiter(call, organization, ticket, now_s, committed=again)
+        queue = self._queues.setdefault(call.model, _Queue())
+        queue.waiters[waiter.ticket] = waiter
+        insort(queue.tickets.setdefault(organization, []), waiter.ticket)
+        self._hold(organization, waiter.size_bytes)
+        return waiter
+
+    def _make_room(self, call: Call, organization: str) -> None:
         displaced = {
             *self._for_place(call.model, organization),
             *self._for_bytes(call, organization),
@@ -123,13 +141,6 @@ class WaitingRoom:
         for waiter in displaced:
             self.leave(waiter)
             waiter.displace()
-        self._next_ticket += 1
-        waiter = Waiter(call, organization, self._next_ticket, now_s)
-        queue = self._queues.setdefault(call.model, _Queue())
-        queue.waiters[waiter.ticket] = waiter
-        queue.tickets.setdefault(organization, []).append(waiter.ticket)
-        self._hold(organization, waiter.size_bytes)
-        return waiter
 
     def _for_place(self, model: str, organization: str) -> list[Waiter]:
         """Who gives way so that one more may wait for the model."""
@@ -137,7 +148,8 @@ class WaitingRoom:
         if queue is None or len(queue.waiters) < self.max_per_model:
             return []
         held = {name: len(tickets) for name, tickets in queue.tickets.items()}
-        claims = (_claim(waiter, 1) for waiter in queue.waiters.values() if not waiter.committed)
+        waiters = (waiter for _, waiter in sorted(queue.waiters.items()))
+        claims = (_claim(waiter, 1) for waiter in waiters if not waiter.committed)
         tickets = giving_way(held, claims, organization, 1, self.max_per_model)
         if tickets is None:
             raise QueueFull(model, len(queue.waiters))
@@ -194,7 +206,9 @@ class WaitingRoom:
     def oldest(self, model: str) -> Waiter | None:
         """The one that has waited longest."""
         queue = self._queues.get(model)
-        return next(iter(queue.waiters.values())) if queue else None
+        if queue is None:
+            return None
+        return queue.waiters[min(tickets[0] for tickets in queue.tickets.values())]
 
     def count(self, model: str) -> int:
         """How many wait for a model."""
