@@ -37,7 +37,7 @@ from modelium.gateway.engines.relay import Passage, relay
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.engines.tokens import asking_for_usage
 from modelium.gateway.engines.upstream import EngineGone, Upstream
-from modelium.gateway.reporting.stats import Outcome, Stats
+from modelium.gateway.reporting.stats import Ending, Stats
 from modelium.gateway.waiting.holding import Holding
 
 Prepare = Callable[[Scope, bytes, Any], Call]
@@ -198,24 +198,24 @@ class Proxy:
 
     async def _answer(self, exchange: _Exchange) -> None:
         client, model = exchange.client, exchange.call.model
-        outcome = Outcome.FAILED
+        ending = Ending.FAILED
         if exchange.call.stream:
             self.pulse.begin(client)
         try:
             deadline_s = exchange.started_s + self.limits.wait_s(exchange.call)
             await self._attempts(exchange, deadline_s)
-            outcome = Outcome.OK if client.status < 500 else Outcome.FAILED
+            ending = Ending.OK if client.status < 500 else Ending.FAILED
         except ApiError as error:
             await self._refuse(exchange, error)
         except asyncio.CancelledError:
             if exchange.watch.gone:
-                outcome = Outcome.LEFT
+                ending = Ending.LEFT
             else:
                 await self._refuse(exchange, errors.unavailable("The gateway is stopping."))
             raise
         finally:
             self.pulse.end(client)
-            self.stats.ended(model, outcome, exchange.started_s, client.first_byte_s)
+            self.stats.ended(model, ending, exchange.started_s, client.first_byte_s)
 
     async def _refuse(self, exchange: _Exchange, error: ApiError) -> None:
         call, client = exchange.call, exchange.client

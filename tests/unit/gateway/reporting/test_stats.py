@@ -7,7 +7,7 @@ import pytest
 from modelium.common.records import ModelState
 from modelium.common.testing import FakeClock, a_model_record
 from modelium.gateway.engines.routing import RouteTable
-from modelium.gateway.reporting.stats import Outcome, Stats
+from modelium.gateway.reporting.stats import Ending, Stats
 from modelium.gateway.waiting.room import WaitingRoom
 from tests.unit.gateway.calls import a_call
 
@@ -48,9 +48,9 @@ async def test_ended_requests_set_idle_time_and_latency_of_the_good_ones() -> No
     stats = Stats(clock)
     await clock.advance(10)
     for took_s in (1.0, 2.0, 9.0):
-        stats.ended("qwen", Outcome.OK, 10 - took_s, 10 - took_s / 2)
-    stats.ended("qwen", Outcome.FAILED, 0, None)
-    stats.ended("qwen", Outcome.LEFT, 0, None)
+        stats.ended("qwen", Ending.OK, 10 - took_s, 10 - took_s / 2)
+    stats.ended("qwen", Ending.FAILED, 0, None)
+    stats.ended("qwen", Ending.LEFT, 0, None)
     seen = figures(stats)
     assert (seen["requests"], seen["failures"]) == (5, 1)
     assert seen["latency_p50_s"] == 2.0

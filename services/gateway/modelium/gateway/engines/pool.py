@@ -51,7 +51,7 @@ _TARGET: Final = re.compile(r"/[!-~]*")
 class _Endpoint:
     """An engine's address, and the connections to it that are free."""
 
-    __slots__ = ("host", "host_line", "idle", "port", "prefix")
+    __slots__ = ("host", "host_line", "idle", "opened", "port", "prefix")
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -62,6 +62,8 @@ class _Endpoint:
         self.prefix: str = parts.path.rstrip("/")
         self.host_line: bytes = f" HTTP/1.1\r\nhost: {parts.netloc}\r\n".encode("ascii")
         self.idle: deque[EngineConnection] = deque()
+        self.opened = 0
+        """Connections there are, free ones included."""
 
 
 class EnginePool:
@@ -110,7 +112,7 @@ class EnginePool:
         return at
 
     def _forget_unused(self) -> None:
-        self._endpoints = {url: at for url, at in self._endpoints.items() if at.idle}
+        self._endpoints = {url: at for url, at in self._endpoints.items() if at.opened}
 
     def _free(self, at: _Endpoint) -> EngineConnection | None:
         """The connection that was used last: the others can grow old and be closed."""
@@ -125,9 +127,7 @@ class EnginePool:
     async def _connect(self, at: _Endpoint) -> EngineConnection:
         def freed(connection: EngineConnection) -> None:
             if connection.closed:
-                self._connections.discard(connection)
-                if connection in at.idle:
-                    at.idle.remove(connection)
+                self._closed(at, connection)
                 return
             connection.idle_since_s = self._clock.monotonic()
             at.idle.append(connection)
@@ -145,7 +145,16 @@ class EnginePool:
             raise EngineGone(str(error), reached=False) from error
         _keep_alive(transport)
         self._connections.add(connection)
+        at.opened += 1
         return connection
+
+    def _closed(self, at: _Endpoint, connection: EngineConnection) -> None:
+        if connection not in self._connections:
+            return
+        self._connections.discard(connection)
+        at.opened -= 1
+        if connection in at.idle:
+            at.idle.remove(connection)
 
 
 def _keep_alive(transport: Any) -> None:

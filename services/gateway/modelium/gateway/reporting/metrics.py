@@ -14,7 +14,7 @@ from modelium.common.clock import Clock
 from modelium.common.figures import GatewayModelStats
 from modelium.gateway.engines.dispatch import Dispatch
 from modelium.gateway.engines.routing import RouteTable
-from modelium.gateway.reporting.stats import BUCKETS_S, Histogram, Outcome, Stats
+from modelium.gateway.reporting.stats import BUCKETS_S, Ending, Histogram, Stats
 from modelium.gateway.waiting.room import WaitingRoom
 
 _PREFIX = "modelium_gateway_"
@@ -74,9 +74,9 @@ class GatewayCollector(Collector):
         left = counts.left if counts else 0
         ok = figures.requests - figures.failures - left
         for outcome, count in (
-            (Outcome.OK, ok),
-            (Outcome.FAILED, figures.failures),
-            (Outcome.LEFT, left),
+            (Ending.OK, ok),
+            (Ending.FAILED, figures.failures),
+            (Ending.LEFT, left),
         ):
             requests.add_metric([figures.model, outcome], count)
 

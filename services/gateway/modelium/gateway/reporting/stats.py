@@ -23,7 +23,7 @@ BUCKETS_S: Final = (0.005, 0.02, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 _RECENT: Final = 100
 
 
-class Outcome(StrEnum):
+class Ending(StrEnum):
     """How a request ended."""
 
     OK = "ok"
@@ -93,18 +93,18 @@ class Stats:
         return True
 
     def ended(
-        self, model: str, outcome: Outcome, started_s: float, first_byte_s: float | None
+        self, model: str, ending: Ending, started_s: float, first_byte_s: float | None
     ) -> None:
         """A request has ended, however many engines it took."""
         counts, now_s = self.of(model), self.clock.monotonic()
         counts.requests += 1
         counts.last_end_s = now_s
         counts.duration.add(now_s - started_s)
-        if outcome is Outcome.OK:
+        if ending is Ending.OK:
             counts.recent_s.append(now_s - started_s)
             if first_byte_s is not None:
                 counts.first_byte.add(first_byte_s - started_s)
-        elif outcome is Outcome.FAILED:
+        elif ending is Ending.FAILED:
             counts.failures += 1
         else:
             counts.left += 1
