@@ -27,6 +27,11 @@ OTHERS = {"input_tokens": 3, "output_tokens": 5}
         ({"object": "error", "message": "usage"}, Tokens()),
         ({"usage": {"prompt_tokens": "3"}}, Tokens()),  # no number: as if it were not said
         ({"usage": 3}, Tokens()),
+        # Engines run what strangers made: less than nothing would be credit for the client.
+        ({"usage": {"prompt_tokens": -7, "completion_tokens": 5}}, Tokens(None, 5)),
+        ({"usage": {"input_tokens": 3, "output_tokens": -(2**40)}}, Tokens(3)),
+        ({"usage": {"prompt_tokens": 2**31, "completion_tokens": 2**31 + 1}}, Tokens(2**31)),
+        ({"usage": {"prompt_tokens": 10**40, "completion_tokens": 5}}, Tokens(None, 5)),
         ([], Tokens()),
     ],
 )
@@ -57,6 +62,14 @@ def test_the_usage_of_a_large_answer_is_found_in_its_last_bytes() -> None:
     found = Tokens()
     read_usage_at_the_end(b'0.25]}],"usage":{"prompt_tokens": 12, "total_tokens":12}}', found)
     assert found == Tokens(prompt=12)
+
+
+@pytest.mark.parametrize("said", ["-12", "999999999999", "1000000000000000"])
+def test_what_cannot_be_is_not_taken_from_the_last_bytes_either(said: str) -> None:
+    found = Tokens()
+    tail = f'],"usage":{{"prompt_tokens": {said}, "completion_tokens": 4}}}}'
+    read_usage_at_the_end(tail.encode(), found)
+    assert found == Tokens(completion=4)
 
 
 @pytest.mark.parametrize("said", ["", ', "stream_options": {"include_usage": false}'])
