@@ -28,14 +28,14 @@ from modelium.gateway.edge.call import (
 from modelium.gateway.edge.client import Broken, Client
 from modelium.gateway.edge.errors_http import ApiError
 from modelium.gateway.edge.gone import EndedWhenGone
-from modelium.gateway.edge.paths import Dialect, Rule, routes_of
+from modelium.gateway.edge.paths import Dialect, ModelIn, Rule, routes_of
 from modelium.gateway.edge.preferences import applied
 from modelium.gateway.edge.pulse import Pulse
 from modelium.gateway.engines.dispatch import Dispatch
 from modelium.gateway.engines.instance import Lease
 from modelium.gateway.engines.relay import Passage, relay
 from modelium.gateway.engines.routing import RouteTable
-from modelium.gateway.engines.tokens import asking_for_usage
+from modelium.gateway.engines.tokens import asking_for_usage, estimated_prompt
 from modelium.gateway.engines.upstream import EngineGone, Upstream
 from modelium.gateway.reporting.stats import Outcome, Stats
 from modelium.gateway.waiting.holding import Holding
@@ -77,6 +77,17 @@ class _Exchange:
     passage: Passage = _NOTHING
     device_s: float = 0.0
     load_s: float = 0.0
+
+    @property
+    def uncounted(self) -> bool:
+        """Whether an engine has worked for it and could not say how much.
+
+        Its client has left, or its stream has ended without usage. Only of prompts in JSON, where
+        bytes tell something of tokens.
+        """
+        begun = self.device_s > 0 and (self.watch.gone or self.passage.events > 0)
+        unsaid = self.passage.tokens.prompt is None
+        return begun and unsaid and self.call.rule.model_in is ModelIn.JSON
 
     def next_passage(self) -> Passage:
         """How the answer of the next engine is passed on."""
@@ -156,14 +167,15 @@ class Proxy:
         """Count what the request has used; its tokens.
 
         An answer that broke off, or was left by its client, has not told its tokens: then each
-        event of its stream counts as one.
+        event of its stream counts as one, and the prompt as what it probably took.
         """
         tokens, model = exchange.passage.tokens, exchange.call.model
         completion = exchange.passage.events if tokens.completion is None else tokens.completion
+        prompt = self._estimate(exchange.call) if exchange.uncounted else tokens.prompt or 0
         self.access.usage.add(
             exchange.principal,
             model,
-            prompt_tokens=tokens.prompt or 0,
+            prompt_tokens=prompt,
             completion_tokens=completion,
             device_s=exchange.device_s,
             load_s=exchange.load_s,
@@ -171,7 +183,12 @@ class Proxy:
         keep_alive_s = exchange.call.preferences.keep_alive_s
         if keep_alive_s is not None:
             self.stats.keep_alive(model, keep_alive_s)
-        return (tokens.prompt or 0) + completion
+        return prompt + completion
+
+    def _estimate(self, call: Call) -> int:
+        record = self.table.record(call.model)
+        about = record.descriptor if record else None
+        return estimated_prompt(len(call.body), about.context_length if about else 0)
 
     def _accepts_at_once(self, call: Call) -> bool:
         preferred = call.preferences

@@ -7,6 +7,7 @@ import pytest
 from modelium.gateway.engines.tokens import (
     Tokens,
     asking_for_usage,
+    estimated_prompt,
     read_usage,
     read_usage_at_the_end,
 )
@@ -70,6 +71,16 @@ def test_what_cannot_be_is_not_taken_from_the_last_bytes_either(said: str) -> No
     tail = f'],"usage":{{"prompt_tokens": {said}, "completion_tokens": 4}}}}'
     read_usage_at_the_end(tail.encode(), found)
     assert found == Tokens(completion=4)
+
+
+@pytest.mark.parametrize(
+    ("body_bytes", "context_length", "tokens"),
+    [(0, 4096, 0), (400, 4096, 100), (10_000_000, 4096, 4096), (400_000, 0, 100_000)],
+)
+def test_a_prompt_nobody_counted_is_a_quarter_of_its_bytes(
+    body_bytes: int, context_length: int, tokens: int
+) -> None:
+    assert estimated_prompt(body_bytes, context_length) == tokens
 
 
 @pytest.mark.parametrize("said", ["", ', "stream_options": {"include_usage": false}'])

@@ -15,6 +15,7 @@ _PROMPT: Final = re.compile(rb'"(?:prompt|input)_tokens":\s*(\d{1,12})')
 _COMPLETION: Final = re.compile(rb'"(?:completion|output)_tokens":\s*(\d{1,12})')
 _ASK: Final = b',"stream_options":{"include_usage":true}'
 _SPACE: Final = b" \t\r\n"
+_BYTES_PER_TOKEN: Final = 4
 _MOST: Final = 2**31
 """No answer takes more; an engine that says so, or less than nothing, is not believed."""
 
@@ -30,6 +31,16 @@ class Tokens:
     def total(self) -> int:
         """Both together."""
         return (self.prompt or 0) + (self.completion or 0)
+
+
+def estimated_prompt(body_bytes: int, context_length: int) -> int:
+    """The tokens of a prompt that nobody has counted, by the JSON body it came in.
+
+    At most `context_length`, which is 0 where it is not known: no engine begins with more, and an
+    image in a body is far more bytes than tokens.
+    """
+    tokens = body_bytes // _BYTES_PER_TOKEN
+    return min(tokens, context_length) if context_length else tokens
 
 
 class _Usage(msgspec.Struct):
