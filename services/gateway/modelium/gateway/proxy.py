@@ -183,6 +183,9 @@ class Proxy:
         keep_alive_s = exchange.call.preferences.keep_alive_s
         if keep_alive_s is not None:
             self.stats.keep_alive(model, keep_alive_s)
+        if self.table.record(model) is None:
+            # It went while this request ran, which has just been counted for it.
+            self.stats.forget(model)
         return prompt + completion
 
     def _estimate(self, call: Call) -> int:
