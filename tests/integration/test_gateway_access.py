@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from modelium.common.api_keys import Scope
 from modelium.common.events import KeyChanged, ModelRequested
-from modelium.common.records import BY_CLIENT, ModelState
+from modelium.common.records import BY_CLIENT, ModelState, Task
+from modelium.common.testing import a_descriptor
 from modelium.common.usage import Figures
 from tests.integration.gateway_rig import Rig, running_gateway
 
@@ -171,13 +173,73 @@ async def test_a_stream_that_its_client_leaves_costs_what_it_has_got(rig: Rig) -
     stub, url = await rig.engine(chunk_delay_s=0.01)
     await rig.loaded(url, generation=2)
     key = await rig.key()
-    body = {"model": "qwen", "messages": [], "stream": True, "max_tokens": 10_000}
+    messages = [{"role": "user", "content": "x" * 4000}]
+    body = {"model": "qwen", "messages": messages, "stream": True, "max_tokens": 10_000}
     async with rig.http.post(rig.url + "/v1/chat/completions", json=body, headers=key) as response:
         for _ in range(6):
             await response.content.readline()
         response.close()
     await rig.until(lambda: stub.running == 0)
-    assert 3 <= (await figures(rig)).completion_tokens < 10_000
+    used = await figures(rig)
+    assert 3 <= used.completion_tokens < 10_000
+    assert 1000 < used.prompt_tokens < 1100  # a quarter of the body
+
+
+@dataclass
+class SilentEngine:
+    """Takes every request and never answers."""
+
+    received: int = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.received += 1
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+async def leave(rig: Rig, key: dict[str, str], path: str, **body: Any) -> None:
+    """Ask an engine that does not answer, and go as soon as it works on it."""
+    engine = SilentEngine()
+    await rig.loaded(rig.serve(engine), generation=2)
+    async with aiohttp.ClientSession(headers=key) as leaving:
+        asking = rig.group.create_task(leaving.post(rig.url + path, **body))
+        await rig.until(lambda: engine.received == 1)
+        asking.cancel()
+    await rig.until(lambda: not rig.gateway.stats.active)
+
+
+async def test_tokens_per_minute_cannot_be_avoided_by_leaving(rig: Rig) -> None:
+    key = await rig.key(tokens_per_minute=100)
+    messages = [{"role": "user", "content": "x" * 4000}]
+    await leave(rig, key, "/v1/chat/completions", json={"model": "qwen", "messages": messages})
+    used = await figures(rig)
+    assert 1000 < used.prompt_tokens < 1100
+    status, body = await ask(rig, key)
+    assert status == 429
+    assert "100 tokens per minute" in body["error"]["message"]
+
+
+async def test_a_client_that_leaves_before_an_engine_was_asked_owes_no_tokens(rig: Rig) -> None:
+    await rig.become(state=ModelState.UNLOADED, endpoint=None, endpoints=())
+    key = await rig.key()
+    body = {"model": "qwen", "messages": [{"role": "user", "content": "x" * 4000}]}
+    async with aiohttp.ClientSession(headers=key) as leaving:
+        url = rig.url + "/v1/chat/completions"
+        asking = rig.group.create_task(leaving.post(url, json=body))
+        await rig.waiting(1)
+        asking.cancel()
+    await rig.until(lambda: not rig.gateway.stats.active)
+    assert await figures(rig) == Figures(requests=1)
+
+
+async def test_the_bytes_of_a_file_are_not_taken_for_tokens(rig: Rig) -> None:
+    await rig.become(descriptor=a_descriptor(task=Task.TRANSCRIPTION))
+    form = aiohttp.FormData()
+    form.add_field("file", b"RIFF" * 1000, filename="a.wav")
+    form.add_field("model", "qwen")
+    await leave(rig, await rig.key(), "/v1/audio/transcriptions", data=form)
+    used = await figures(rig)
+    assert (used.requests, used.prompt_tokens) == (1, 0)
 
 
 async def test_the_load_is_charged_to_the_one_who_caused_it(rig: Rig) -> None:

@@ -182,6 +182,22 @@ async def test_waiters_of_a_model_that_is_removed_get_404(rig: Rig) -> None:
     await rig.waiting()
     await rig.become(removed=True)
     assert (await post).status == 404
+    await rig.until(lambda: not rig.gateway.stats.active)
+    assert rig.gateway.stats.models == {}
+
+
+async def test_a_model_that_went_while_a_request_ran_is_not_counted_for_ever(rig: Rig) -> None:
+    stub, url = await rig.engine(chunk_delay_s=0.05)
+    await rig.loaded(url)
+    keep_alive = {"keep_alive": 60, "max_tokens": 4}
+    posts = [asyncio.ensure_future(rig.post(stream=True, **keep_alive)) for _ in range(2)]
+    await rig.until(lambda: stub.running == 2)
+    await rig.become(removed=True, state=ModelState.UNLOADING)
+    assert list(rig.gateway.stats.models) == ["qwen"]  # the leases of the two
+    for post in posts:
+        assert "[DONE]" in await (await post).text()
+    await rig.until(lambda: not rig.gateway.stats.active)
+    assert rig.gateway.stats.models == {}
 
 
 async def test_missed_messages_are_made_up_for_from_the_store(rig: Rig) -> None:

@@ -10,11 +10,12 @@ import openai
 import pytest
 
 from modelium.common.records import Descriptor, ModelState, RuntimeKind, Task
-from modelium.common.testing import a_descriptor
+from modelium.common.testing import a_descriptor, an_agent_record
 from modelium.gateway.edge.paths import INFER, RULES, Dialect, ModelIn, Rule, routes_of
 from tests.integration.gateway_rig import Rig, running_gateway
 from tests.stubs.engine_app import StubEngine
 
+CHAT = RULES["/v1/chat/completions"]
 RULES_AND_INFER = [*RULES.values(), INFER]
 
 
@@ -182,6 +183,11 @@ async def test_the_official_clients_list_and_retrieve_models(rig: Rig) -> None:
 async def test_only_models_that_the_caller_may_use_are_shown(rig: Rig) -> None:
     await rig.become("other")
     key = await rig.key(models=("qwen",))
+    agent = an_agent_record(instances=("qwen.1", "other.2"))
+    await rig.around.store.agents.renew(agent, ttl_s=60)
+    waiters = [rig.group.create_task(ask(rig, CHAT, model)) for model in ("qwen", "other")]
+    await rig.waiting(model="qwen")
+    await rig.waiting(model="other")
 
     async def names(path: str, headers: dict[str, str]) -> str:
         return json.dumps(await (await rig.http.get(rig.url + path, headers=headers)).json())
@@ -195,9 +201,14 @@ async def test_only_models_that_the_caller_may_use_are_shown(rig: Rig) -> None:
     ):
         shown = await names(path, headers)
         assert '"qwen"' in shown
-        assert '"other"' not in shown
+        assert "other" not in shown
+    status = await (await rig.http.get(rig.url + "/status", headers=key)).json()
+    assert status["gateway"]["waiting"] == {"qwen": 1}
+    assert [agent["instances"] for agent in status["agents"]] == [["qwen.1"]]
     for path in ("/v1/models/other", "/models/other", "/v2/models/other", "/v2/models/other/ready"):
         assert (await rig.http.get(rig.url + path, headers=key)).status == 404
+    for waiter in waiters:
+        waiter.cancel()
 
 
 async def test_the_root_says_where_to_look(rig: Rig) -> None:

@@ -91,6 +91,7 @@ def test_what_makes_no_sense_is_refused_and_makes_nothing(command: Command) -> N
     for wrong, why in (
         (("--expires", "yesterday"), "--expires yesterday: expected 30m, 12h, 90d"),
         (("--expires", "2020-01-01"), "a day to come"),
+        (("--expires", "999999w"), "--expires 999999w: expected 30m, 12h, 90d"),
         (("--scope", "everything"), "'inference', 'read' or 'admin'"),
         (("--organization", "a/b"), "organization"),
     ):

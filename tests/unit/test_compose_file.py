@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from modelium.common.load_settings import load
 from tests.system import ROOT
 
 ENGINE_IMAGES = {"engine-cpu", "engine-gpu"}
@@ -109,3 +110,21 @@ def test_a_further_gpu_agent_is_as_hardened_as_the_first() -> None:
     further = _gpu_agents("GPU-a", "GPU-b")["agent-gpu-1"]
     same = SERVICES["agent-gpu"].keys() - {"environment"}
     assert {key: further[key] for key in same} == {key: SERVICES["agent-gpu"][key] for key in same}
+
+
+def test_the_gateway_can_be_told_to_ask_for_keys() -> None:
+    """Its environment beats the settings file, so a fixed word here could not be overruled."""
+    environment = SERVICES["gateway"]["environment"]
+    assert environment["MODELIUM_GATEWAY__AUTHENTICATION"] == (
+        "${MODELIUM_GATEWAY__AUTHENTICATION:-none}"
+    )
+    # Nothing: taken from the shell or .env where it is set. Its file would be on a read-only root.
+    assert environment["MODELIUM_GATEWAY__KEY_PEPPER"] is None
+    others = [n for n, s in SERVICES.items() if n != "gateway" and "environment" in s]
+    assert all("MODELIUM_GATEWAY__KEY_PEPPER" not in SERVICES[n]["environment"] for n in others)
+
+
+def test_an_empty_pepper_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `MODELIUM_GATEWAY__KEY_PEPPER=` in .env comes to."""
+    monkeypatch.setenv("MODELIUM_GATEWAY__KEY_PEPPER", "")
+    assert load(ROOT / "deploy" / "compose" / "modelium.yaml").gateway.key_pepper is None

@@ -28,7 +28,14 @@ def test_when_a_key_ends(text: str | None, ends: datetime | None) -> None:
     assert expiry(text, NOW) == ends
 
 
-@pytest.mark.parametrize("text", ["", "d", "90", "90y", "-5d", "2025-01-01", "tomorrow"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "d", "90", "90y", "-5d", "2025-01-01", "tomorrow"),
+        "0d",  # over already
+        *("999999w", "9999-12-31T23:00:00-12:00"),  # beyond the last year there is
+    ],
+)
 def test_an_end_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(WrongUsage, match=r"expected 30m, 12h, 90d, 8w, or a day to come"):
         expiry(text, NOW)

@@ -47,21 +47,26 @@ def expiry(text: str | None, now: datetime) -> datetime | None:
     """
     if text is None:
         return None
-    span = re.fullmatch(r"(\d{1,6})([mhdw])", text)
-    if span:
-        return now + timedelta(seconds=int(span[1]) * UNITS[span[2]])
     try:
-        ends = datetime.fromisoformat(text)
-    except ValueError:
+        ends = _end(text, now)
+    except (ValueError, OverflowError):  # the latter: after the year 9999
         ends = None
-    if ends is not None and ends.tzinfo is None:
-        ends = ends.replace(tzinfo=now.tzinfo)
     if ends is None or ends <= now:
         raise WrongUsage(
             f"--expires {text}: expected 30m, 12h, 90d, 8w, or a day to come such as "
             f"{now + timedelta(days=365):%Y-%m-%d}"
         )
     return ends
+
+
+def _end(text: str, now: datetime) -> datetime:
+    span = re.fullmatch(r"(\d{1,6})([mhdw])", text)
+    if span:
+        return now + timedelta(seconds=int(span[1]) * UNITS[span[2]])
+    ends = datetime.fromisoformat(text)
+    if ends.tzinfo is None:
+        return ends.replace(tzinfo=now.tzinfo)
+    return ends.astimezone(now.tzinfo)
 
 
 def create(config: Path | None, *, expires: str | None, as_json: bool, **fields: Any) -> None:

@@ -32,6 +32,11 @@ def instance_id(model: str, generation: int) -> InstanceId:
     return InstanceId(f"{model}.{generation}")
 
 
+def model_of_instance(instance: str) -> str:
+    """The model of an `instance_id`."""
+    return instance.rpartition(".")[0]
+
+
 class Frozen(BaseModel):
     """Base of every shared value: immutable, tolerant of fields a newer version adds."""
 

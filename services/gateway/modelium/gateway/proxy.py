@@ -2,14 +2,14 @@
 
 Raw ASGI, without NATS and Redis, and without a task of its own: the client's end cancels the task
 that answers it (`gone.py`), and `pulse.py` gives signs of life to streams that wait. One instance
-serves all requests; the state of one is an `_Exchange`.
+serves all requests; the state of one is an `Ongoing`.
 """
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from modelium.common.api_keys import Scope as KeyScope
 from modelium.common.clock import Clock
@@ -33,17 +33,15 @@ from modelium.gateway.edge.preferences import applied
 from modelium.gateway.edge.pulse import Pulse
 from modelium.gateway.engines.dispatch import Dispatch
 from modelium.gateway.engines.instance import Lease
-from modelium.gateway.engines.relay import Passage, relay
+from modelium.gateway.engines.relay import relay
 from modelium.gateway.engines.routing import RouteTable
-from modelium.gateway.engines.tokens import asking_for_usage
 from modelium.gateway.engines.upstream import EngineGone, Upstream
+from modelium.gateway.ongoing import Ongoing, asking
 from modelium.gateway.reporting.stats import Ending, Stats
 from modelium.gateway.waiting.holding import Holding
 
 Prepare = Callable[[Scope, bytes, Any], Call]
 """Makes the engine's call of a request, its body and its rule."""
-_NOTHING: Final = Passage()
-"""What passed before an engine was asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,31 +65,6 @@ class Limits:
         if preferred.wait_s is not None:
             wait_s = min(preferred.wait_s, self.stream_queue_timeout_s)
         return wait_s if preferred.deadline_s is None else min(wait_s, preferred.deadline_s)
-
-
-@dataclass(slots=True)
-class _Exchange:
-    """One request that is being answered."""
-
-    call: Call
-    client: Client
-    principal: Principal
-    watch: EndedWhenGone
-    started_s: float
-    passage: Passage = _NOTHING
-    device_s: float = 0.0
-    load_s: float = 0.0
-
-    def next_passage(self, lease: Lease) -> Passage:
-        """How the answer of the next engine is passed on."""
-        rule = self.call.rule
-        self.passage = Passage(
-            ends_with=rule.ends_with,
-            hide_usage=self.call.hide_usage,
-            finishes=rule.dialect is Dialect.OPENAI,
-            fingerprint=lease.instance.fingerprint,
-        )
-        return self.passage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,22 +104,22 @@ class Proxy:
         with suppress(ClientGone, Broken), EndedWhenGone(scope) as watch:
             principal = await self.access.principal_of(scope, KeyScope.INFERENCE)
             with self.limits.body_of(principal.organization) as body:
-                call = _asking(prepare(scope, await body.read(scope, receive), rule))
+                call = asking(prepare(scope, await body.read(scope, receive), rule))
                 self._check(call, principal)
-                exchange = _Exchange(call, client, principal, watch, started_s)
-                await self._admitted(exchange)
+                request = Ongoing(call, client, principal, watch, started_s)
+                await self._admitted(request)
 
-    async def _admitted(self, exchange: _Exchange) -> None:
+    async def _admitted(self, request: Ongoing) -> None:
         """Answer within the limits of who asks, and count what it took."""
-        limiter, principal = self.access.limiter, exchange.principal
+        limiter, principal = self.access.limiter, request.principal
         admission = limiter.admit(principal) or await limiter.admit_slowly(principal)
         try:
-            if self._accepts_at_once(exchange.call):
-                await self._accept(exchange.call, exchange.client)
+            if self._accepts_at_once(request.call):
+                await self._accept(request.call, request.client)
             else:
-                await self._answer(exchange)
+                await self._answer(request)
         finally:
-            admission.done(self._charge(exchange))
+            admission.done(self._charge(request))
 
     def _check(self, call: Call, principal: Principal) -> None:
         """Raise an ApiError for a model that is not there, not for all, or for something else."""
@@ -162,26 +135,27 @@ class Proxy:
             routes = routes_of(about)
             raise errors.unsupported_path(call.model, about.task, call.rule.path, routes)
 
-    def _charge(self, exchange: _Exchange) -> int:
-        """Count what the request has used; its tokens.
-
-        An answer that broke off, or was left by its client, has not told its tokens: then each
-        event of its stream counts as one.
-        """
-        tokens, model = exchange.passage.tokens, exchange.call.model
-        completion = exchange.passage.events if tokens.completion is None else tokens.completion
+    def _charge(self, request: Ongoing) -> int:
+        """Count what the request has used; its tokens."""
+        model = request.call.model
+        record = self.table.record(model)
+        about = record.descriptor if record else None
+        prompt, completion = request.tokens(about.context_length if about else 0)
         self.access.usage.add(
-            exchange.principal,
+            request.principal,
             model,
-            prompt_tokens=tokens.prompt or 0,
+            prompt_tokens=prompt,
             completion_tokens=completion,
-            device_s=exchange.device_s,
-            load_s=exchange.load_s,
+            device_s=request.device_s,
+            load_s=request.load_s,
         )
-        keep_alive_s = exchange.call.preferences.keep_alive_s
+        keep_alive_s = request.call.preferences.keep_alive_s
         if keep_alive_s is not None:
             self.stats.keep_alive(model, keep_alive_s)
-        return (tokens.prompt or 0) + completion
+        if record is None:
+            # It went while this request ran, which has just been counted for it.
+            self.stats.forget(model)
+        return prompt + completion
 
     def _accepts_at_once(self, call: Call) -> bool:
         preferred = call.preferences
@@ -196,29 +170,29 @@ class Proxy:
         accepted = Accepted(call.model, loading, call.preferences)
         await client.json(accepted.status, accepted.headers(), accepted.encoded())
 
-    async def _answer(self, exchange: _Exchange) -> None:
-        client, model = exchange.client, exchange.call.model
+    async def _answer(self, request: Ongoing) -> None:
+        client, model = request.client, request.call.model
         ending = Ending.FAILED
-        if exchange.call.stream:
+        if request.call.stream:
             self.pulse.begin(client)
         try:
-            deadline_s = exchange.started_s + self.limits.wait_s(exchange.call)
-            await self._attempts(exchange, deadline_s)
+            deadline_s = request.started_s + self.limits.wait_s(request.call)
+            await self._attempts(request, deadline_s)
             ending = Ending.OK if client.status < 500 else Ending.FAILED
         except ApiError as error:
-            await self._refuse(exchange, error)
+            await self._refuse(request, error)
         except asyncio.CancelledError:
-            if exchange.watch.gone:
+            if request.watch.gone:
                 ending = Ending.LEFT
             else:
-                await self._refuse(exchange, errors.unavailable("The gateway is stopping."))
+                await self._refuse(request, errors.unavailable("The gateway is stopping."))
             raise
         finally:
             self.pulse.end(client)
-            self.stats.ended(model, ending, exchange.started_s, client.first_byte_s)
+            self.stats.ended(model, ending, request.started_s, client.first_byte_s)
 
-    async def _refuse(self, exchange: _Exchange, error: ApiError) -> None:
-        call, client = exchange.call, exchange.client
+    async def _refuse(self, request: Ongoing, error: ApiError) -> None:
+        call, client = request.call, request.client
         if error.loading and call.preferences.respond_async and not client.started:
             await self._accept(call, client)
             return
@@ -226,16 +200,16 @@ class Proxy:
             error.more_headers += tuple(applied(call.preferences, answered_async=False))
         await client.fail(error)
 
-    async def _attempts(self, exchange: _Exchange, deadline_s: float) -> None:
+    async def _attempts(self, request: Ongoing, deadline_s: float) -> None:
         """Send the call until an engine answers: again if it was not reached, else once again."""
-        again, was_there, organization = True, False, exchange.principal.organization
+        again, was_there, organization = True, False, request.principal.organization
         while True:
-            lease = self.dispatch.enter(exchange.call, organization)
+            lease = self.dispatch.enter(request.call, organization)
             if lease is None:
-                lease = await self._held(exchange, deadline_s, again=was_there)
+                lease = await self._held(request, deadline_s, again=was_there)
             was_there = True
             try:
-                await self._attempt(exchange, lease)
+                await self._attempt(request, lease)
             except EngineGone as gone:
                 lease.failed()
                 if gone.reached and not again:
@@ -245,12 +219,12 @@ class Proxy:
                 return
             finally:
                 lease.leave()
-                exchange.device_s += lease.device_s()
+                request.device_s += lease.device_s()
 
-    async def _held(self, exchange: _Exchange, deadline_s: float, *, again: bool) -> Lease:
+    async def _held(self, request: Ongoing, deadline_s: float, *, again: bool) -> Lease:
         """Wait until the request may go to an engine."""
-        call, client = exchange.call, exchange.client
-        waiter = self.holding.join(call, exchange.principal.organization, again=again)
+        call, client = request.call, request.client
+        waiter = self.holding.join(call, request.principal.organization, again=again)
         client.progress = lambda: self.holding.progress(waiter)
         try:
             if call.stream:
@@ -258,30 +232,22 @@ class Proxy:
                 waiter.committed = True
                 await client.comment()
             lease = await self.holding.entered(waiter, deadline_s)
-            exchange.load_s += waiter.load_s()
+            request.load_s += waiter.load_s()
             return lease
         finally:
             client.progress = None
             self.holding.leave(waiter)
 
-    async def _attempt(self, exchange: _Exchange, lease: Lease) -> None:
-        client = exchange.client
-        reply = await self.upstream.send(lease.endpoint, exchange.call, client.request_id)
+    async def _attempt(self, request: Ongoing, lease: Lease) -> None:
+        client = request.client
+        reply = await self.upstream.send(lease.endpoint, request.call, client.request_id)
         try:
             if reply.status < 500:
                 # Now and not at the end: until a probe has succeeded, others wait for it.
                 lease.succeeded()
-            passage = exchange.next_passage(lease)
+            passage = request.next_passage(lease)
             await relay(reply, client, passage)
             if passage.fingerprint is not None:
                 lease.instance.fingerprint = passage.fingerprint
         finally:
             reply.close()
-
-
-def _asking(call: Call) -> Call:
-    """The call that also asks for the usage of a stream, where the client has not."""
-    asks = call.stream and call.rule.dialect is Dialect.OPENAI and not call.include_usage
-    if not asks or (body := asking_for_usage(call.body)) is None:
-        return call
-    return call._replace(body=body, hide_usage=True)

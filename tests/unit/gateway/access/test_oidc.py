@@ -157,7 +157,9 @@ async def test_a_new_key_of_the_provider_is_fetched_but_not_more_than_every_ten_
     assert world.provider.fetched == 2
 
 
-async def test_a_key_that_the_provider_withdrew_ends_within_an_hour(world: World) -> None:
+async def test_a_key_that_the_provider_withdrew_verifies_nothing_more_after_an_hour(
+    world: World,
+) -> None:
     await world.tokens.verify(world.provider.token())
     token = world.provider.token(jti="another")
     world.provider.keys = {"second": ec.generate_private_key(ec.SECP256R1())}
@@ -177,6 +179,28 @@ async def test_while_the_provider_is_away_known_keys_go_on_and_others_get_503(
     await world.clock.advance(MAX_AGE_S)
     fresh = world.provider.token(exp=utc_now() + timedelta(hours=3))
     assert (await world.tokens.verify(fresh)).organization == "acme"
+
+
+async def test_an_outage_reads_as_one_to_everybody_and_not_as_a_bad_token(world: World) -> None:
+    world.provider.answers = False
+    token = world.provider.token()
+    for _ in range(3):
+        assert (await world.refused(token)).status == 503
+    assert world.provider.fetched == 1
+    world.provider.answers = True
+    assert (await world.refused(token)).status == 503  # nobody has asked it again yet
+    await world.clock.advance(FETCH_AGAIN_S)
+    assert (await world.tokens.verify(token)).organization == "acme"
+    world.provider.keys["second"] = ec.generate_private_key(ec.SECP256R1())
+    assert (await world.refused(world.provider.token("second"))).status == 401
+
+
+async def test_a_token_that_was_verified_outlives_its_key(world: World) -> None:
+    token = world.provider.token(exp=utc_now() + timedelta(hours=3))
+    await world.tokens.verify(token)
+    world.provider.keys = {"second": ec.generate_private_key(ec.SECP256R1())}
+    await world.clock.advance(MAX_AGE_S)
+    assert (await world.tokens.verify(token)).organization == "acme"
 
 
 async def test_no_more_than_so_many_tokens_are_remembered() -> None:

@@ -25,6 +25,10 @@ def test_retry_after_is_a_whole_number_within_what_clients_obey() -> None:
 def test_a_client_is_told_not_to_retry_what_cannot_be_helped() -> None:
     hopeless = errors.model_unavailable("m", "oom", retry_after_s=5, should_retry=False)
     assert (b"x-should-retry", b"false") in hopeless.headers()
+    unplaceable = errors.model_unplaceable("m", "it fits no device")
+    assert (b"x-should-retry", b"false") in unplaceable.headers()
+    # Every 503 says when; a client that tries again all the same does so as late as it obeys.
+    assert (b"retry-after", b"120") in unplaceable.headers()
 
 
 def test_loading_is_structured() -> None:

@@ -7,6 +7,7 @@ import pytest
 from modelium.gateway.engines.tokens import (
     Tokens,
     asking_for_usage,
+    estimated_prompt,
     read_usage,
     read_usage_at_the_end,
     says_aborted,
@@ -28,6 +29,11 @@ OTHERS = {"input_tokens": 3, "output_tokens": 5}
         ({"object": "error", "message": "usage"}, Tokens()),
         ({"usage": {"prompt_tokens": "3"}}, Tokens()),  # no number: as if it were not said
         ({"usage": 3}, Tokens()),
+        # Engines run what strangers made: less than nothing would be credit for the client.
+        ({"usage": {"prompt_tokens": -7, "completion_tokens": 5}}, Tokens(None, 5)),
+        ({"usage": {"input_tokens": 3, "output_tokens": -(2**40)}}, Tokens(3)),
+        ({"usage": {"prompt_tokens": 2**31, "completion_tokens": 2**31 + 1}}, Tokens(2**31)),
+        ({"usage": {"prompt_tokens": 10**40, "completion_tokens": 5}}, Tokens(None, 5)),
         ([], Tokens()),
     ],
 )
@@ -57,6 +63,24 @@ def test_the_usage_of_a_large_answer_is_found_in_its_last_bytes() -> None:
     found = Tokens()
     read_usage_at_the_end(b'0.25]}],"usage":{"prompt_tokens": 12, "total_tokens":12}}', found)
     assert found == Tokens(prompt=12)
+
+
+@pytest.mark.parametrize("said", ["-12", "999999999999", "1000000000000000"])
+def test_what_cannot_be_is_not_taken_from_the_last_bytes_either(said: str) -> None:
+    found = Tokens()
+    tail = f'],"usage":{{"prompt_tokens": {said}, "completion_tokens": 4}}}}'
+    read_usage_at_the_end(tail.encode(), found)
+    assert found == Tokens(completion=4)
+
+
+@pytest.mark.parametrize(
+    ("body_bytes", "context_length", "tokens"),
+    [(0, 4096, 0), (400, 4096, 100), (10_000_000, 4096, 4096), (400_000, 0, 100_000)],
+)
+def test_a_prompt_nobody_counted_is_a_quarter_of_its_bytes(
+    body_bytes: int, context_length: int, tokens: int
+) -> None:
+    assert estimated_prompt(body_bytes, context_length) == tokens
 
 
 @pytest.mark.parametrize("said", ["", ', "stream_options": {"include_usage": false}'])

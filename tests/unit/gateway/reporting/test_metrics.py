@@ -25,6 +25,20 @@ def test_each_instance_shows_its_load_and_whether_it_is_avoided() -> None:
     assert shown(world, "inflight_requests") == {"qwen": 4}
 
 
+def test_an_instance_is_called_one_in_labels_too() -> None:
+    world = World()
+    world.loaded(17)
+    collector = GatewayCollector(world.stats, world.table, world.room, world.dispatch, world.clock)
+    labels = {
+        family.name: set(sample.labels)
+        for family in collector.collect()
+        for sample in family.samples
+        if "instance" in family.name
+    }
+    assert len(labels) == 2
+    assert all(names == {"model", "instance"} for names in labels.values())
+
+
 def test_a_model_that_is_not_loaded_shows_its_queue_and_no_instance() -> None:
     world = World()
     world.holding.join(a_call(), "")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 from modelium.gateway.access.credit import Credit
 from modelium.gateway.access.slots import Slots
@@ -42,7 +43,7 @@ class Account:
     `name` is for the store, `title` for people. All requests of one organisation share one account.
     """
 
-    __slots__ = ("name", "requests", "slots", "title", "tokens")
+    __slots__ = ("__weakref__", "name", "requests", "slots", "title", "tokens")
 
     def __init__(self, name: str, title: str, quota: Quota) -> None:
         requests, tokens = quota.requests_per_minute, quota.tokens_per_minute
@@ -124,13 +125,20 @@ def has_limits(quota: Quota) -> bool:
 
 
 class Accounts:
-    """Makes one account for each name, however often it is asked for."""
+    """Makes one account for each name, however often it is asked for.
+
+    It is forgotten once no key, token or request has it and `Refilling` has let it go as idle:
+    organisations come from tokens, and keys come and go.
+    """
 
     def __init__(self) -> None:
-        self._known: dict[str, Account] = {}
+        self._known: WeakValueDictionary[str, Account] = WeakValueDictionary()
 
     def of(self, name: str, title: str, quota: Quota) -> tuple[Account, ...]:
         """The account in a tuple; an empty one where nothing is limited."""
         if not has_limits(quota):
             return ()
-        return (self._known.setdefault(name, Account(name, title, quota)),)
+        account = self._known.get(name)
+        if account is None:
+            account = self._known[name] = Account(name, title, quota)
+        return (account,)

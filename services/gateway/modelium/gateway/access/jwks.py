@@ -1,7 +1,8 @@
 """The public keys of the identity provider, kept in memory.
 
 Fetched when a key id is not known, at most once in ten seconds however many ask, and again when
-they are an hour old, so that keys the provider has withdrawn end here too.
+they are an hour old: then a key that the provider has withdrawn verifies no more tokens. Those it
+has verified before count until they expire (`oidc.py`).
 """
 
 import asyncio
@@ -32,14 +33,19 @@ class Jwks:
         self._keys: list[jwt.PyJWK] = []
         self._fetched_s = float("-inf")
         self._tried_s = float("-inf")
+        self._failure: DependencyUnavailable | None = None
+        """Why the last fetch failed; None: it did not."""
         self._one = asyncio.Lock()
 
     async def find(self, key_id: str | None) -> jwt.PyJWK | None:
         """See `SigningKeys.find`."""
         found = self._among(key_id)
         if found is None or self._clock.monotonic() >= self._fetched_s + MAX_AGE_S:
-            await self._refresh(needed=found is None)
+            await self._refresh()
             found = self._among(key_id)
+        if found is None and self._failure is not None:
+            # Not known is then not the same as wrong, however long ago the last try was.
+            raise DependencyUnavailable(self._failure.what, self._failure.remedy)
         return found
 
     def _among(self, key_id: str | None) -> jwt.PyJWK | None:
@@ -47,7 +53,7 @@ class Jwks:
             return self._keys[0] if len(self._keys) == 1 else None
         return next((key for key in self._keys if key.key_id == key_id), None)
 
-    async def _refresh(self, *, needed: bool) -> None:
+    async def _refresh(self) -> None:
         """One at a time: who waited for another's fetch finds it done just now."""
         async with self._one:
             if self._clock.monotonic() < self._tried_s + FETCH_AGAIN_S:
@@ -56,10 +62,10 @@ class Jwks:
             try:
                 self._keys = _usable(await self._fetch())
                 self._fetched_s = self._clock.monotonic()
+                self._failure = None
             except DependencyUnavailable as error:
                 log.warning("gateway.jwks_unavailable", reason=str(error))
-                if needed:
-                    raise
+                self._failure = error
 
 
 def _usable(jwks: dict[str, Any]) -> list[jwt.PyJWK]:

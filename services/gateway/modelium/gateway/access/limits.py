@@ -78,5 +78,7 @@ class Limiter:
         now_s = self._clock.monotonic()
         for account in accounts:
             account.leave(tokens, now_s)
+            if tokens:
+                self._refilling.keep(account)
             if account.low(now_s):
                 self._refilling.soon(account)

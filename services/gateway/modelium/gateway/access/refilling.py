@@ -47,6 +47,10 @@ class Refilling:
         self.local = False
         """Whether the store is out of reach."""
 
+    def keep(self, account: Account) -> None:
+        """Hold on to it until it is idle: it knows what was used and not paid for yet."""
+        self._active.add(account)
+
     def soon(self, account: Account) -> None:
         """Fetch more for it, without anybody waiting."""
         self._active.add(account)
@@ -67,11 +71,14 @@ class Refilling:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                due = self._due - self._busy
-                self._due -= due
-                self._busy |= due
-                for account in due:
-                    group.create_task(self._refill(account))
+                self._begin(group)
+
+    def _begin(self, group: asyncio.TaskGroup) -> None:
+        due = self._due - self._busy
+        self._due -= due
+        self._busy |= due
+        for account in due:
+            group.create_task(self._refill(account))
 
     async def _refill(self, account: Account) -> None:
         waiting = self._waiting.pop(account, [])
@@ -129,15 +136,21 @@ class Refilling:
     async def _beat(self) -> None:
         """Every second: renew leases, look whether the store is back, forget who is idle."""
         while True:
-            now_s = self._clock.monotonic()
-            at_rest = self._active - self._due - self._busy
-            self._active -= {account for account in at_rest if account.idle(now_s)}
+            self._forget_idle()
             if self._active or self.local:
                 await self._renew_all()
-            now_s = self._clock.monotonic()
-            for account in [a for a in self._active if a.in_debt(now_s)]:
-                self.soon(account)
+            self._pay_debts()
             await self._clock.sleep(BEAT_S)
+
+    def _forget_idle(self) -> None:
+        now_s = self._clock.monotonic()
+        at_rest = self._active - self._due - self._busy
+        self._active -= {account for account in at_rest if account.idle(now_s)}
+
+    def _pay_debts(self) -> None:
+        now_s = self._clock.monotonic()
+        for account in [a for a in self._active if a.in_debt(now_s)]:
+            self.soon(account)
 
     async def _renew_all(self) -> None:
         accounts = [account for account in self._active if account not in self._busy]

@@ -166,10 +166,17 @@ def model_unavailable(
 
 
 def model_unplaceable(model: str, reason: str) -> ApiError:
-    """503: it fits no device there is, so waiting cannot help."""
+    """503: it fits no device there is, so waiting cannot help; a new device might, some day."""
     text = f"The model {model!r} cannot be loaded here: {reason}."
-    kind = "service_unavailable"
-    return ApiError(503, "capacity_exceeded", kind, text, param="model", should_retry=False)
+    return ApiError(
+        503,
+        "capacity_exceeded",
+        "service_unavailable",
+        text,
+        param="model",
+        retry_after_s=MAX_RETRY_AFTER_S,
+        should_retry=False,
+    )
 
 
 def unavailable(message: str, *, retry_after_s: float = 1) -> ApiError:

@@ -15,6 +15,9 @@ _PROMPT: Final = re.compile(rb'"(?:prompt|input)_tokens":\s*(\d{1,12})')
 _COMPLETION: Final = re.compile(rb'"(?:completion|output)_tokens":\s*(\d{1,12})')
 _ASK: Final = b',"stream_options":{"include_usage":true}'
 _SPACE: Final = b" \t\r\n"
+_BYTES_PER_TOKEN: Final = 4
+_MOST: Final = 2**31
+"""No answer takes more; an engine that says so, or less than nothing, is not believed."""
 
 
 @dataclass(slots=True)
@@ -23,6 +26,16 @@ class Tokens:
 
     prompt: int | None = None
     completion: int | None = None
+
+
+def estimated_prompt(body_bytes: int, context_length: int) -> int:
+    """The tokens of a prompt that nobody has counted, by the JSON body it came in.
+
+    At most `context_length`, which is 0 where it is not known: no engine begins with more, and an
+    image in a body is far more bytes than tokens.
+    """
+    tokens = body_bytes // _BYTES_PER_TOKEN
+    return min(tokens, context_length) if context_length else tokens
 
 
 class _Usage(msgspec.Struct):
@@ -101,12 +114,18 @@ def _below(found: _Answer) -> _Usage | None:
 
 
 def _take_over(usage: _Usage, tokens: Tokens) -> None:
-    prompt = usage.prompt_tokens if usage.prompt_tokens is not None else usage.input_tokens
-    completion = (
-        usage.completion_tokens if usage.completion_tokens is not None else usage.output_tokens
+    _say(
+        tokens,
+        usage.prompt_tokens if usage.prompt_tokens is not None else usage.input_tokens,
+        usage.completion_tokens if usage.completion_tokens is not None else usage.output_tokens,
     )
-    tokens.prompt = tokens.prompt if prompt is None else prompt
-    tokens.completion = tokens.completion if completion is None else completion
+
+
+def _say(tokens: Tokens, prompt: int | None, completion: int | None) -> None:
+    if prompt is not None and 0 <= prompt <= _MOST:
+        tokens.prompt = prompt
+    if completion is not None and 0 <= completion <= _MOST:
+        tokens.completion = completion
 
 
 def read_usage_at_the_end(tail: bytes, tokens: Tokens) -> None:
@@ -114,10 +133,8 @@ def read_usage_at_the_end(tail: bytes, tokens: Tokens) -> None:
     at = tail.rfind(b'"usage"')
     if at < 0:
         return
-    if found := _PROMPT.search(tail, at):
-        tokens.prompt = int(found[1])
-    if found := _COMPLETION.search(tail, at):
-        tokens.completion = int(found[1])
+    prompt, completion = _PROMPT.search(tail, at), _COMPLETION.search(tail, at)
+    _say(tokens, prompt and int(prompt[1]), completion and int(completion[1]))
 
 
 def asking_for_usage(body: bytes) -> bytes | None:

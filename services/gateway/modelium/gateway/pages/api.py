@@ -59,13 +59,13 @@ async def status(parts: Parts, seen: SeenModels) -> Status:
     """Models, agents with their devices, and this gateway."""
     agents: list[AgentRecord] | None
     try:
-        agents = await parts.store.agents.all()
+        agents = [seen.agent(agent) for agent in await parts.store.agents.all()]
     except DependencyUnavailable:
         agents = None
     gateway = GatewayStatus(
         id=parts.gateway_id,
         active_requests=parts.stats.active,
-        waiting={model: parts.room.count(model) for model in parts.room.models()},
+        waiting=seen.waiting(),
         nats_connected=parts.bus.connected,
     )
     return status_page(seen.pages(), agents, gateway)

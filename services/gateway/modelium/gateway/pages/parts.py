@@ -8,7 +8,7 @@ from fastapi import Depends, Path, Request
 
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
-from modelium.common.records import ModelRecord
+from modelium.common.records import AgentRecord, ModelRecord, model_of_instance
 from modelium.common.store import Store
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.engines.routing import RouteTable
@@ -74,6 +74,16 @@ class Seen:
         if not self._visible(model):
             raise errors.model_not_found(model)
         return record, self._parts.eta_s(model)
+
+    def waiting(self) -> dict[str, int]:
+        """How many requests wait for each of them."""
+        room = self._parts.room
+        return {model: room.count(model) for model in room.models() if self._visible(model)}
+
+    def agent(self, agent: AgentRecord) -> AgentRecord:
+        """The agent with the instances of these models only."""
+        seen = tuple(i for i in agent.instances if self._visible(model_of_instance(i)))
+        return agent.model_copy(update={"instances": seen})
 
     def pages(self) -> list[ModelPage]:
         """All of them for people."""
