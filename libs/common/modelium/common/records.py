@@ -113,6 +113,10 @@ class Descriptor(Frozen):
     weight_bytes: int = Field(default=0, ge=0)
     context_length: int = Field(default=0, ge=0, description="tokens")
     kv_bytes_per_token: int = Field(default=0, ge=0, description="at 2 bytes per element")
+    windowed_kv_bytes_per_token: int = Field(
+        default=0, ge=0, description="the part of it in layers that see only `window_tokens`"
+    )
+    window_tokens: int = Field(default=0, ge=0, description="0: all layers see everything")
     has_chat_template: bool = False
 
 
