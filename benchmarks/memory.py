@@ -40,12 +40,14 @@ class Case:
     layers: int
     cache_bytes: int
     times: int = 1
+    tokens: int = 64
+    """Of each answer; a deep model is slow."""
 
 
 CASES: Final = (
     Case(2, 256 * MIB, times=3),
     Case(100, 256 * MIB, times=2),
-    Case(400, 256 * MIB, times=2),
+    Case(400, 256 * MIB, times=2, tokens=4),
     Case(2, 1024 * MIB),
 )
 
@@ -95,7 +97,9 @@ async def _load(
         version = json.loads(
             (await http.ask("GET", f"{engine.endpoint}/version", timeout_s=5)).body
         )
-        await asyncio.gather(*(_ask(http, engine.endpoint, model.name, n) for n in range(PROMPTS)))
+        await asyncio.gather(
+            *(_ask(http, engine.endpoint, model.name, n, case.tokens) for n in range(PROMPTS))
+        )
         served = (await engine.usage()).resident_bytes
     finally:
         await engine.kill()
@@ -111,10 +115,10 @@ async def _load(
     }
 
 
-async def _ask(http: EngineHttp, endpoint: str, model: str, number: int) -> None:
+async def _ask(http: EngineHttp, endpoint: str, model: str, number: int, tokens: int) -> None:
     """Some tokens, so that the cache and the buffers of a step are used."""
-    body = {"model": model, "prompt": f"{number} " + "give me the time " * 60, "max_tokens": 64}
-    await http.ask("POST", f"{endpoint}/v1/completions", timeout_s=120, body=body)
+    body = {"model": model, "prompt": f"{number} " + "give me the time " * 60, "max_tokens": tokens}
+    await http.ask("POST", f"{endpoint}/v1/completions", timeout_s=300, body=body)
 
 
 def _command(case: Case, model: Path, generation: int) -> LoadModel:

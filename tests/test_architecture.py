@@ -25,7 +25,7 @@ LONGEST_FUNCTION = 60
 PURE_COMMON = frozenset(
     f"modelium.common.{name}"
     for name in (
-        *("records", "figures", "events", "errors", "lifecycle", "clock"),
+        *("records", "figures", "message", "reports", "events", "errors", "lifecycle", "clock"),
         *("settings", "settings_base", "settings_gateway", "usage"),
     )
 )
@@ -219,8 +219,16 @@ def test_subjects_streams_and_keys_are_spelled_in_one_place(module: Module) -> N
     for text in literals(module.tree):
         assert text not in spelled
         assert not text.startswith(("command.", "dead.", prefix, keys.instance(""), keys.agent("")))
-        assert text not in {keys.MODELS, keys.INSTANCES, keys.AGENTS, keys.API_KEYS, keys.GATEWAYS}
+        assert text not in {
+            keys.MODELS,
+            keys.INSTANCES,
+            keys.AGENTS,
+            keys.MEMORY,
+            keys.API_KEYS,
+            keys.GATEWAYS,
+        }
         assert not text.startswith((keys.api_key(""), keys.slots(""), keys.LIMITS, USAGE))
+        assert not text.startswith(keys.memory(""))
 
 
 def literals(tree: ast.Module) -> Iterator[str]:

@@ -88,7 +88,7 @@ def test_a_token_of_a_published_model_takes(config: dict[str, Any], expected: in
             *(131_072, 131_072, 4096),
             id="mistralai/Mistral-7B-v0.1",
         ),
-        pytest.param(  # 26 layers of 2 * 1 * 256 * 2 = 1024; layers 6, 12, 18, 24 see all: 22 do not
+        pytest.param(  # 26 layers of 2 * 1 * 256 * 2 = 1024; 6, 12, 18 and 24 see all
             {"num_hidden_layers": 26, "num_attention_heads": 4, "num_key_value_heads": 1}
             | {"hidden_size": 1152, "head_dim": 256, "sliding_window": 512}
             | {"sliding_window_pattern": 6, "model_type": "gemma3_text"},

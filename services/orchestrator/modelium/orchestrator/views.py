@@ -121,8 +121,7 @@ def _keep_alive_s(state: PlacementState, record: ModelRecord, now_s: float) -> f
 
 
 def _needed(moment: _Moment, record: ModelRecord, kind: DeviceKind) -> int:
-    measured = moment.state.measured_bytes(record, kind)
-    return needed_by_record(record, kind, moment.numbers.memory, measured_bytes=measured)
+    return needed_by_record(record, kind, moment.numbers.memory, moment.state.measurements)
 
 
 def _serves_old_files(record: ModelRecord) -> bool:
