@@ -83,28 +83,45 @@ def test_a_layer_with_a_window_keeps_no_more_than_that(context: int, expected: i
         (Known(), 1400),  # never measured: weights of 400 and an overhead of 1000
         (Known(loads=1, highest_bytes=1000), 1000 + 90),  # 15 % of the 600 beside the weights
         (Known(loads=2, highest_bytes=1000), 1000 + 22),  # a fourth of that
-        (Known(loads=3, highest_bytes=1000), 1000 + 10),  # a ninth
+        (Known(loads=9, highest_bytes=1000), 1000 + 12),  # 2 % stay
         (Known(loads=1, highest_bytes=1350), 1400),  # the margin asks for no more than the estimate
-        (Known(loads=1, highest_bytes=1900), 1900),  # more than estimated: what it held
+        (Known(loads=1, highest_bytes=1900), 1900 + 30),  # more than estimated: 2 % above that
         (Known(loads=1, highest_bytes=100), 400),  # a figure below the weights is not believed
         (Known(overheads=((400, 800),)), 400 + 920),  # another model had 800 beside its weights
         (Known(overheads=((400, 100),)), 400 + 500),  # they lower the estimate by half at most
         (Known(overheads=((400, 9000),)), 400 + 2000),  # and double it at most
-        (Known(overheads=((199, 100),)), 1400),  # a model that is much smaller says too little
+        (Known(overheads=((400, 1200),)), 400 + 1380),  # the estimate was too low: the whole margin
+        (Known(overheads=((199, 100),)), 1400),  # a model that is much smaller does not lower it
+        (Known(overheads=((199, 1200),)), 400 + 1380),  # but raises it
         (Known(overheads=((400, 500), (300, 800))), 400 + 920),  # of two, the higher
         (Known(older_bytes=1700, overheads=((400, 800),)), 1700),  # as much as an older version had
-        (Known(outgrown_bytes=1400), 400 + 1500),  # half as much again as was too little
+        (Known(outgrown_bytes=1400), 400 + 2000),  # twice what was too little
         (Known(outgrown_bytes=5000), 5000),  # beyond four times the overhead nothing is added
-        (
-            Known(loads=2, highest_bytes=1000, outgrown_bytes=1200),
-            400 + 1200,
-        ),  # it peaks as it loads
+        (Known(loads=2, highest_bytes=1000, outgrown_bytes=1200), 2000),  # more while it loads
+        (Known(loads=1, highest_bytes=1500, outgrown_bytes=1400), 1522),  # now it is measured
     ],
 )
 @pytest.mark.parametrize("kind", [CPU, CUDA])
 def test_what_is_known_replaces_the_estimate(known: Known, kind: DeviceKind, expected: int) -> None:
     descriptor = a_descriptor(dtype="F32", weight_bytes=400, kv_bytes_per_token=0)
     assert needed_bytes(descriptor, kind, POLICY, known) == expected + 100  # the cache
+
+
+@pytest.mark.parametrize(
+    ("largest", "expected"),
+    [
+        (0, 400 + 2000 + 100),  # no such device is known
+        (3000, 400 + 2000 + 100),
+        (2000, 2000),  # all of the largest
+        (1200, 400 + 1000 + 100),  # but the estimate stands, whatever there is
+    ],
+)
+def test_after_running_out_of_memory_no_more_is_asked_for_than_a_whole_device(
+    largest: int, expected: int
+) -> None:
+    descriptor = a_descriptor(dtype="F32", weight_bytes=400, kv_bytes_per_token=0)
+    known = Known(outgrown_bytes=1400)
+    assert needed_bytes(descriptor, CUDA, POLICY, known, largest_bytes=largest) == expected
 
 
 def test_a_low_measurement_is_not_believed_while_loads_fail() -> None:

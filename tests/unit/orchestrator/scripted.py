@@ -34,7 +34,7 @@ class Agent:
     silent: bool = False
     deaf: bool = False
     overhead_bytes: int = 0
-    """How much more its engines hold than was reserved, beside the cache: it has not filled."""
+    """How much more its engines hold than was reserved."""
     engine: str = "vllm-1.0"
     engines: dict[str, Instance] = field(default_factory=dict)
     commands: list[LoadModel | UnloadModel] = field(default_factory=list)
@@ -80,8 +80,7 @@ class Agent:
             del self.engines[instance_id]
         else:
             endpoint = f"http://{instance_id}"
-            cache = engine.memory.kv_cache_bytes if engine.memory else 0
-            resident = engine.reserved_bytes - cache + self.overhead_bytes
+            resident = engine.reserved_bytes + self.overhead_bytes
             self._become(
                 instance_id, state=InstanceState.LOADED, endpoint=endpoint, resident_bytes=resident
             )

@@ -151,7 +151,7 @@ async def test_what_was_measured_is_reserved_next_time() -> None:
         rig.agent.overhead_bytes = -GB // 2
         for model in ("a", "b", "a"):
             await loaded(rig, model)
-        # 1.5 GB were held, half of it beside the weights; the cache of a GB fills later.
+        # 1.5 GB were held beside the cache of a GB, half of that beside the weights.
         again = int(1.5 * GB + 0.5 * GB * 0.15) + GB
         assert reserved(rig, "a") == [3 * GB, again]
         # Another model is given what the engine took beside the weights of the first.
@@ -179,8 +179,8 @@ async def test_a_load_that_ran_out_of_memory_is_given_more() -> None:
                 await rig.seconds(1)
             await rig.agent.fail(f"a.{attempt}", FailureKind.OUT_OF_MEMORY)
             await rig.seconds(2)
-        # A GB of weights, a GB of cache, and a GB beside them that becomes half as much again.
-        assert reserved(rig, "a") == [3 * GB, 3 * GB + GB // 2]
+        # A GB of weights, a GB of cache, and a GB beside them that is doubled.
+        assert reserved(rig, "a") == [3 * GB, 4 * GB]
 
 
 def reserved(rig: Rig, model: str) -> list[int]:

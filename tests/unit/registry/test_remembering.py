@@ -37,7 +37,7 @@ async def test_an_engine_that_runs_out_of_memory_is_noted_although_it_never_serv
     assert (figure.loads, figure.outgrown_bytes) == (0, 350)
 
 
-async def test_a_heartbeat_shows_that_an_engine_has_outgrown_its_figure() -> None:
+async def test_a_heartbeat_shows_that_an_engine_has_grown_its_figure() -> None:
     system = await registry(facts.a_loaded_record(0, state="unloaded"))
     await system.hear(facts.loaded(1))
     grown = an_instance_record(reserved_bytes=400, resident_bytes=380, memory=facts.MEMORY)
@@ -46,7 +46,7 @@ async def test_a_heartbeat_shows_that_an_engine_has_outgrown_its_figure() -> Non
     )
     for _ in range(2):
         await on_agent_heartbeat(beat, **system.needs)
-    assert [m.record.highest_bytes for m in measured(system)] == [300, 330]
+    assert [m.record.highest_bytes for m in measured(system)] == [250, 330]
 
 
 async def test_an_engine_brought_back_by_a_heartbeat_brings_its_figure_back() -> None:
@@ -56,7 +56,7 @@ async def test_an_engine_brought_back_by_a_heartbeat_brings_its_figure_back() ->
         agent_id="local", launcher="process", devices=(a_device(),), instances=(engine,)
     )
     await on_agent_heartbeat(beat, **system.needs)
-    assert [figure.highest_bytes for figure in await system.store.memory.all()] == [300]
+    assert [figure.highest_bytes for figure in await system.store.memory.all()] == [250]
 
 
 async def test_the_figure_unchanged_for_longest_gives_way_when_there_are_too_many() -> None:

@@ -36,7 +36,7 @@ class Known:
     """Of all models that this engine has run there: their weights, and what it took beside these;
     the lowest first."""
 
-    def learned_overhead(self, weight_bytes: int) -> int | None:
+    def learned_overhead(self, weight_bytes: int = 0) -> int | None:
         """What models at least about as big have shown; None: there were none."""
         shown = [over for weights, over in self.overheads if weights >= LIKE * weight_bytes]
         return shown[math.ceil(QUANTILE * len(shown)) - 1] if shown else None

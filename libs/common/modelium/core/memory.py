@@ -13,6 +13,8 @@ from modelium.core.policy import MemoryPolicy
 
 STEP_TOKENS: Final = 8192
 """What vLLM computes in one step at most, by its own default."""
+SPREAD: Final = 0.02
+"""How much more than ever before the same load may take beside its weights (measured: 0.3 %)."""
 BOUND: Final = 2
 """How many times the configured overhead what others showed may raise or lower it."""
 RAISED: Final = 4
@@ -53,50 +55,71 @@ def estimated_bytes(descriptor: Descriptor, kind: DeviceKind, policy: MemoryPoli
 
 
 def needed_bytes(
-    descriptor: Descriptor, kind: DeviceKind, policy: MemoryPolicy, known: Known = NOTHING
+    descriptor: Descriptor,
+    kind: DeviceKind,
+    policy: MemoryPolicy,
+    known: Known = NOTHING,
+    *,
+    largest_bytes: int = 0,
 ) -> int:
     """Bytes of one device for an engine, by what is `known` of such engines there.
 
-    Never less than was measured, and more than what was too little. The cache is added to what was
-    measured without it: a CPU's is touched only as it fills.
+    Never less than was measured, and more than what was too little. The cache, whose size is a
+    setting, is added to what was measured without it. `largest_bytes` is the largest such device
+    (0: none): an engine that ran out of memory is given all of it before it is said not to fit.
     """
     weights = weight_bytes(descriptor, kind, policy)
     wanted = (_measured if known.loads else _expected)(weights, known, policy)
-    beside = max(weights, wanted, _raised(weights, known.outgrown_bytes, policy))
-    return beside + kv_cache_bytes(descriptor, kind, policy)
+    cache = kv_cache_bytes(descriptor, kind, policy)
+    raised = _raised(weights, known, policy) + cache
+    if largest_bytes:
+        raised = min(raised, largest_bytes)
+    return max(weights + cache, wanted + cache, raised)
 
 
 def _measured(weights: int, known: Known, policy: MemoryPolicy) -> int:
     """What it held and a margin, which is soon given up as loads show the same again.
 
-    Such caution never asks for more than the estimate: where an engine ran, it shall fit again.
+    Such caution asks for hardly more than the estimate: where an engine ran, it shall fit again.
     """
     overhead = max(0, known.highest_bytes - weights)
     margin = int(overhead * policy.measured_margin_ratio / known.loads**2)
     within = min(known.highest_bytes + margin, weights + policy.overhead_bytes)
-    return max(known.highest_bytes, within)
+    return max(known.highest_bytes + int(overhead * SPREAD), within)
 
 
 def _expected(weights: int, known: Known, policy: MemoryPolicy) -> int:
     """What nobody has measured yet: as other models, or an older engine, let expect.
 
-    As for what was measured, caution asks for no more than the estimate.
+    Models that are much smaller may only raise it.
     """
-    learned = known.learned_overhead(weights)
     overhead = policy.overhead_bytes
-    if learned is not None:
-        cautious = learned + int(learned * policy.measured_margin_ratio)
-        shown = max(learned, min(cautious, overhead))
-        overhead = min(max(shown, overhead // BOUND), overhead * BOUND)
+    like, any_ = known.learned_overhead(weights), known.learned_overhead()
+    if like is not None:
+        overhead = _cautious(like, policy)
+    elif any_ is not None:
+        overhead = max(overhead, _cautious(any_, policy))
     return max(weights + overhead, known.older_bytes)
 
 
-def _raised(weights: int, outgrown_bytes: int, policy: MemoryPolicy) -> int:
-    """Half as much again beside the weights as was too little, within a bound; 0: none was."""
-    if not outgrown_bytes:
+def _cautious(learned: int, policy: MemoryPolicy) -> int:
+    """With a margin, for which the estimate is enough unless it has proved to be too low."""
+    overhead = policy.overhead_bytes
+    more = learned + int(learned * policy.measured_margin_ratio)
+    shown = more if learned > overhead else min(more, overhead)
+    return min(max(shown, overhead // BOUND), overhead * BOUND)
+
+
+def _raised(weights: int, known: Known, policy: MemoryPolicy) -> int:
+    """Twice as much beside the weights as was too little, within a bound; 0: none was.
+
+    An engine that was then measured to hold more than that has said itself what it needs.
+    """
+    if known.outgrown_bytes <= known.highest_bytes:
         return 0
-    overhead = max(outgrown_bytes - weights, policy.overhead_bytes // BOUND)
-    return max(outgrown_bytes, weights + min(overhead * 3 // 2, policy.overhead_bytes * RAISED))
+    overhead = max(known.outgrown_bytes - weights, policy.overhead_bytes // BOUND)
+    most = weights + policy.overhead_bytes * RAISED
+    return max(known.outgrown_bytes, min(weights + 2 * overhead, most))
 
 
 def needed_by_record(
@@ -104,16 +127,19 @@ def needed_by_record(
     kind: DeviceKind,
     policy: MemoryPolicy,
     measurements: Measurements = UNMEASURED,
+    *,
+    largest_bytes: int = 0,
 ) -> int:
     """Bytes of one device for the model's next engine; 0 while its files are not analysed.
 
-    While the model's loads fail, what was measured does not lower the estimate.
+    While the model's loads fail, what was measured does not lower the estimate. `largest_bytes` as
+    for `needed_bytes`.
     """
     descriptor = record.descriptor
     if descriptor is None:
         return 0
     known = measurements.known(record.fingerprint, descriptor.runtime, kind)
-    needed = needed_bytes(descriptor, kind, policy, known)
+    needed = needed_bytes(descriptor, kind, policy, known, largest_bytes=largest_bytes)
     if record.failures:
         return max(needed, estimated_bytes(descriptor, kind, policy))
     return needed

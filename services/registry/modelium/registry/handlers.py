@@ -18,7 +18,7 @@ from modelium.common.errors import Conflict, RetryLater
 from modelium.common.records import AgentRecord, ModelRecord, ModelState
 from modelium.common.store import Store
 from modelium.registry.instances import adopted, instance_of, may_adopt
-from modelium.registry.memory import has_outgrown
+from modelium.registry.memory import has_grown
 from modelium.registry.projection import Event, after_decision, apply, is_news
 from modelium.registry.remembering import remember
 
@@ -73,7 +73,7 @@ async def on_agent_heartbeat(
     await store.agents.renew(agent, ttl_s=AGENT_TTL_S)
     for instance in filter(may_adopt, event.instances):
         record = await store.models.get(instance.model)
-        if record is not None and has_outgrown(instance, record.resident_bytes):
+        if record is not None and has_grown(instance, record.resident_bytes):
             await remember(instance, store=store, bus=bus, clock=clock)
         fact = adopted(record, instance, seen_at=event.occurred_at)
         if fact is not None:

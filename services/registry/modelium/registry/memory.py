@@ -1,12 +1,11 @@
 """What an engine's load, growth or end says of the memory that its model needs; pure.
 
-Figures are without the key-value cache, whose size is a setting. On a GPU the cache is taken when
-the engine is ready; on a CPU it is touched only as it fills, so a fresh engine has none of it.
+Figures are without the key-value cache, whose size is a setting: an engine that is ready holds all
+of it, on a CPU too (measured: 768 MiB more of cache were 767 MiB more of memory, unused).
 """
 
 from modelium.common.events import RuntimeFailed, RuntimeLoaded
 from modelium.common.records import (
-    DeviceKind,
     EngineMemory,
     FailureKind,
     Instance,
@@ -43,11 +42,9 @@ def after(known: MemoryRecord | None, told: Told) -> MemoryRecord | None:
     return record.model_copy(update={"highest_bytes": grown}) if record.loads else known
 
 
-def has_outgrown(told: Instance, loaded_with_bytes: int) -> bool:
-    """Whether an engine holds more than its whole cache explains since it was loaded."""
-    if told.memory is None or told.state is not InstanceState.LOADED:
-        return False
-    return _beside(told.resident_bytes, told.memory) > _fresh(loaded_with_bytes, told.memory)
+def has_grown(told: Instance, loaded_with_bytes: int) -> bool:
+    """Whether an engine that serves holds more than when it was loaded."""
+    return told.state is InstanceState.LOADED and told.resident_bytes > loaded_with_bytes
 
 
 def _says_something(told: Told) -> bool:
@@ -67,7 +64,7 @@ def _first(told: Told, memory: EngineMemory) -> MemoryRecord:
 
 
 def _counted(record: MemoryRecord, loaded: RuntimeLoaded, memory: EngineMemory) -> MemoryRecord:
-    held = _fresh(loaded.resident_bytes, memory)
+    held = _beside(loaded.resident_bytes, memory)
     return record.model_copy(
         update={
             "loads": record.loads + 1,
@@ -81,9 +78,3 @@ def _counted(record: MemoryRecord, loaded: RuntimeLoaded, memory: EngineMemory) 
 
 def _beside(bytes_: int, memory: EngineMemory) -> int:
     return max(0, bytes_ - memory.kv_cache_bytes)
-
-
-def _fresh(resident_bytes: int, memory: EngineMemory) -> int:
-    """What an engine that has not served yet holds beside its cache."""
-    on_cpu = memory.device_kind is DeviceKind.CPU
-    return resident_bytes if on_cpu else _beside(resident_bytes, memory)
