@@ -61,6 +61,8 @@ class Measurements:
         self._overheads = {
             place: self._shown(place, engine) for place, engine in self._engines.items()
         }
+        self._known: dict[tuple[str, Place], Known] = {}
+        """Answers that were given before: every decision asks for every model."""
 
     def with_record(self, record: MemoryRecord) -> "Measurements":
         """These and a newer one; an older version than the one known changes nothing."""
@@ -71,7 +73,12 @@ class Measurements:
 
     def known(self, fingerprint: str, runtime: str, kind: DeviceKind) -> Known:
         """What counts for the next load: the engine there is the one that was measured last."""
-        place = runtime, kind
+        key = fingerprint, (runtime, kind)
+        if key not in self._known:
+            self._known[key] = self._look_up(*key)
+        return self._known[key]
+
+    def _look_up(self, fingerprint: str, place: Place) -> Known:
         engine = self._engines.get(place, "")
         mine = self._of_files.get((fingerprint, place), [])
         now = [record for record in mine if record.engine == engine]

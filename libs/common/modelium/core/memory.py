@@ -94,11 +94,10 @@ def _expected(weights: int, known: Known, policy: MemoryPolicy) -> int:
     Models that are much smaller may only raise it.
     """
     overhead = policy.overhead_bytes
-    like, any_ = known.learned_overhead(weights), known.learned_overhead()
-    if like is not None:
+    if (like := known.learned_overhead(weights)) is not None:
         overhead = _cautious(like, policy)
-    elif any_ is not None:
-        overhead = max(overhead, _cautious(any_, policy))
+    elif (smaller := known.learned_overhead()) is not None:
+        overhead = max(overhead, _cautious(smaller, policy))
     return max(weights + overhead, known.older_bytes)
 
 
