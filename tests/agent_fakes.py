@@ -93,9 +93,10 @@ class FakeRuntime:
     async def health(self, endpoint: str) -> Health:
         return self.answers
 
-    async def prove(self, endpoint: str, record: EngineRecord) -> None:
+    async def prove(self, endpoint: str, record: EngineRecord) -> str:
         if self.refuses:
             raise NotServing(self.refuses)
+        return "vllm-1.0"
 
     async def sleep(self, endpoint: str) -> None:
         raise NotImplementedError

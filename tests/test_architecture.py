@@ -25,7 +25,7 @@ LONGEST_FUNCTION = 60
 PURE_COMMON = frozenset(
     f"modelium.common.{name}"
     for name in (
-        *("records", "figures", "events", "errors", "lifecycle", "clock"),
+        *("records", "figures", "message", "reports", "events", "errors", "lifecycle", "clock"),
         *("settings", "settings_base", "settings_gateway", "usage"),
     )
 )
@@ -211,7 +211,9 @@ def test_no_task_is_started_and_forgotten(module: Module) -> None:
 
 @pytest.mark.parametrize("module", each(*SERVICES, "common", "core"), ids=repr)
 def test_subjects_streams_and_keys_are_spelled_in_one_place(module: Module) -> None:
-    if module.name in {f"modelium.common.{name}" for name in ("subjects", "events", "keys")}:
+    if module.name in {
+        f"modelium.common.{name}" for name in ("subjects", "events", "reports", "keys")
+    }:
         return
     subjects = {subject_for(kind) for kind in MESSAGES}
     spelled = subjects | {stream.name for stream in STREAMS}
@@ -219,8 +221,16 @@ def test_subjects_streams_and_keys_are_spelled_in_one_place(module: Module) -> N
     for text in literals(module.tree):
         assert text not in spelled
         assert not text.startswith(("command.", "dead.", prefix, keys.instance(""), keys.agent("")))
-        assert text not in {keys.MODELS, keys.INSTANCES, keys.AGENTS, keys.API_KEYS, keys.GATEWAYS}
+        assert text not in {
+            keys.MODELS,
+            keys.INSTANCES,
+            keys.AGENTS,
+            keys.MEMORY,
+            keys.API_KEYS,
+            keys.GATEWAYS,
+        }
         assert not text.startswith((keys.api_key(""), keys.slots(""), keys.LIMITS, USAGE))
+        assert not text.startswith(keys.memory(""))
 
 
 def literals(tree: ast.Module) -> Iterator[str]:

@@ -17,6 +17,7 @@ from modelium.common.testing import (
     FakeClock,
     a_descriptor,
     a_device,
+    a_memory_record,
     a_model_record,
     an_agent_record,
     an_instance_record,
@@ -140,6 +141,15 @@ async def test_an_agent_is_renewed_whatever_was_there(store: Store) -> None:
     assert found.instances == ("qwen.1",)
 
 
+async def test_measured_memory_is_one_figure_for_files_engine_and_kind(store: Store) -> None:
+    on_cpu = await store.memory.save(a_memory_record())
+    on_gpu = await store.memory.save(a_memory_record(device_kind="cuda"))
+    newer = await store.memory.save(a_memory_record(engine="vllm-2.0"))
+    assert await store.memory.all() == [on_cpu, on_gpu, newer]
+    with pytest.raises(Conflict):
+        await store.memory.save(a_memory_record())
+
+
 async def test_ping_answers(store: Store) -> None:
     assert await store.ping()
 
@@ -185,6 +195,19 @@ async def test_a_model_reads_like_a_status_page(redis: Server) -> None:
     assert page["loaded_at"] == "2026-01-02T03:04:05Z"
     assert page["version"] == "1"
     assert "endpoint" not in page
+
+
+async def test_measured_memory_reads_by_eye_and_is_forgotten_by_hand(redis: Server) -> None:
+    async with opened(redis) as (store, raw):
+        saved = await store.memory.save(a_memory_record())
+        key = "modelium:memory:f1:vllm-1.0:cpu"
+        page = await raw.hgetall(key)
+        assert await raw.smembers(keys.MEMORY) == {saved.memory_id}
+        await raw.delete(key)
+        assert await store.memory.all() == []
+        assert (await store.memory.save(a_memory_record())).version == 1
+    assert page["highest_bytes"] == "3000000000"
+    assert (page["loads"], page["device_kind"], page["engine"]) == ("1", "cpu", "vllm-1.0")
 
 
 async def test_a_record_spoiled_by_hand_is_passed_over(redis: Server) -> None:

@@ -35,6 +35,9 @@ async def test_a_loaded_engine_is_announced_with_an_endpoint_that_answers(
         assert agent.kinds == [RuntimeLoading, RuntimeLoaded]
         assert announced.load_s is not None
         assert announced.resident_bytes > 0
+        assert announced.memory is not None
+        assert announced.memory.engine == "vllm-0.33.0"  # as the stub says
+        assert announced.memory.kv_cache_bytes == a_load(model).kv_cache_bytes > 0
         http = EngineHttp()
         answer = await http.ask("GET", f"{announced.endpoint}/health", timeout_s=5)
         await http.close()

@@ -43,6 +43,7 @@ async def test_the_next_agent_adopts_a_running_engine_and_announces_it_again(
         again = await second.heard(RuntimeLoaded)
         assert second.kinds == [RuntimeLoaded]
         assert again.endpoint == announced.endpoint
+        assert again.memory == announced.memory
         assert second.processes() == processes
 
 

@@ -68,6 +68,8 @@ def test_every_key_is_listed_and_nothing_else() -> None:
         keys.model("<name>"),
         keys.instance("<id>"),
         keys.agent("<id>"),
+        keys.MEMORY,
+        keys.memory("<files>:<engine>:<kind>"),
         keys.API_KEYS,
         keys.api_key("<id>"),
         keys.USAGE_ORGANIZATIONS,

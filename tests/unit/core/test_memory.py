@@ -3,8 +3,10 @@
 import pytest
 
 from modelium.common.records import DeviceKind
-from modelium.common.testing import a_descriptor, a_model_record
+from modelium.common.testing import a_descriptor, a_memory_record, a_model_record
+from modelium.core.measurements import Known, Measurements
 from modelium.core.memory import (
+    STEP_TOKENS,
     context_tokens,
     kv_cache_bytes,
     needed_by_record,
@@ -58,27 +60,77 @@ def test_cache_is_enough_for_one_request_of_full_length(
 
 
 @pytest.mark.parametrize(
-    ("measured", "kind", "expected"),
+    ("context", "expected"),
     [
-        (0, CUDA, 400 + 100 + 1000),  # never measured: the estimate
-        (1000, CUDA, 1150),  # less than estimated: the measurement and a margin
-        (1400, CUDA, 1500),  # the margin never asks for more than the estimate
-        (2000, CUDA, 2000),  # more than estimated: what it holds
-        (100, CUDA, 400 + 100),  # a measurement below weights and cache is not believed
-        (1000, CPU, 1150 + 100),  # a CPU's cache is not touched yet when it is measured
+        (8_000, 8_000 * 4 + 8_000 * 6),  # shorter than the window and a step: all of it
+        (50_000, 50_000 * 4 + (100 + STEP_TOKENS) * 6),  # six of the ten bytes see a window
     ],
 )
-def test_a_measurement_replaces_the_estimate(
-    measured: int, kind: DeviceKind, expected: int
+def test_a_layer_with_a_window_keeps_no_more_than_that(context: int, expected: int) -> None:
+    policy = MemoryPolicy(kv_cache_bytes=1, overhead_bytes=1, max_context_tokens=context)
+    descriptor = a_descriptor(
+        kv_bytes_per_token=10,
+        windowed_kv_bytes_per_token=6,
+        window_tokens=100,
+        context_length=131_072,
+    )
+    assert kv_cache_bytes(descriptor, CUDA, policy) == expected
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        (Known(), 1400),  # never measured: weights of 400 and an overhead of 1000
+        (Known(loads=1, highest_bytes=1000), 1000 + 90),  # 15 % of the 600 beside the weights
+        (Known(loads=2, highest_bytes=1000), 1000 + 22),  # a fourth of that
+        (Known(loads=9, highest_bytes=1000), 1000 + 12),  # 2 % stay
+        (Known(loads=1, highest_bytes=1350), 1400),  # the margin asks for no more than the estimate
+        (Known(loads=1, highest_bytes=1900), 1900 + 30),  # more than estimated: 2 % above that
+        (Known(loads=1, highest_bytes=100), 400),  # a figure below the weights is not believed
+        (Known(overheads=((400, 800),)), 400 + 920),  # another model had 800 beside its weights
+        (Known(overheads=((400, 100),)), 400 + 500),  # they lower the estimate by half at most
+        (Known(overheads=((400, 9000),)), 400 + 2000),  # and double it at most
+        (Known(overheads=((400, 1200),)), 400 + 1380),  # the estimate was too low: the whole margin
+        (Known(overheads=((199, 100),)), 1400),  # a model that is much smaller does not lower it
+        (Known(overheads=((199, 1200),)), 400 + 1380),  # but raises it
+        (Known(overheads=((400, 500), (300, 800))), 400 + 920),  # of two, the higher
+        (Known(older_bytes=1700, overheads=((400, 800),)), 1700),  # as much as an older version had
+        (Known(outgrown_bytes=1400), 400 + 2000),  # twice what was too little
+        (Known(outgrown_bytes=5000), 5000),  # beyond four times the overhead nothing is added
+        (Known(loads=2, highest_bytes=1000, outgrown_bytes=1200), 2000),  # more while it loads
+        (Known(loads=1, highest_bytes=1500, outgrown_bytes=1400), 1522),  # now it is measured
+    ],
+)
+@pytest.mark.parametrize("kind", [CPU, CUDA])
+def test_what_is_known_replaces_the_estimate(known: Known, kind: DeviceKind, expected: int) -> None:
+    descriptor = a_descriptor(dtype="F32", weight_bytes=400, kv_bytes_per_token=0)
+    assert needed_bytes(descriptor, kind, POLICY, known) == expected + 100  # the cache
+
+
+@pytest.mark.parametrize(
+    ("largest", "expected"),
+    [
+        (0, 400 + 2000 + 100),  # no such device is known
+        (3000, 400 + 2000 + 100),
+        (2000, 2000),  # all of the largest
+        (1200, 400 + 1000 + 100),  # but the estimate stands, whatever there is
+    ],
+)
+def test_after_running_out_of_memory_no_more_is_asked_for_than_a_whole_device(
+    largest: int, expected: int
 ) -> None:
     descriptor = a_descriptor(dtype="F32", weight_bytes=400, kv_bytes_per_token=0)
-    assert needed_bytes(descriptor, kind, POLICY, measured_bytes=measured) == expected
+    known = Known(outgrown_bytes=1400)
+    assert needed_bytes(descriptor, CUDA, POLICY, known, largest_bytes=largest) == expected
 
 
 def test_a_low_measurement_is_not_believed_while_loads_fail() -> None:
     descriptor = a_descriptor(dtype="F32", weight_bytes=400, kv_bytes_per_token=0)
     record = a_model_record(descriptor=descriptor, failures=1)
-    assert needed_by_record(record, CUDA, POLICY, measured_bytes=1000) == 1500
+    figures = Measurements([a_memory_record(device_kind=CUDA, highest_bytes=1000)])
+    assert needed_by_record(record, CUDA, POLICY, figures) == 1500
+    forgiven = record.model_copy(update={"failures": 0})
+    assert needed_by_record(forgiven, CUDA, POLICY, figures) == 1000 + 90 + 100
 
 
 def test_a_model_without_a_descriptor_needs_nothing_yet() -> None:

@@ -7,6 +7,7 @@ from modelium.common.events import (
     AgentHeartbeat,
     GatewayStats,
     LoadModel,
+    RuntimeFailed,
     RuntimeLoaded,
     RuntimeLoading,
     RuntimeUnloaded,
@@ -14,7 +15,7 @@ from modelium.common.events import (
     UnloadModel,
 )
 from modelium.common.figures import GatewayModelStats
-from modelium.common.records import Device, Instance, InstanceState
+from modelium.common.records import Device, EngineMemory, FailureKind, Instance, InstanceState
 from modelium.common.testing import (
     InMemoryBus,
 )
@@ -34,6 +35,7 @@ class Agent:
     deaf: bool = False
     overhead_bytes: int = 0
     """How much more its engines hold than was reserved."""
+    engine: str = "vllm-1.0"
     engines: dict[str, Instance] = field(default_factory=dict)
     commands: list[LoadModel | UnloadModel] = field(default_factory=list)
 
@@ -50,6 +52,12 @@ class Agent:
             state=InstanceState.LOADING,
             fingerprint=command.fingerprint,
             reserved_bytes=command.reserve_bytes,
+            memory=EngineMemory(
+                engine=self.engine,
+                device_kind=self.devices[0].kind,
+                weight_bytes=command.weight_bytes,
+                kv_cache_bytes=command.kv_cache_bytes,
+            ),
         )
         await self._say(RuntimeLoading, command.instance_id, reserved_bytes=command.reserve_bytes)
         if not self.slow:
@@ -84,7 +92,23 @@ class Agent:
                 reserved_bytes=engine.reserved_bytes,
                 resident_bytes=resident,
                 fingerprint=engine.fingerprint,
+                memory=engine.memory,
             )
+        await self.beat()
+
+    async def fail(self, instance_id: str, kind: FailureKind) -> None:
+        """Let an engine end by itself."""
+        engine = self.engines[instance_id]
+        await self._say(
+            RuntimeFailed,
+            instance_id,
+            kind=kind,
+            reason="as the test says",
+            fingerprint=engine.fingerprint,
+            reserved_bytes=engine.reserved_bytes,
+            memory=engine.memory,
+        )
+        del self.engines[instance_id]
         await self.beat()
 
     async def beat(self) -> None:
@@ -105,7 +129,7 @@ class Agent:
     def _become(self, instance_id: str, **changes: Any) -> None:
         self.engines[instance_id] = self.engines[instance_id].model_copy(update=changes)
 
-    async def _say(self, kind: Any, instance_id: str, **fields: Any) -> None:
+    async def _say(self, kind: Any, instance_id: str, /, **fields: Any) -> None:
         engine = self.engines[instance_id]
         await self.bus.publish(
             kind(

@@ -6,8 +6,8 @@ from modelium.common.events import (
     ModelRequested,
     ModelUnloadRequested,
 )
-from modelium.common.records import InstanceState, ModelState
-from tests.unit.orchestrator.rig import a_model, a_slot, loaded, running, some_settings
+from modelium.common.records import FailureKind, InstanceState, ModelState
+from tests.unit.orchestrator.rig import Rig, a_model, a_slot, loaded, running, some_settings
 from tests.unit.orchestrator.scripted import GB
 
 
@@ -147,12 +147,45 @@ async def test_a_request_from_another_system_counts_for_a_minute() -> None:
 
 
 async def test_what_was_measured_is_reserved_next_time() -> None:
-    async with running(a_model("a"), a_model("b")) as rig:
-        rig.agent.overhead_bytes = -3 * GB // 2
+    async with running(a_model("a"), a_model("b", fingerprint="f2")) as rig:
+        rig.agent.overhead_bytes = -GB // 2
         for model in ("a", "b", "a"):
             await loaded(rig, model)
-        loads = [c for c in rig.agent.commands if isinstance(c, LoadModel) and c.model == "a"]
-        assert [load.reserve_bytes for load in loads] == [3 * GB, int(1.5 * GB * 1.15) + GB]
+        # 1.5 GB were held beside the cache of a GB, half of that beside the weights.
+        again = int(1.5 * GB + 0.5 * GB * 0.15) + GB
+        assert reserved(rig, "a") == [3 * GB, again]
+        # Another model is given what the engine took beside the weights of the first.
+        assert reserved(rig, "b") == [again]
+
+
+async def test_what_was_measured_is_reserved_after_a_restart_too() -> None:
+    async with running(a_model("a"), a_model("b", fingerprint="f2")) as rig:
+        rig.agent.overhead_bytes = -GB // 2
+        await loaded(rig, "a")
+        await rig.kill()
+        rig.start()
+        await rig.seconds(2)
+        rig.agent.overhead_bytes = 0
+        for model in ("b", "a"):
+            await loaded(rig, model)
+        assert reserved(rig, "a") == [3 * GB, int(1.5 * GB + 0.5 * GB * 0.15) + GB]
+
+
+async def test_a_load_that_ran_out_of_memory_is_given_more() -> None:
+    async with running(a_model("a"), slow=True) as rig:
+        for attempt in (1, 2):
+            rig.gateway.waits_for("a")
+            while f"a.{attempt}" not in rig.agent.engines:
+                await rig.seconds(1)
+            await rig.agent.fail(f"a.{attempt}", FailureKind.OUT_OF_MEMORY)
+            await rig.seconds(2)
+        # A GB of weights, a GB of cache, and a GB beside them that is doubled.
+        assert reserved(rig, "a") == [3 * GB, 4 * GB]
+
+
+def reserved(rig: Rig, model: str) -> list[int]:
+    loads = [c for c in rig.agent.commands if isinstance(c, LoadModel) and c.model == model]
+    return [load.reserve_bytes for load in loads]
 
 
 async def test_a_loading_engine_is_cancelled_when_its_files_are_gone() -> None:

@@ -3,10 +3,13 @@
 from typing import Any
 
 from modelium.common import events as ev
-from modelium.common.records import FailureKind, ModelRecord, ModelState
+from modelium.common.records import DeviceKind, EngineMemory, FailureKind, ModelRecord, ModelState
 from modelium.common.testing import a_descriptor, a_model_record
 
 _FILES = {"model": "qwen", "path": "/models/qwen", "fingerprint": "f1", "size_bytes": 10}
+MEMORY = EngineMemory(
+    engine="vllm-1.0", device_kind=DeviceKind.CPU, weight_bytes=100, kv_cache_bytes=50
+)
 _ENGINE = {
     "model": "qwen",
     "instance_id": "qwen.1",
@@ -52,6 +55,7 @@ def loaded(generation: int = 1, **changes: Any) -> ev.RuntimeLoaded:
         "load_s": 4.5,
         "reserved_bytes": 400,
         "resident_bytes": 300,
+        "memory": MEMORY,
     }
     return ev.RuntimeLoaded.model_validate(serves | _engine(generation, changes))
 
@@ -71,6 +75,11 @@ def unloaded(generation: int = 1, **changes: Any) -> ev.RuntimeUnloaded:
 def failed(generation: int = 1, **changes: Any) -> ev.RuntimeFailed:
     fate = {"kind": FailureKind.CRASHED, "reason": "exit code 0 without being asked"}
     return ev.RuntimeFailed.model_validate(fate | _engine(generation, changes))
+
+
+def out_of_memory(generation: int = 1, **changes: Any) -> ev.RuntimeFailed:
+    had = {"fingerprint": "f1", "reserved_bytes": 400, "memory": MEMORY}
+    return failed(generation, **{"kind": FailureKind.OUT_OF_MEMORY} | had | changes)
 
 
 def a_loaded_record(generation: int = 1, **changes: Any) -> ModelRecord:

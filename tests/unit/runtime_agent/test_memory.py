@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from structlog.testing import capture_logs
+
 from modelium.common.records import Device, DeviceKind
 from modelium.common.testing import FakeClock
 from modelium.runtime_agent.devices import Traits
-from modelium.runtime_agent.memory import MemoryMeter
+from modelium.runtime_agent.memory import POLL_S, QUIET_S, MemoryMeter
 
 
 @dataclass
@@ -54,3 +56,43 @@ async def test_the_memory_of_cpu_engines_is_that_of_their_processes(clock: FakeC
     assert await meter.free(("d",)) == {}
     assert await meter.taken(("d",), {}) == 0
     assert await meter.until_freed({}, 900) is True
+
+
+async def test_memory_that_stays_taken_is_logged_with_what_was_waited_for(
+    clock: FakeClock,
+) -> None:
+    meter = MemoryMeter(_Gpu([100]), clock, 0.0)
+    with capture_logs() as logs:
+        assert await meter.until_freed({"d": 100}, 900) is False
+    assert [(line["event"], line["wanted"]) for line in logs] == [("memory.not_freed", {"d": 910})]
+
+
+async def test_after_a_crash_it_waits_as_long_as_more_becomes_free(clock: FakeClock) -> None:
+    gpu = _Gpu([100, 100, 100, 100, 700, 950])  # nothing for three quarters of a second
+    waiting = asyncio.ensure_future(MemoryMeter(gpu, clock, 10.0).until_settled(("d",)))
+    for _ in range(5):
+        await clock.until_sleeping()
+        await clock.advance(POLL_S)
+    assert gpu.free == [950]
+    await clock.until_sleeping()
+    await clock.advance(QUIET_S - POLL_S)
+    assert not waiting.done()
+    await clock.until_sleeping()
+    await clock.advance(POLL_S)
+    await waiting
+
+
+async def test_a_device_that_never_comes_to_rest_is_not_waited_for_longer_than_allowed(
+    clock: FakeClock,
+) -> None:
+    gpu = _Gpu(list(range(100, 1000, 10)))
+    waiting = asyncio.ensure_future(MemoryMeter(gpu, clock, 3.0).until_settled(("d",)))
+    for _ in range(12):
+        await clock.until_sleeping()
+        await clock.advance(POLL_S)
+    await waiting
+
+
+async def test_the_memory_of_a_cpu_engine_is_free_with_its_processes(clock: FakeClock) -> None:
+    cpu = _Gpu([700], kind=DeviceKind.CPU)
+    await MemoryMeter(cpu, clock, 10.0).until_settled(("d",))

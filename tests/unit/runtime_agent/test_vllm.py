@@ -11,7 +11,7 @@ from modelium.common.records import DeviceKind, Task
 from modelium.common.settings import LauncherKind, Vllm
 from modelium.common.testing import a_descriptor
 from modelium.runtime_agent.devices import Traits
-from modelium.runtime_agent.engine_http import EngineHttp
+from modelium.runtime_agent.engine_http import Answer, EngineHttp
 from modelium.runtime_agent.launcher import LaunchFailed, LaunchSpec, Site, record_of
 from modelium.runtime_agent.runtimes.vllm import VllmRuntime, canary
 from tests.agent_kit import MIB, a_load
@@ -184,3 +184,33 @@ async def test_without_an_interpreter_the_remedy_is_told(http: EngineHttp) -> No
 async def test_more_arguments_come_last_and_so_win(http: EngineHttp) -> None:
     spec = _spec(http, extra_args=("--max-num-seqs", "3"))
     assert spec.argv[-2:] == ("--max-num-seqs", "3")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ((200, b'{"version": "0.33.0"}'), "vllm-0.33.0"),
+        ((404, b"not found"), "vllm"),  # an image of one's own: it serves all the same
+        ((200, b"{}"), "vllm"),
+    ],
+)
+async def test_an_engine_is_known_by_its_kind_and_version(
+    said: tuple[int, bytes], expected: str
+) -> None:
+    answers = {"/v1/models": (200, b'{"data": [{"id": "qwen"}]}'), "/version": said}
+    runtime = VllmRuntime(Vllm(), _Answers(answers))
+    assert (
+        await runtime.prove("http://e", record_of(a_load(Path("/m")), DeviceKind.CPU)) == expected
+    )
+
+
+class _Answers(EngineHttp):
+    """Answers without an engine; a test request with an empty object."""
+
+    def __init__(self, answers: dict[str, tuple[int, bytes]]) -> None:
+        self._answers = answers
+
+    async def ask(
+        self, method: str, url: str, *, timeout_s: float, body: dict[str, Any] | None = None
+    ) -> Answer:
+        return Answer(*self._answers.get(url.removeprefix("http://e"), (200, b"{}")))

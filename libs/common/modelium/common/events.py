@@ -6,42 +6,30 @@ a sender does not know are ignored; `message_id` and `occurred_at` may be left o
 messages, then the bus fills in an id that is the same on every redelivery.
 """
 
-from datetime import datetime
-from typing import ClassVar
-from uuid import uuid4
-
 from pydantic import Field
 
-from modelium.common.clock import utc_now
 from modelium.common.figures import (
     Decision,
     DecisionSource,
     DeploymentPlan,
     DeviceFigures,
-    GatewayModelStats,
     ModelFigures,
 )
+from modelium.common.message import Message as Message
 from modelium.common.records import (
     AgentId,
     Descriptor,
     Device,
+    EngineMemory,
     FailureKind,
-    Frozen,
     Instance,
     ModelName,
     ModelRecord,
     ModelState,
 )
-
-
-class Message(Frozen):
-    """Base of all; `stored` messages go through JetStream, the others may be lost."""
-
-    subject: ClassVar[str]
-    stored: ClassVar[bool] = True
-
-    message_id: str = Field(default_factory=lambda: uuid4().hex, min_length=1)
-    occurred_at: datetime = Field(default_factory=utc_now)
+from modelium.common.reports import GatewayStats as GatewayStats
+from modelium.common.reports import KeyChanged as KeyChanged
+from modelium.common.reports import MemoryMeasured as MemoryMeasured
 
 
 class ModelDiscovered(Message):
@@ -153,7 +141,8 @@ class RuntimeLoaded(RuntimeEvent):
     fingerprint: str = ""
     load_s: float | None = Field(default=None, ge=0)
     reserved_bytes: int = Field(ge=0)
-    resident_bytes: int = Field(ge=0)
+    resident_bytes: int = Field(ge=0, description="measured on each device; 0: not known")
+    memory: EngineMemory | None = None
 
 
 class RuntimeSleeping(RuntimeEvent):
@@ -188,6 +177,9 @@ class RuntimeFailed(RuntimeEvent):
     kind: FailureKind
     reason: str = Field(description="one sentence for people")
     log_tail: tuple[str, ...] = Field(default=(), description="the engine's last lines")
+    fingerprint: str = ""
+    reserved_bytes: int = Field(default=0, ge=0)
+    memory: EngineMemory | None = None
 
 
 class AgentHeartbeat(Message):
@@ -200,25 +192,6 @@ class AgentHeartbeat(Message):
     launcher: str
     devices: tuple[Device, ...]
     instances: tuple[Instance, ...]
-
-
-class GatewayStats(Message):
-    """A gateway's figures; its in-flight counts are leases that end when it falls silent."""
-
-    subject = "gateway.stats"
-    stored = False
-
-    gateway_id: str
-    models: tuple[GatewayModelStats, ...]
-
-
-class KeyChanged(Message):
-    """An API key was made or revoked; gateways also look by themselves every ten seconds."""
-
-    subject = "key.changed"
-    stored = False
-
-    key_id: str
 
 
 class MetricsTick(Message):
@@ -263,6 +236,7 @@ class LoadModel(Command):
     fingerprint: str
     descriptor: Descriptor
     reserve_bytes: int = Field(gt=0, description="of each device, all included")
+    weight_bytes: int = Field(default=0, ge=0, description="part of reserve_bytes")
     kv_cache_bytes: int = Field(ge=0, description="part of reserve_bytes")
     context_length: int = Field(ge=0, description="tokens; 0: the model's own")
 

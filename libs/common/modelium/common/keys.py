@@ -12,6 +12,8 @@ INSTANCES: Final = "modelium:instances"
 """Set of all instance ids."""
 AGENTS: Final = "modelium:agents"
 """Set of all agent ids; an agent whose hash has expired is gone."""
+MEMORY: Final = "modelium:memory"
+"""Set of all ids of measured memory."""
 API_KEYS: Final = "modelium:api_keys"
 """Set of all ids of API keys."""
 GATEWAYS: Final = "modelium:gateways"
@@ -35,6 +37,11 @@ def instance(instance_id: str) -> str:
 def agent(agent_id: str) -> str:
     """Hash: one `AgentRecord`; expires unless the agent's heartbeat renews it."""
     return f"modelium:agent:{agent_id}"
+
+
+def memory(memory_id: str) -> str:
+    """Hash: one `MemoryRecord`; delete it (and it is measured anew)."""
+    return f"modelium:memory:{memory_id}"
 
 
 def api_key(key_id: str) -> str:

@@ -118,6 +118,10 @@ class Descriptor(Frozen):
     weight_bytes: int = Field(default=0, ge=0)
     context_length: int = Field(default=0, ge=0, description="tokens")
     kv_bytes_per_token: int = Field(default=0, ge=0, description="at 2 bytes per element")
+    windowed_kv_bytes_per_token: int = Field(
+        default=0, ge=0, description="the part of it in layers that see only `window_tokens`"
+    )
+    window_tokens: int = Field(default=0, ge=0, description="0: all layers see everything")
     has_chat_template: bool = False
 
 
@@ -171,6 +175,44 @@ class ModelRecord(Record):
     loaded_at: datetime | None = None
 
 
+class EngineMemory(Frozen):
+    """What decides how much of a device an engine takes, beside what it was measured to hold."""
+
+    engine: str = Field(description="its kind and version: vllm-0.32.0; without one: not known")
+    device_kind: DeviceKind
+    weight_bytes: int = Field(default=0, ge=0, description="as it holds them")
+    kv_cache_bytes: int = Field(default=0, ge=0, description="that it was given")
+
+
+def memory_id(fingerprint: str, engine: str, kind: DeviceKind) -> str:
+    """The one name of what was measured of these files by this engine on such a device."""
+    return f"{fingerprint}:{engine}:{kind.value}"
+
+
+class MemoryRecord(Record):
+    """What engines of the same files held on one kind of device; written by the registry only.
+
+    All bytes are of one device and without the key-value cache, whose size is a setting.
+    """
+
+    fingerprint: str
+    engine: str
+    device_kind: DeviceKind
+    loads: int = Field(default=0, ge=0)
+    last_instance_id: str = Field(default="", description="the last that was counted")
+    last_bytes: int = Field(default=0, ge=0)
+    highest_bytes: int = Field(default=0, ge=0, description="no load is given less")
+    outgrown_bytes: int = Field(
+        default=0, ge=0, description="the most that one had that ran out of memory"
+    )
+    estimated_bytes: int = Field(default=0, ge=0, description="what the first load was given")
+    weight_bytes: int = Field(default=0, ge=0, description="as the engine holds them")
+
+    @property
+    def memory_id(self) -> str:
+        return memory_id(self.fingerprint, self.engine, self.device_kind)
+
+
 class InstanceState(StrEnum):
     """An engine's own life, as its agent sees it."""
 
@@ -194,6 +236,7 @@ class Instance(Frozen):
     reserved_bytes: int = Field(default=0, ge=0)
     resident_bytes: int = Field(default=0, ge=0)
     load_s: float | None = None
+    memory: EngineMemory | None = None
 
 
 class InstanceRecord(Record, Instance):

@@ -18,7 +18,7 @@ from modelium.common.boundary import cancellable
 from modelium.common.clock import Clock, SystemClock
 from modelium.common.errors import Conflict
 from modelium.common.hash_codec import from_hash, to_hash
-from modelium.common.records import AgentRecord, InstanceRecord, ModelRecord, Record
+from modelium.common.records import AgentRecord, InstanceRecord, MemoryRecord, ModelRecord, Record
 from modelium.common.redis_store_connection import AWAY, Connection
 from modelium.common.redis_store_leases import RedisLeases
 from modelium.common.redis_store_usage import RedisUsageLog
@@ -173,6 +173,14 @@ class RedisStore:
         )
         self.agents: AgentRecords = _AgentRecords(
             self._connection, AgentRecord, ids=keys.AGENTS, key=keys.agent, clock=clock
+        )
+        self.memory: Records[MemoryRecord] = _Records(
+            self._connection,
+            MemoryRecord,
+            ids=keys.MEMORY,
+            key=keys.memory,
+            id_field="memory_id",
+            clock=clock,
         )
         self.api_keys: Records[ApiKey] = _Records(
             self._connection,

@@ -126,7 +126,7 @@ class Vllm(Section):
     )
     overhead_bytes: PositiveInt = Field(
         default=2 * GIB + 512 * MIB,
-        description="Bytes an engine needs beside weights and cache (CPU: measured 1.9 GiB).",
+        description="Bytes an engine needs beside weights and cache (CPU: measured 1.4 GiB).",
     )
     shm_bytes: PositiveInt = Field(
         default=512 * MIB, description="Size of /dev/shm of an engine's container."

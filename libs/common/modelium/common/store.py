@@ -1,7 +1,8 @@
 """The store as services see it: records by id, saved with compare-and-set.
 
 `redis_store.RedisStore` is the real one, `testing.in_memory_store()` the one for unit tests. Both
-pass the same contract suite. Models and instances are saved and deleted by the registry only.
+pass the same contract suite. Models, instances and memory are saved and deleted by the registry
+only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from datetime import date
 from typing import Protocol, TypeVar
 
 from modelium.common.api_keys import ApiKey
-from modelium.common.records import AgentRecord, InstanceRecord, ModelRecord, Record
+from modelium.common.records import AgentRecord, InstanceRecord, MemoryRecord, ModelRecord, Record
 from modelium.common.usage import Usage
 
 R = TypeVar("R", bound=Record)
@@ -106,6 +107,7 @@ class Store(Protocol):
     models: Records[ModelRecord]
     instances: Records[InstanceRecord]
     agents: AgentRecords
+    memory: Records[MemoryRecord]
     api_keys: Records[ApiKey]
     leases: Leases
     usage: UsageLog

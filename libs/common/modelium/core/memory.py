@@ -1,15 +1,25 @@
 """How much memory an engine of a model needs on one device.
 
-An estimate from the descriptor before the first load; once an engine was measured, its figure
-counts, within what is certain: an engine never needs less than its weights and its cache.
+Before the first load an estimate from the descriptor, corrected by what other models showed; then
+what was measured (`measurements.py`). An engine never needs less than its weights and its cache.
 The ledger (`ledger.py`) keeps the books; what an engine is given is also said here.
 """
 
 from typing import Final
 
 from modelium.common.records import Descriptor, DeviceKind, ModelRecord
+from modelium.core.measurements import NOTHING, Known, Measurements
 from modelium.core.policy import MemoryPolicy
 
+STEP_TOKENS: Final = 8192
+"""What vLLM computes in one step at most, by its own default."""
+SPREAD: Final = 0.02
+"""How much more than ever before the same load may take beside its weights (measured: 0.3 %)."""
+BOUND: Final = 2
+"""How many times the configured overhead what others showed may raise or lower it."""
+RAISED: Final = 4
+"""The same for engines that ran out of memory: more is no engine's need but a leak."""
+UNMEASURED: Final = Measurements()
 SIXTEEN_BIT: Final = frozenset({"bf16", "f16", "fp16", "bfloat16", "float16", "half"})
 
 
@@ -20,9 +30,16 @@ def context_tokens(descriptor: Descriptor, policy: MemoryPolicy) -> int:
 
 
 def kv_cache_bytes(descriptor: Descriptor, kind: DeviceKind, policy: MemoryPolicy) -> int:
-    """The cache an engine is given: the policy's, but enough for one request of full length."""
-    per_token = descriptor.kv_bytes_per_token * (2 if _computes_wider(kind, policy) else 1)
-    return max(policy.kv_cache_bytes, per_token * context_tokens(descriptor, policy))
+    """The cache an engine is given: the policy's, but enough for one request of full length.
+
+    A layer that sees only a window keeps that window and the tokens of the step under way.
+    """
+    wider = 2 if _computes_wider(kind, policy) else 1
+    context = context_tokens(descriptor, policy)
+    windowed = descriptor.windowed_kv_bytes_per_token
+    request = (descriptor.kv_bytes_per_token - windowed) * context
+    request += windowed * min(context, descriptor.window_tokens + STEP_TOKENS)
+    return max(policy.kv_cache_bytes, wider * request)
 
 
 def weight_bytes(descriptor: Descriptor, kind: DeviceKind, policy: MemoryPolicy) -> int:
@@ -38,37 +55,93 @@ def estimated_bytes(descriptor: Descriptor, kind: DeviceKind, policy: MemoryPoli
 
 
 def needed_bytes(
-    descriptor: Descriptor, kind: DeviceKind, policy: MemoryPolicy, *, measured_bytes: int = 0
+    descriptor: Descriptor,
+    kind: DeviceKind,
+    policy: MemoryPolicy,
+    known: Known = NOTHING,
+    *,
+    largest_bytes: int = 0,
 ) -> int:
-    """Bytes of one device for an engine; `measured_bytes` is what an earlier one held, 0: unknown.
+    """Bytes of one device for an engine, by what is `known` of such engines there.
 
-    A CPU's cache is touched only as it fills, so it is added to what was measured there. Such
-    caution never asks for more than the estimate: where an engine ran, it shall fit again.
+    Never less than was measured, and more than what was too little. The cache, whose size is a
+    setting, is added to what was measured without it. `largest_bytes` is the largest such device
+    (0: none): an engine that ran out of memory is given all of it before it is said not to fit.
     """
-    estimate = estimated_bytes(descriptor, kind, policy)
-    if measured_bytes <= 0:
-        return estimate
+    weights = weight_bytes(descriptor, kind, policy)
+    wanted = (_measured if known.loads else _expected)(weights, known, policy)
     cache = kv_cache_bytes(descriptor, kind, policy)
-    untouched = cache if kind is DeviceKind.CPU else 0
-    learned = int(measured_bytes * (1 + policy.measured_margin_ratio)) + untouched
-    certain = weight_bytes(descriptor, kind, policy) + cache
-    return max(measured_bytes, certain, min(learned, estimate))
+    raised = _raised(weights, known, policy) + cache
+    if largest_bytes:
+        raised = min(raised, largest_bytes)
+    return max(weights + cache, wanted + cache, raised)
+
+
+def _measured(weights: int, known: Known, policy: MemoryPolicy) -> int:
+    """What it held and a margin, which is soon given up as loads show the same again.
+
+    Such caution asks for hardly more than the estimate: where an engine ran, it shall fit again.
+    """
+    overhead = max(0, known.highest_bytes - weights)
+    margin = int(overhead * policy.measured_margin_ratio / known.loads**2)
+    within = min(known.highest_bytes + margin, weights + policy.overhead_bytes)
+    return max(known.highest_bytes + int(overhead * SPREAD), within)
+
+
+def _expected(weights: int, known: Known, policy: MemoryPolicy) -> int:
+    """What nobody has measured yet: as other models, or an older engine, let expect.
+
+    Models that are much smaller may only raise it.
+    """
+    overhead = policy.overhead_bytes
+    if (like := known.learned_overhead(weights)) is not None:
+        overhead = _cautious(like, policy)
+    elif (smaller := known.learned_overhead()) is not None:
+        overhead = max(overhead, _cautious(smaller, policy))
+    return max(weights + overhead, known.older_bytes)
+
+
+def _cautious(learned: int, policy: MemoryPolicy) -> int:
+    """With a margin, for which the estimate is enough unless it has proved to be too low."""
+    overhead = policy.overhead_bytes
+    more = learned + int(learned * policy.measured_margin_ratio)
+    shown = more if learned > overhead else min(more, overhead)
+    return min(max(shown, overhead // BOUND), overhead * BOUND)
+
+
+def _raised(weights: int, known: Known, policy: MemoryPolicy) -> int:
+    """Twice as much beside the weights as was too little, within a bound; 0: none was.
+
+    An engine that was then measured to hold more than that has said itself what it needs.
+    """
+    if known.outgrown_bytes <= known.highest_bytes:
+        return 0
+    overhead = max(known.outgrown_bytes - weights, policy.overhead_bytes // BOUND)
+    most = weights + policy.overhead_bytes * RAISED
+    return max(known.outgrown_bytes, min(weights + 2 * overhead, most))
 
 
 def needed_by_record(
-    record: ModelRecord, kind: DeviceKind, policy: MemoryPolicy, *, measured_bytes: int = 0
+    record: ModelRecord,
+    kind: DeviceKind,
+    policy: MemoryPolicy,
+    measurements: Measurements = UNMEASURED,
+    *,
+    largest_bytes: int = 0,
 ) -> int:
     """Bytes of one device for the model's next engine; 0 while its files are not analysed.
 
-    `measured_bytes` is of these files on this kind of device. While the model's loads fail, it does
-    not lower the estimate.
+    While the model's loads fail, what was measured does not lower the estimate. `largest_bytes` as
+    for `needed_bytes`.
     """
-    if record.descriptor is None:
+    descriptor = record.descriptor
+    if descriptor is None:
         return 0
-    learned = needed_bytes(record.descriptor, kind, policy, measured_bytes=measured_bytes)
+    known = measurements.known(record.fingerprint, descriptor.runtime, kind)
+    needed = needed_bytes(descriptor, kind, policy, known, largest_bytes=largest_bytes)
     if record.failures:
-        return max(learned, estimated_bytes(record.descriptor, kind, policy))
-    return learned
+        return max(needed, estimated_bytes(descriptor, kind, policy))
+    return needed
 
 
 def _computes_wider(kind: DeviceKind, policy: MemoryPolicy) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from modelium.common.events import LoadModel, UnloadModel
 from modelium.common.records import DeviceKind, Instance, ModelRecord, instance_id
 from modelium.core.actions import Load
-from modelium.core.memory import context_tokens, kv_cache_bytes
+from modelium.core.memory import context_tokens, kv_cache_bytes, weight_bytes
 from modelium.core.policy import MemoryPolicy
 from modelium.orchestrator.engines import Engine
 
@@ -42,6 +42,7 @@ def load_model(
         fingerprint=record.fingerprint,
         descriptor=record.descriptor,
         reserve_bytes=action.reserve_bytes,
+        weight_bytes=weight_bytes(record.descriptor, kind, policy),
         kv_cache_bytes=kv_cache_bytes(record.descriptor, kind, policy),
         context_length=context_tokens(record.descriptor, policy),
     )

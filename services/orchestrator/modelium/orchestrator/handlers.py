@@ -21,5 +21,6 @@ LIVE_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
     ev.ModelStateChanged: on_message,
     ev.AgentHeartbeat: on_message,
     ev.GatewayStats: on_message,
+    ev.MemoryMeasured: on_message,
 }
 HANDLERS: Final[dict[type[ev.Message], Handler]] = {**EVENT_HANDLERS, **LIVE_HANDLERS}

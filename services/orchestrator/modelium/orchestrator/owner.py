@@ -16,14 +16,16 @@ from modelium.common.events import (
     AgentHeartbeat,
     DecisionMade,
     GatewayStats,
+    MemoryMeasured,
     Message,
     ModelRequested,
     ModelStateChanged,
     ModelUnloadRequested,
 )
 from modelium.common.load_settings import Settings
-from modelium.common.records import BY_GATEWAY, ModelRecord, RuntimeKind
+from modelium.common.records import BY_GATEWAY, MemoryRecord, ModelRecord, RuntimeKind
 from modelium.core.decide import decide
+from modelium.core.measurements import Measurements
 from modelium.core.policy import memory_policy, policy
 from modelium.orchestrator.advising import Advising
 from modelium.orchestrator.carrying_out import CarryingOut, publish
@@ -50,6 +52,7 @@ class Resynced:
 
     records: Sequence[ModelRecord]
     agents: Sequence[str]
+    memory: Sequence[MemoryRecord]
 
 
 Posted = Message | Ticked | Resynced
@@ -106,16 +109,23 @@ class Owner:
                 state.heard_agent(posted, now_s)
             case GatewayStats():
                 state.heard_gateway(posted, now_s)
-            case Resynced(records, agents):
+            case Resynced(records, agents, memory):
+                state.measurements = Measurements(memory)
                 state.resynced(records, agents, now_s, now)
             case ModelRequested() | ModelUnloadRequested() if (
                 now - posted.occurred_at < STALE_AFTER
             ):
                 self._asked(posted, now_s)
-            case DecisionMade(origin="brain", plan=None):
-                self._said_by_brain.append(posted)
+            case DecisionMade() | MemoryMeasured():
+                self._noted(posted)
             case _:
                 pass
+
+    def _noted(self, message: DecisionMade | MemoryMeasured) -> None:
+        if isinstance(message, MemoryMeasured):
+            self._state.measurements = self._state.measurements.with_record(message.record)
+        elif message.origin == "brain" and message.plan is None:
+            self._said_by_brain.append(message)
 
     def _asked(self, request: ModelRequested | ModelUnloadRequested, now_s: float) -> None:
         if isinstance(request, ModelRequested):

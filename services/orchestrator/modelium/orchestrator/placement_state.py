@@ -1,8 +1,8 @@
 """All the orchestrator knows, owned by one task (`owner.py`).
 
-Nothing here is precious: records come from the store, devices and engines from heartbeats, waiting
-requests from the gateways' stats; each of them is said again after a restart. `now_s` is the
-monotonic clock, `now` the wall clock.
+Nothing here is precious: records and measurements come from the store, devices and engines from
+heartbeats, waiting requests from the gateways' stats; each of them is said again after a restart.
+`now_s` is the monotonic clock, `now` the wall clock.
 """
 
 from collections.abc import Iterable
@@ -12,12 +12,10 @@ from typing import Final
 from modelium.common.events import AgentHeartbeat, GatewayStats
 from modelium.common.records import (
     LIVE_STATES,
-    DeviceKind,
-    Instance,
-    InstanceState,
     ModelRecord,
     ModelState,
 )
+from modelium.core.measurements import Measurements
 from modelium.orchestrator.agents import Agents
 from modelium.orchestrator.demand import Demand
 from modelium.orchestrator.in_flight import Sent, is_settled
@@ -38,6 +36,7 @@ class PlacementState:
         self.records: dict[str, ModelRecord] = {}
         self.agents = Agents(now_s)
         self.demand = Demand()
+        self.measurements = Measurements()
         self.sent: dict[str, Sent] = {}
         """Model to its command on the way; at most one each."""
         self.stopping: dict[str, Sent] = {}
@@ -52,8 +51,6 @@ class PlacementState:
         self._expected_agents: frozenset[str] = frozenset()
         self._newest_generation: dict[str, int] = {}
         """Of forgotten models too: a load attempt's number is never used again."""
-        self._measured: dict[str, dict[DeviceKind, tuple[str, int]]] = {}
-        """Model to the files' fingerprint and the bytes, by the kind of device."""
         self._changed_at_s: dict[str, float] = {}
         self._loaded_at_s: dict[str, tuple[str, float]] = {}
         """Model to its engine's instance id and the time it was loaded."""
@@ -105,7 +102,7 @@ class PlacementState:
     def _drop_unknown(self) -> None:
         """Forget what was noted of models that are no longer there."""
         known = self.records.keys()
-        for noted in (self._measured, self._changed_at_s, self._loaded_at_s):
+        for noted in (self._changed_at_s, self._loaded_at_s):
             for gone in noted.keys() - known:
                 del noted[gone]
         self.demand.keep_only(known)
@@ -115,7 +112,6 @@ class PlacementState:
         self.agents.heard(heartbeat, now_s)
         for instance in heartbeat.instances:
             self._seen_generation(instance.model, instance.generation)
-            self._note_measured(heartbeat, instance)
         reported = {instance.instance_id for instance in heartbeat.instances}
         for instance_id, sent in list(self.stopping.items()):
             if sent.command.agent_id == heartbeat.agent_id and instance_id not in reported:
@@ -192,18 +188,6 @@ class PlacementState:
         if self._loaded_at_s.get(record.model, ("-", 0.0))[0] != engine:
             since_s = (now - record.loaded_at).total_seconds() if record.loaded_at else 0.0
             self._loaded_at_s[record.model] = (engine, now_s - max(0.0, since_s))
-
-    def measured_bytes(self, record: ModelRecord, kind: DeviceKind) -> int:
-        """What an engine of these files was last seen to hold on such a device; 0: unknown."""
-        fingerprint, measured = self._measured.get(record.model, {}).get(kind, ("", 0))
-        return measured if fingerprint == record.fingerprint else 0
-
-    def _note_measured(self, heartbeat: AgentHeartbeat, instance: Instance) -> None:
-        kinds = {device.device_id: device.kind for device in heartbeat.devices}
-        on = [kinds[device_id] for device_id in instance.device_ids if device_id in kinds]
-        if on and instance.state is InstanceState.LOADED and instance.resident_bytes:
-            seen = instance.fingerprint, instance.resident_bytes
-            self._measured.setdefault(instance.model, {})[on[0]] = seen
 
     def _settle(self, model: str) -> None:
         sent = self.sent.get(model)

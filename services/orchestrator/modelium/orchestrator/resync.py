@@ -53,4 +53,5 @@ class Resync:
     async def _read(self) -> None:
         records = await self._store.models.all()
         agents = await self._store.agents.all()
-        self._owner.post(Resynced(records, [agent.agent_id for agent in agents]))
+        memory = await self._store.memory.all()
+        self._owner.post(Resynced(records, [agent.agent_id for agent in agents], memory))

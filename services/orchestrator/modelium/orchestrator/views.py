@@ -45,11 +45,16 @@ class _Moment:
     now_s: float
     now: datetime
     held: list[Holding]
+    largest: Mapping[DeviceKind, int]
+    """The largest device of each kind, in bytes."""
 
 
 def snapshot(state: PlacementState, numbers: Numbers, now_s: float, now: datetime) -> Snapshot:
     """Everything `decide` needs, with what is on its way already counted."""
-    moment = _Moment(state, numbers, now_s, now, holdings(state, now_s))
+    largest: dict[DeviceKind, int] = {}
+    for _, device in state.agents.devices(now_s):
+        largest[device.kind] = max(largest.get(device.kind, 0), device.total_bytes)
+    moment = _Moment(state, numbers, now_s, now, holdings(state, now_s), largest)
     mine = engines(state, now_s)
     return Snapshot(
         models=tuple(
@@ -121,8 +126,13 @@ def _keep_alive_s(state: PlacementState, record: ModelRecord, now_s: float) -> f
 
 
 def _needed(moment: _Moment, record: ModelRecord, kind: DeviceKind) -> int:
-    measured = moment.state.measured_bytes(record, kind)
-    return needed_by_record(record, kind, moment.numbers.memory, measured_bytes=measured)
+    return needed_by_record(
+        record,
+        kind,
+        moment.numbers.memory,
+        moment.state.measurements,
+        largest_bytes=moment.largest.get(kind, 0),
+    )
 
 
 def _serves_old_files(record: ModelRecord) -> bool:

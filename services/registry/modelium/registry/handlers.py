@@ -18,7 +18,9 @@ from modelium.common.errors import Conflict, RetryLater
 from modelium.common.records import AgentRecord, ModelRecord, ModelState
 from modelium.common.store import Store
 from modelium.registry.instances import adopted, instance_of, may_adopt
+from modelium.registry.memory import has_grown
 from modelium.registry.projection import Event, after_decision, apply, is_news
+from modelium.registry.remembering import remember
 
 AGENT_TTL_S: Final = 15.0
 """An agent whose heartbeat is not heard for so long is gone."""
@@ -39,6 +41,9 @@ async def on_event(event: Event, *, store: Store, bus: Bus, clock: Clock) -> Non
     def after(record: ModelRecord | None) -> ModelRecord | None:
         return apply(record, event, clock.now()) if is_news(record, event) else record
 
+    if isinstance(event, ev.RuntimeLoaded | ev.RuntimeFailed):
+        # Before the record: who plans the next load must not miss it.
+        await remember(event, store=store, bus=bus, clock=clock)
     before, record = await _change(store, event.model, after)
     if isinstance(event, ev.RuntimeEvent):
         earlier = before.instance_id if before else None
@@ -68,6 +73,8 @@ async def on_agent_heartbeat(
     await store.agents.renew(agent, ttl_s=AGENT_TTL_S)
     for instance in filter(may_adopt, event.instances):
         record = await store.models.get(instance.model)
+        if record is not None and has_grown(instance, record.resident_bytes):
+            await remember(instance, store=store, bus=bus, clock=clock)
         fact = adopted(record, instance, seen_at=event.occurred_at)
         if fact is not None:
             log.info("instance.adopted", model=fact.model, instance_id=fact.instance_id)

@@ -98,5 +98,6 @@ def _fact(instance: Instance, seen_at: datetime) -> RuntimeEvent:
         "fingerprint": instance.fingerprint,
         "load_s": instance.load_s,
         "reserved_bytes": instance.reserved_bytes,
+        "memory": instance.memory,
     }
     return RuntimeLoaded.model_validate(engine | serves)

@@ -10,7 +10,7 @@ from modelium.common.events import (
     RuntimeSleeping,
     RuntimeUnloading,
 )
-from modelium.common.records import Instance, InstanceState
+from modelium.common.records import EngineMemory, Instance, InstanceState
 from modelium.runtime_agent.failures import Failure
 from modelium.runtime_agent.launcher import EngineRecord
 
@@ -30,10 +30,30 @@ def fact(kind: type[E], engine: EngineRecord | Instance, /, **more: Any) -> E:
     )
 
 
-def failed(engine: EngineRecord, failure: Failure, log: tuple[str, ...] = ()) -> RuntimeFailed:
-    """The end of an engine that nobody asked to end."""
-    tail = log[-LOG_LINES:]
-    return fact(RuntimeFailed, engine, kind=failure.kind, reason=failure.reason, log_tail=tail)
+def memory_of(record: EngineRecord, engine: str) -> EngineMemory:
+    """What decides its memory; `engine` is its kind and version, empty while it has not said it."""
+    return EngineMemory(
+        engine=engine or str(record.runtime),
+        device_kind=record.device_kind,
+        weight_bytes=record.weight_bytes,
+        kv_cache_bytes=record.kv_cache_bytes,
+    )
+
+
+def failed(
+    record: EngineRecord, failure: Failure, log: tuple[str, ...] = (), *, engine: str = ""
+) -> RuntimeFailed:
+    """The end of an engine that nobody asked to end; `engine` as for `memory_of`."""
+    return fact(
+        RuntimeFailed,
+        record,
+        kind=failure.kind,
+        reason=failure.reason,
+        log_tail=log[-LOG_LINES:],
+        fingerprint=record.fingerprint,
+        reserved_bytes=record.reserved_bytes,
+        memory=memory_of(record, engine),
+    )
 
 
 def state_of(engine: Instance, unload_reason: str) -> RuntimeEvent:
@@ -55,4 +75,5 @@ def state_of(engine: Instance, unload_reason: str) -> RuntimeEvent:
                 load_s=engine.load_s,
                 reserved_bytes=reserved,
                 resident_bytes=resident,
+                memory=engine.memory,
             )

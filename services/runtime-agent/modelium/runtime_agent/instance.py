@@ -25,17 +25,16 @@ from modelium.common.events import (
     WakeModel,
 )
 from modelium.common.records import DeviceKind, FailureKind, Instance, InstanceState
-from modelium.runtime_agent.facts import fact, failed, state_of
+from modelium.runtime_agent.facts import fact, failed, memory_of, state_of
 from modelium.runtime_agent.failures import Failure
 from modelium.runtime_agent.journal import Entry
 from modelium.runtime_agent.launcher import Engine, EngineRecord, LaunchFailed, LaunchSpec, Usage
 from modelium.runtime_agent.memory import Free
 from modelium.runtime_agent.model_files import unreadable
-from modelium.runtime_agent.runtime import NotServing
 from modelium.runtime_agent.steady import SteadyEngine
 from modelium.runtime_agent.tools import Tools
 from modelium.runtime_agent.waiting import to_the_end, until_told
-from modelium.runtime_agent.watch import EngineFailed, Watch
+from modelium.runtime_agent.watch import EngineFailed, Watch, obeyed
 
 STOP_MARGIN_S = 10.0
 """An engine gets this on top of the time in which it may end its requests."""
@@ -52,9 +51,12 @@ class Life:
         self._tools = tools
         self._engine: Engine | None = None
         self._load_s: float | None = None
+        self._kind = ""
+        """Its kind and version, as it says itself."""
         self._unload_order: UnloadModel | None = None
         self._orders: asyncio.Queue[Command] = asyncio.Queue()
         self._served = False
+        self._was_killed = False
 
     async def run(self, command: LoadModel) -> RuntimeEvent:
         """Load it and look after it to the end; returns what was announced last."""
@@ -67,6 +69,7 @@ class Life:
             self.state = entry.state
             self.resident_bytes = entry.resident_bytes
             self._load_s = entry.load_s
+            self._kind = entry.engine
             self._served = entry.served
             if entry.unload is not None:
                 self.tell(entry.unload)
@@ -100,6 +103,7 @@ class Life:
             reserved_bytes=record.reserved_bytes,
             resident_bytes=self.resident_bytes,
             load_s=self._load_s,
+            memory=memory_of(record, self._kind),
         )
 
     def event(self) -> RuntimeEvent:
@@ -112,6 +116,13 @@ class Life:
         if self._engine is not None:
             await self._engine.kill()
 
+    async def _killed(self) -> None:
+        """End it at once, and see its memory free as far as anybody can tell; once."""
+        if self._engine is not None and not self._was_killed:
+            await self._engine.kill()
+            await self._tools.meter.until_settled(self.record.device_ids)
+            self._was_killed = True
+
     async def _live(self, first: Coroutine[Any, Any, None]) -> RuntimeEvent:
         try:
             order = await until_told(first, self._orders)
@@ -119,8 +130,10 @@ class Life:
                 order = await until_told(self._next(order), self._orders)
             return await self._unload(order)
         except EngineFailed as wrong:
-            await self.kill()
-            return await self._over(failed(self.record, wrong.failure, wrong.log))
+            async with self._tools.lanes.hold(self.record.device_ids):
+                await self._killed()
+            last = failed(self.record, wrong.failure, wrong.log, engine=self._kind)
+            return await self._over(last)
 
     async def _next(self, order: Command | None) -> None:
         if isinstance(order, SleepModel):
@@ -167,7 +180,7 @@ class Life:
     async def _until_ready(self) -> None:
         watch = self._watching()
         await watch.until_healthy()
-        await watch.prove()
+        self._kind = await watch.prove()
 
     async def _or_killed(self, starting: Coroutine[Any, Any, None]) -> None:
         """Leave nothing behind when it fails, or is interrupted to be unloaded.
@@ -177,11 +190,11 @@ class Life:
         try:
             await starting
         except EngineFailed:
-            await self.kill()
+            await self._killed()
             raise
         except asyncio.CancelledError:
             if self._unload_order is not None:
-                await self.kill()
+                await self._killed()
             raise
 
     async def _adopt(self) -> None:
@@ -202,27 +215,26 @@ class Life:
     async def _unload(self, order: UnloadModel) -> RuntimeEvent:
         await self._enter(InstanceState.UNLOADING)
         if self._served:
-            await self._drained(order.drain_deadline_s)
+            await self._tools.drained(self.record, order.drain_deadline_s)
         async with self._tools.lanes.hold(self.record.device_ids):
             await self._stop()
         return await self._over(fact(RuntimeUnloaded, self.record, reason=order.reason))
 
     async def _stop(self) -> None:
-        if self._engine is None:
-            return
+        if self._engine is None or not self._served:
+            return await self._killed()
         free = await self._tools.meter.free(self.record.device_ids)
-        if self._served:
-            await self._engine.stop(self._tools.runtime.limits.shutdown_timeout_s + STOP_MARGIN_S)
+        await self._engine.stop(self._tools.runtime.limits.shutdown_timeout_s + STOP_MARGIN_S)
         await self.kill()
         await self._tools.meter.until_freed(free, self.resident_bytes)
 
     async def _sleep(self, order: SleepModel) -> None:
         """Its state on the way is that of an unload: gateways must route nothing more to it."""
         await self._enter(InstanceState.UNLOADING)
-        await self._drained(order.drain_deadline_s)
+        await self._tools.drained(self.record, order.drain_deadline_s)
         async with self._tools.lanes.hold(self.record.device_ids):
             free = await self._tools.meter.free(self.record.device_ids)
-            await self._ordered(self._tools.runtime.sleep(self._watching().engine.endpoint))
+            await obeyed(self._tools.runtime.sleep(self._watching().engine.endpoint))
             # Its answer says that it sleeps; that the memory is free is measured.
             await self._tools.meter.until_freed(free, self.resident_bytes)
             await self._measure_change(free)
@@ -233,28 +245,18 @@ class Life:
         async with self._tools.lanes.hold(self.record.device_ids):
             free = await self._tools.meter.free(self.record.device_ids)
             watch = self._watching()
-            await self._ordered(self._tools.runtime.wake(watch.engine.endpoint))
-            await watch.prove()
+            await obeyed(self._tools.runtime.wake(watch.engine.endpoint))
+            self._kind = await watch.prove()
             await self._measure_change(free)
         await self._enter(InstanceState.LOADED)
 
-    async def _ordered(self, asked: Coroutine[Any, Any, None]) -> None:
-        """An engine that does not do as it was told cannot be trusted any more."""
-        try:
-            await asked
-        except NotServing as refused:
-            reason = f"The engine broke down: {refused.reason}"
-            raise EngineFailed(Failure(FailureKind.CRASHED, reason)) from refused
-
-    async def _drained(self, deadline_s: float) -> None:
-        await self._tools.drained(self.record.model, self.record.generation, deadline_s)
-
     async def _measure(self, free: Free) -> None:
-        """What it holds: by the device where free memory was measured before, else its own."""
-        taken = await self._tools.meter.taken(self.record.device_ids, free)
-        self.resident_bytes = (
-            max(0, taken) or (await self._watching().engine.usage()).resident_bytes
-        )
+        """What it holds; on a GPU 0, not known, unless free memory was measured before."""
+        if self.record.device_kind is DeviceKind.CPU:
+            self._note_usage(await self._watching().engine.usage())
+        else:
+            taken = await self._tools.meter.taken(self.record.device_ids, free)
+            self.resident_bytes = max(0, taken)
 
     def _note_usage(self, usage: Usage) -> None:
         """A cache fills as it is used. On a GPU the device shows it, not the processes."""
@@ -281,6 +283,7 @@ class Life:
                 served=self._served,
                 load_s=self._load_s,
                 resident_bytes=self.resident_bytes,
+                engine=self._kind,
                 unload=self._unload_order,
             )
         )

@@ -25,6 +25,8 @@ class Entry(Frozen):
     """Whether it has been ready at some time."""
     load_s: float | None = None
     resident_bytes: int = 0
+    engine: str = ""
+    """Its kind and version, once it has said them."""
     unload: UnloadModel | None = None
 
 

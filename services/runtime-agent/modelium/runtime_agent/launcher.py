@@ -38,6 +38,8 @@ class EngineRecord(Frozen):
     task: Task
     fingerprint: str = ""
     reserved_bytes: int = Field(ge=0)
+    weight_bytes: int = Field(default=0, ge=0)
+    kv_cache_bytes: int = Field(default=0, ge=0)
 
     @property
     def instance_id(self) -> InstanceId:
@@ -56,6 +58,8 @@ def record_of(command: LoadModel, kind: DeviceKind) -> EngineRecord:
         task=command.descriptor.task,
         fingerprint=command.fingerprint,
         reserved_bytes=command.reserve_bytes,
+        weight_bytes=command.weight_bytes,
+        kv_cache_bytes=command.kv_cache_bytes,
     )
 
 

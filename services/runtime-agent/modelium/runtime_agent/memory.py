@@ -8,6 +8,8 @@ as soon as they are gone.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from modelium.common.clock import Clock
 from modelium.common.records import DeviceKind
 from modelium.runtime_agent.devices import Devices
@@ -16,13 +18,18 @@ POLL_S = 0.25
 ENOUGH = 0.9
 """Of what an engine held; drivers keep a little for themselves."""
 
+QUIET_S = 1.5
+"""When no more became free for so long, all is free that will be."""
+
+log = structlog.get_logger()
+
 Free = dict[str, int]
 """Free bytes by device; GPUs only."""
 
 
 @dataclass(frozen=True)
 class MemoryMeter:
-    """Measures by the driver's own figures."""
+    """Measures by the driver's own figures; no wait is longer than `timeout_s`."""
 
     devices: Devices
     clock: Clock
@@ -50,6 +57,22 @@ class MemoryMeter:
             if all(now[device] >= bytes_ for device, bytes_ in wanted.items()):
                 return True
             if self.clock.monotonic() >= deadline_s:
+                log.warning("memory.not_freed", free=now, wanted=wanted)
                 return False
             await self.clock.sleep(POLL_S)
         return True
+
+    async def until_settled(self, device_ids: Sequence[str]) -> None:
+        """Wait until no more becomes free, after the end of an engine that held nobody knows what.
+
+        Drivers give the memory of a dead process back up to a second and a half later.
+        """
+        seen = await self.free(device_ids)
+        quiet_since_s = self.clock.monotonic()
+        deadline_s = quiet_since_s + self.timeout_s
+        while seen and self.clock.monotonic() < min(deadline_s, quiet_since_s + QUIET_S):
+            await self.clock.sleep(POLL_S)
+            now = await self.free(device_ids)
+            if any(now[device] > free for device, free in seen.items()):
+                quiet_since_s = self.clock.monotonic()
+            seen = now

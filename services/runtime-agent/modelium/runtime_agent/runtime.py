@@ -62,8 +62,10 @@ class Runtime(Protocol):
     async def health(self, endpoint: str) -> Health:
         """Answers within a few seconds, and never raises."""
 
-    async def prove(self, endpoint: str, record: EngineRecord) -> None:
-        """See that it serves this model and answers one tiny request.
+    async def prove(self, endpoint: str, record: EngineRecord) -> str:
+        """See that it serves this model and answers one tiny request; returns what it is.
+
+        That is its kind and version, `vllm-0.32.0`; the kind alone if it does not tell.
 
         Raises:
             NotServing: it does not.

@@ -8,7 +8,7 @@ from modelium.runtime_agent.devices import Devices
 from modelium.runtime_agent.drain import DrainTracker
 from modelium.runtime_agent.journal import Journal
 from modelium.runtime_agent.lanes import Lanes
-from modelium.runtime_agent.launcher import Launcher
+from modelium.runtime_agent.launcher import EngineRecord, Launcher
 from modelium.runtime_agent.memory import MemoryMeter
 from modelium.runtime_agent.runtime import Runtime
 
@@ -29,10 +29,12 @@ class Tools:
     clock: Clock
     announce: Announcer
 
-    async def drained(self, model: str, generation: int, deadline_s: float) -> None:
+    async def drained(self, engine: EngineRecord, deadline_s: float) -> None:
         """Wait until no gateway uses the engine, or until the deadline is over."""
         since_s = self.clock.monotonic()
         while (now_s := self.clock.monotonic()) - since_s < deadline_s:
-            if self.drains.is_drained(model, generation, since_s=since_s, now_s=now_s):
+            if self.drains.is_drained(
+                engine.model, engine.generation, since_s=since_s, now_s=now_s
+            ):
                 return
             await self.clock.sleep(DRAIN_POLL_S)

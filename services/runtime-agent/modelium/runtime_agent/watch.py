@@ -5,9 +5,10 @@ test request. An engine that nobody asked to end has failed, whatever its exit c
 when its core was killed.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
+from typing import NoReturn
 
 from modelium.common.clock import Clock
 from modelium.common.errors import ModeliumError
@@ -33,6 +34,15 @@ class EngineFailed(ModeliumError):
         self.log = log
 
 
+async def obeyed(order: Awaitable[None]) -> None:
+    """An engine that does not do as it was told cannot be trusted any more: EngineFailed."""
+    try:
+        await order
+    except NotServing as refused:
+        reason = f"The engine broke down: {refused.reason}"
+        raise EngineFailed(Failure(FailureKind.CRASHED, reason)) from refused
+
+
 @dataclass(frozen=True)
 class Watch:
     """The engine, and what is needed to look after it."""
@@ -56,10 +66,13 @@ class Watch:
                 await self._give_up(f"The engine did not start: {late}")
             await self.clock.sleep(STARTING_POLL_S)
 
-    async def prove(self) -> None:
-        """See it answer one test request: health 200 does not mean that the model can run."""
+    async def prove(self) -> str:
+        """See it answer one test request: health 200 does not mean that the model can run.
+
+        Returns its kind and version.
+        """
         try:
-            await self.runtime.prove(self.engine.endpoint, self.engine.record)
+            return await self.runtime.prove(self.engine.endpoint, self.engine.record)
         except NotServing as broken:
             await self._broken(was_ready=False, symptom=broken.reason)
 
@@ -90,7 +103,7 @@ class Watch:
             await self._broken(was_ready=was_ready, symptom="it reports that it is dead (503)")
         return health
 
-    async def _broken(self, *, was_ready: bool, symptom: str = "") -> None:
+    async def _broken(self, *, was_ready: bool, symptom: str = "") -> NoReturn:
         """Find out why from what it has left behind. An engine that still runs is killed."""
         log = await self.engine.log_tail(LOG_LINES)
         status = await self.engine.status()
@@ -105,7 +118,7 @@ class Watch:
         )
         raise EngineFailed(failure, log)
 
-    async def _give_up(self, reason: str) -> None:
+    async def _give_up(self, reason: str) -> NoReturn:
         log = await self.engine.log_tail(LOG_LINES)
         await self.engine.kill()
         raise EngineFailed(Failure(FailureKind.TIMEOUT, reason), log)

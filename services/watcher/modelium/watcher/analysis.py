@@ -17,7 +17,8 @@ from safetensors import SafetensorError, safe_open
 
 from modelium.common.errors import InvalidModel
 from modelium.common.records import Descriptor, RuntimeKind
-from modelium.watcher.hf_config import Config, Sizes, has_chat_template, parse_config, task_of
+from modelium.watcher.hf_config import Config, has_chat_template, parse_config, task_of
+from modelium.watcher.hf_sizes import Sizes
 from modelium.watcher.listing import CONFIG, Candidate, File
 
 _INDEX_ENDING: Final = ".safetensors.index.json"
@@ -81,6 +82,8 @@ def _descriptor(
         weight_bytes=size_bytes,
         context_length=sizes.context_length,
         kv_bytes_per_token=sizes.kv_bytes_per_token,
+        windowed_kv_bytes_per_token=sizes.windowed_kv_bytes_per_token,
+        window_tokens=sizes.window_tokens,
         has_chat_template=chat,
     )
 

@@ -1,45 +1,16 @@
 """What Modelium reads of a model's `config.json` and tokenizer files; pure.
 
 The names are those of the transformers library, which is never imported: nothing in a model's
-folder is run.
+folder is run. What the sizes mean for memory is `hf_sizes.py`.
 """
 
 from typing import Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from modelium.common.errors import InvalidModel
 from modelium.common.records import Task
-
-
-class Sizes(BaseModel):
-    """The numbers that decide how much memory serving takes."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    context_length: int = Field(
-        default=0,
-        ge=0,
-        validation_alias=AliasChoices("max_position_embeddings", "n_positions", "n_ctx"),
-    )
-    layers: int = Field(
-        default=0, ge=0, validation_alias=AliasChoices("num_hidden_layers", "n_layer")
-    )
-    heads: int = Field(
-        default=0, ge=0, validation_alias=AliasChoices("num_attention_heads", "n_head")
-    )
-    kv_heads: int | None = Field(default=None, ge=0, validation_alias="num_key_value_heads")
-    hidden_size: int = Field(
-        default=0, ge=0, validation_alias=AliasChoices("hidden_size", "n_embd")
-    )
-    head_dim: int | None = Field(default=None, ge=0)
-
-    @property
-    def kv_bytes_per_token(self) -> int:
-        """Keys and values of all layers, at two bytes an element; 0 where the sizes are unknown."""
-        heads = self.heads if self.kv_heads is None else self.kv_heads
-        head_dim = self.head_dim or (self.hidden_size // self.heads if self.heads else 0)
-        return self.layers * 2 * heads * head_dim * 2
+from modelium.watcher.hf_sizes import Sizes
 
 
 class Config(BaseModel):

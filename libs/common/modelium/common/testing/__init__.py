@@ -9,6 +9,7 @@ from modelium.common.testing.clock import FakeClock, yield_to_others
 from modelium.common.testing.samples import (
     a_descriptor,
     a_device,
+    a_memory_record,
     a_model_record,
     an_agent_record,
     an_instance_record,
@@ -22,6 +23,7 @@ __all__ = [
     "InMemoryStore",
     "a_descriptor",
     "a_device",
+    "a_memory_record",
     "a_model_record",
     "an_agent_record",
     "an_instance_record",

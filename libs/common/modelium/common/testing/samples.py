@@ -9,6 +9,7 @@ from modelium.common.records import (
     DeviceKind,
     InstanceRecord,
     InstanceState,
+    MemoryRecord,
     ModelRecord,
     ModelState,
     RuntimeKind,
@@ -78,6 +79,24 @@ def a_device(**changes: Any) -> Device:
             "name": "CPU slot 0",
             "total_bytes": 8_000_000_000,
             "free_bytes": 8_000_000_000,
+        }
+        | changes
+    )
+
+
+def a_memory_record(**changes: Any) -> MemoryRecord:
+    """What the one load of `a_model_record` so far has shown."""
+    return MemoryRecord.model_validate(
+        {
+            "fingerprint": "f1",
+            "engine": "vllm-1.0",
+            "device_kind": DeviceKind.CPU,
+            "loads": 1,
+            "last_instance_id": "qwen.1",
+            "last_bytes": 3_000_000_000,
+            "highest_bytes": 3_000_000_000,
+            "estimated_bytes": 3_500_000_000,
+            "weight_bytes": 1_000_000_000,
         }
         | changes
     )

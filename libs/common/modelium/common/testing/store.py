@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from modelium.common.api_keys import ApiKey
 from modelium.common.clock import Clock, SystemClock
 from modelium.common.errors import Conflict
-from modelium.common.records import AgentRecord, InstanceRecord, ModelRecord, Record
+from modelium.common.records import AgentRecord, InstanceRecord, MemoryRecord, ModelRecord, Record
 from modelium.common.store import AgentRecords, Leases, Records, UsageLog
 from modelium.common.testing.shares import InMemoryLeases, InMemoryUsageLog
 
@@ -69,6 +69,7 @@ class InMemoryStore:
         self.models: Records[ModelRecord] = _Records(ModelRecord, "model", clock)
         self.instances: Records[InstanceRecord] = _Records(InstanceRecord, "instance_id", clock)
         self.agents: AgentRecords = _AgentRecords(clock)
+        self.memory: Records[MemoryRecord] = _Records(MemoryRecord, "memory_id", clock)
         self.api_keys: Records[ApiKey] = _Records(ApiKey, "key_id", clock)
         self.leases: Leases = InMemoryLeases(clock, lambda: self.answers)
         self.usage: UsageLog = InMemoryUsageLog(lambda: self.answers)

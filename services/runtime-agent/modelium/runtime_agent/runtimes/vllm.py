@@ -78,7 +78,7 @@ class VllmRuntime:
             return Health.DEAD
         return Health.SERVING if answer.status == 200 else Health.SILENT
 
-    async def prove(self, endpoint: str, record: EngineRecord) -> None:
+    async def prove(self, endpoint: str, record: EngineRecord) -> str:
         served = await self._ask("GET", f"{endpoint}/v1/models", timeout_s=HEALTH_TIMEOUT_S)
         names = [card.get("id") for card in served.get("data", [])]
         if record.model not in names:
@@ -88,6 +88,16 @@ class VllmRuntime:
         reasons = [choice.get("finish_reason") for choice in answer.get("choices", [])]
         if "abort" in reasons:
             raise NotServing(f"{path} aborted the test request")
+        version = await self._version(endpoint)
+        return f"{record.runtime}-{version}" if version else str(record.runtime)
+
+    async def _version(self, endpoint: str) -> str:
+        """Empty where it does not say: that is no reason not to let it serve."""
+        try:
+            said = await self._ask("GET", f"{endpoint}/version", timeout_s=HEALTH_TIMEOUT_S)
+        except NotServing:
+            return ""
+        return str(said.get("version", ""))
 
     async def sleep(self, endpoint: str) -> None:
         # Level 1 keeps the weights in host memory; `wait` lets what still runs come to its end.
