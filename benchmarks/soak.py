@@ -1,9 +1,10 @@
 """Mixed load on a whole system for a long time: nothing may grow. Run by `make soak`.
 
-Real services; the engines are stubs that really start, stop and take turns in memory. Before the
-load and after it the gateway is looked at while idle: descriptors, tasks, requests in flight,
-waiting requests must be as before. Memory is sampled all the time; its growth per hour is printed,
-and too much of it fails the run, if the run was long enough to tell a leak from noise.
+Real services; the engines are stubs that really start, stop and take turns in memory. Clients have
+keys with limits. Before the load and after it the gateway is looked at while idle: descriptors,
+tasks, requests in flight, waiting requests must be as before, and as many requests as before may
+run at a time. Memory is sampled all the time; its growth per hour is printed, and too much of it
+fails the run, if the run was long enough to tell a leak from noise.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import aiohttp
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.soak_keys import SETTINGS, Keys, make_keys
 from benchmarks.soak_load import DIES_AFTER, DYING, FAILING, MODELS, Tally, Visitors
 from modelium.cli.sample import write_sample_model
 from modelium.common.clock import Clock, SystemClock
@@ -176,19 +178,23 @@ def drop_models(system: System) -> None:
         system.wait_for_state(name, "unloaded")
 
 
-async def soak(system: System, minutes: float) -> Outcome:
+async def soak(system: System, keys: Keys, minutes: float) -> Outcome:
     """The load for so long, and what the gateway was like before and after."""
     clock = SystemClock()
     timeout = aiohttp.ClientTimeout(total=120)
     async with aiohttp.ClientSession(timeout=timeout) as watching:
         watcher = Watcher(system, watching, clock)
-        async with aiohttp.ClientSession(timeout=timeout) as first:
-            await Visitors(system.url, first, clock).every_kind_once()
+        async with aiohttp.ClientSession(timeout=timeout, headers=keys.wide) as first:
+            warming = Visitors(system.url, first, keys)
+            await warming.every_kind_once()
+            await warming.fill_the_slots()
         await clock.sleep(5.0)  # until connections to engines that are idle are closed
         before = await watcher.settled(None)
-        async with aiohttp.ClientSession(timeout=timeout) as http:
-            visitors = Visitors(system.url, http, clock)
+        async with aiohttp.ClientSession(timeout=timeout, headers=keys.wide) as http:
+            visitors = Visitors(system.url, http, keys)
             await _load(visitors, watcher, clock, minutes)
+            await watcher.settled(None)
+            await visitors.fill_the_slots()
         after = await watcher.settled(before)
     loads = {name: (system.model(name) or {})["generation"] for name in MODELS}
     return Outcome(visitors.tally, before, after, watcher.samples, loads)
@@ -210,11 +216,11 @@ def run(folder: Path, minutes: float) -> Outcome:
         folder / "system",
         engine_python=engine(folder),
         slot_bytes=ENGINES * ENGINE_BYTES,
-        settings=ENGINE_SETTINGS,
+        settings=ENGINE_SETTINGS | SETTINGS,
     ) as system:
         wait_until("the gateway answers", lambda: system.is_ready("gateway"))
         drop_models(system)
-        return asyncio.run(soak(system, minutes))
+        return asyncio.run(soak(system, make_keys(system), minutes))
 
 
 def show(outcome: Outcome) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from modelium.common.clock import Clock
+from benchmarks.soak_keys import SLOTS, Keys
 
 CHAT = "/v1/chat/completions"
 HOT, FAILING, DYING, COLD = "hot", "failing", "dying", ("cold-a", "cold-b")
@@ -49,7 +49,8 @@ class Visitors:
 
     url: str
     http: aiohttp.ClientSession
-    clock: Clock
+    """Sends the wide key."""
+    keys: Keys
     tally: Tally = field(default_factory=Tally)
     over: asyncio.Event = field(default_factory=asyncio.Event)
     numbers: Iterator[int] = field(default_factory=count)
@@ -72,6 +73,20 @@ class Visitors:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self.over.wait()
+
+    async def fill_the_slots(self) -> None:
+        """More requests at once than may run: too few run if a slot was lost, too many if one
+        was made up."""
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(self._hold_a_slot()) for _ in range(SLOTS + 8)]
+        statuses = Counter(task.result() for task in asked)
+        self.tally.judge("slots filled", statuses == {200: SLOTS, 429: 8}, str(statuses))
+
+    async def _hold_a_slot(self) -> int:
+        body = _chat({"model": HOT, "max_tokens": 100})
+        async with self.http.post(self.url + CHAT, json=body) as answer:
+            await answer.read()
+            return answer.status
 
     async def ask(self, kind: str, expected: int, **body: Any) -> None:
         """A whole answer of this status; a stream has to end with [DONE]."""
@@ -151,6 +166,15 @@ async def dying(all_: Visitors, number: int) -> None:
     all_.tally.judge("dying", told and answer.status in (200, 503), text[-200:])
 
 
+async def tight(all_: Visitors, number: int) -> None:
+    """A client that asks far more often than it may."""
+    body = _chat({"model": HOT})
+    async with all_.http.post(all_.url + CHAT, json=body, headers=all_.keys.tight) as answer:
+        text = await answer.text()
+    kind = "refused by a limit" if answer.status == 429 else "let in by a limit"
+    all_.tally.judge(kind, answer.status in (200, 429), f"HTTP {answer.status}: {text[-200:]}")
+
+
 async def unknown(all_: Visitors, number: int) -> None:
     """A name that a client made up, a new one each time."""
     await all_.ask("unknown", 404, model=f"nobody-{number}")
@@ -196,6 +220,7 @@ VISITS: tuple[tuple[Visit, float, int], ...] = (
     (cold_left, 0.5, 1),
     (failing, 0.2, 1),
     (dying, 0.5, 1),
+    (tight, 0.1, 2),
     (unknown, 0.2, 1),
     (no_model, 0.5, 1),
     (not_json, 0.5, 1),
