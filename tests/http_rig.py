@@ -13,6 +13,7 @@ from modelium.common.http_limits import ServerLimits
 from modelium.common.http_server import bind, serve_http
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 CLOSING = b"GET /second HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
@@ -83,6 +84,37 @@ async def answer(send: Any, body: bytes = b"ok", *headers: tuple[bytes, bytes]) 
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": 200, "headers": [length, *headers]})
     await send({"type": "http.response.body", "body": body})
+
+
+def post(body: bytes, *lines: bytes, path: bytes = b"/") -> bytes:
+    length = b"Content-Length: %d" % len(body)
+    head = b"\r\n".join((b"POST %b HTTP/1.1" % path, b"Host: x", length, *lines))
+    return head + b"\r\n\r\n" + body
+
+
+class Waiting:
+    """Answers when it is told to, and keeps what it saw of its client."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.started = asyncio.Event()
+        self.go = asyncio.Event()
+        self.gone = asyncio.Event()
+        self.calls = 0
+        self.events: list[str] = []
+
+    def on_gone(self) -> None:
+        self.calls += 1
+        self.gone.set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.begun += 1
+        scope["extensions"]["modelium.gone"](self.on_gone)
+        await receive()
+        self.started.set()
+        await self.go.wait()
+        await answer(send)
+        self.events.append((await receive())["type"])
 
 
 @asynccontextmanager

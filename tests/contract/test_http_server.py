@@ -6,40 +6,9 @@ from typing import Any
 import pytest
 
 from modelium.common.http_limits import ServerLimits
-from tests.http_rig import Recorder, answer, connected, serving
+from tests.http_rig import CLOSING, Recorder, Waiting, answer, connected, post, serving
 
 SMALL = ServerLimits(max_header_bytes=2048, max_headers=20, max_url_bytes=512)
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-CLOSE = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-
-
-def post(body: bytes, *lines: bytes, path: bytes = b"/") -> bytes:
-    length = b"Content-Length: %d" % len(body)
-    head = b"\r\n".join((b"POST %b HTTP/1.1" % path, b"Host: x", length, *lines))
-    return head + b"\r\n\r\n" + body
-
-
-class Waiting:
-    """Answers when it is told to, and keeps what it saw of its client."""
-
-    def __init__(self) -> None:
-        self.started = asyncio.Event()
-        self.go = asyncio.Event()
-        self.gone = asyncio.Event()
-        self.calls = 0
-        self.events: list[str] = []
-
-    def on_gone(self) -> None:
-        self.calls += 1
-        self.gone.set()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        scope["extensions"]["modelium.gone"](self.on_gone)
-        await receive()
-        self.started.set()
-        await self.go.wait()
-        await answer(send)
-        self.events.append((await receive())["type"])
 
 
 # Whether the client is there.
@@ -125,56 +94,6 @@ async def test_a_body_that_ends_too_early_is_a_disconnect() -> None:
     assert app.calls == 1
 
 
-# Pipelines.
-
-
-async def test_pipelined_requests_are_answered_in_their_order() -> None:
-    app = Recorder()
-    requests = [post(b"x" * n, path=b"/%d" % n) for n in range(10)]
-    async with serving(app) as port, connected(port) as wire:
-        await wire.send(b"".join(requests) + CLOSE)
-        found = await wire.answers()
-    assert [a.body for a in found] == [
-        *(f"POST /{n} {n}".encode() for n in range(10)),
-        b"GET /last 0",
-    ]
-
-
-async def test_a_pipeline_without_end_is_refused_after_the_answers_that_are_due() -> None:
-    app = Recorder()
-    async with serving(app, max_pipelined=4) as port, connected(port) as wire:
-        await wire.send(GET * 5000)
-        found = await wire.answers()
-    assert found[-1].status == 400
-    assert len(app.scopes) == len(found) - 1 < 10
-
-
-async def test_no_more_is_read_while_requests_wait() -> None:
-    app = Waiting()
-    sent = 0
-    async with serving(app) as port, connected(port) as wire:
-        await wire.send(GET)
-        await app.started.wait()
-        await wire.send(GET)
-        with pytest.raises(TimeoutError):
-            while sent < 1 << 26:
-                async with asyncio.timeout(0.5):
-                    await wire.send(post(b"x" * (1 << 20)))
-                sent += 1 << 20
-        app.go.set()
-    assert sent < 1 << 25, "the network's buffers hold less than this"
-
-
-async def test_bad_bytes_behind_a_request_do_not_spoil_its_answer() -> None:
-    app = Waiting()
-    async with serving(app) as port, connected(port) as wire:
-        await wire.send(GET, b"\0\0")
-        await app.started.wait()
-        app.go.set()
-        found = await wire.answers()
-    assert [(a.status, a.whole) for a in found] == [(200, True), (400, True)]
-
-
 # HTTP/1.0.
 
 
@@ -246,7 +165,7 @@ async def test_the_body_of_a_request_for_an_upgrade_is_a_body() -> None:
             async with connected(port) as wire:
                 request = post(inner, *upgrade)
                 cut = len(request) // pieces
-                await wire.send(request[:cut], request[cut:] + CLOSE)
+                await wire.send(request[:cut], request[cut:] + CLOSING)
                 [found] = await wire.answers()
             assert found.body == b"POST / %d" % len(inner)
     assert app.bodies == [inner, inner]

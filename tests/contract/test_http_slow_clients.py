@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.http_rig import Recorder, answer, connected, serving
+from modelium.common.testing import yield_to_others
+from tests.http_rig import Recorder, Waiting, answer, connected, serving
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
@@ -89,6 +90,20 @@ async def test_headers_that_do_not_end_in_time_are_a_408(sent: bytes) -> None:
         found = await wire.answers()
     assert found[-1].status == 408
     assert len(found) == 1 + sent.count(GET)
+
+
+async def test_headers_that_began_before_a_pause_get_no_more_time() -> None:
+    """Reading stops while as many wait as may; there was no bound after it went on."""
+    app = Waiting()
+    limits = {"header_timeout_s": 0.2, "max_pipelined": 2}
+    async with serving(app, **limits) as port, connected(port) as wire:
+        await wire.send(GET)
+        await app.started.wait()
+        await wire.send(GET * 2 + GET[:-1])
+        await yield_to_others(50)
+        app.go.set()
+        found = await wire.answers()
+    assert [a.status for a in found] == [200, 200, 200, 408]
 
 
 async def test_headers_that_drip_get_no_more_time() -> None:

@@ -8,12 +8,14 @@ from typing import Any
 
 import aiohttp
 import pytest
+from pydantic import BaseModel
 
 from modelium.common.api_keys import Scope
 from modelium.common.events import KeyChanged, ModelRequested
 from modelium.common.records import BY_CLIENT, ModelState, Task
 from modelium.common.testing import a_descriptor
 from modelium.common.usage import Figures
+from modelium.gateway.pages.bodies import AnthropicErrorBody, ErrorBody, OipErrorBody
 from tests.integration.gateway_rig import Rig, running_gateway
 
 
@@ -108,6 +110,30 @@ async def test_what_needs_no_key(rig: Rig) -> None:
     for path in ("/v1/models", "/models", "/status", "/v2/models/qwen", "/admin/usage"):
         async with rig.http.get(rig.url + path) as response:
             assert response.status == 401, path
+
+
+VERSION = {"anthropic-version": "2023-06-01"}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "form"),
+    [
+        ("/v2/models/qwen", {}, OipErrorBody),
+        ("/v2/health/ready", {}, OipErrorBody),
+        ("/v1/models", VERSION, AnthropicErrorBody),
+        ("/v1/models/qwen", VERSION, AnthropicErrorBody),
+        ("/v1/models", {}, ErrorBody),
+        ("/status", VERSION, ErrorBody),
+    ],
+)
+async def test_a_refusal_has_the_form_of_the_routes_clients(
+    rig: Rig, path: str, headers: dict[str, str], form: type[BaseModel]
+) -> None:
+    no_reader = await rig.key(scopes=(Scope.INFERENCE,))
+    for key, status in (({}, 401), (no_reader, 403)):
+        async with rig.http.get(rig.url + path, headers=headers | key) as response:
+            assert response.status == status
+            form.model_validate(await response.json())
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
 """Keys and usage over HTTP, as operators and clients of a gateway meet them."""
 
+from collections.abc import AsyncIterator
 from typing import Any
+
+import pytest
 
 from modelium.common.api_keys import Scope, mint
 from modelium.common.clock import utc_now
 from modelium.common.events import KeyChanged
+from modelium.common.settings_base import MIB
 from modelium.common.settings_gateway import QuotaSettings
 from tests.integration.gateway_rig import Rig, running_gateway
 
@@ -112,3 +116,24 @@ async def test_an_admin_makes_and_ends_a_key_over_http() -> None:
             assert answer.status == 401
         async with rig.http.put(url, headers=admin) as answer:
             assert (answer.status, answer.headers["allow"]) == (405, "GET, POST")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize(("settings", "bound"), [({"max_body_bytes": 1000}, 1000), ({}, MIB)])
+async def test_a_command_that_is_too_large_is_413_and_read_no_further(
+    settings: dict[str, int], bound: int, chunked: bool
+) -> None:
+    """50 MB were read, whatever the settings said."""
+    async with running_gateway(**settings) as rig:
+        whole = b'{"organization": "acme", "name": "%b"}' % (b"x" * 50 * bound)
+
+        async def parts() -> AsyncIterator[bytes]:
+            for at in range(0, len(whole), 100_000):
+                yield whole[at : at + 100_000]
+
+        headers = {"content-type": "application/json"}
+        data = parts() if chunked else whole
+        async with rig.http.post(rig.url + "/admin/keys", data=data, headers=headers) as answer:
+            told = (await answer.json())["error"]
+            assert (answer.status, told["code"]) == (413, "request_too_large")
+            assert f"larger than {bound} bytes" in told["message"]

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import anthropic
 import openai
@@ -169,6 +170,25 @@ async def test_a_client_that_leaves_a_silent_engine_stops_its_work(rig: Rig, str
     await leave(post)
     await asyncio.wait_for(rig.until(lambda: stub.running == 0), SOON_S)
     assert stub.cancelled == 1
+
+
+async def test_a_client_that_leaves_takes_the_requests_that_wait_behind_its_own_along(
+    rig: Rig,
+) -> None:
+    """Of the end nothing was seen: the engine worked on, and then got the second one too."""
+    stub, url = await rig.engine(first_byte_delay_s=60)
+    await rig.loaded(url)
+    body = b'{"model": "qwen", "messages": []}'
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
+    address = urlsplit(rig.url)
+    _, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write(2 * (head % len(body) + body))
+    await rig.until(lambda: stub.running == 1)
+    writer.close()
+    await asyncio.wait_for(rig.until(lambda: stub.running == 0), SOON_S)
+    await rig.until(lambda: rig.gateway.stats.active == 0)
+    await yield_to_others(50)
+    assert (stub.cancelled, len(stub.received)) == (1, 1)
 
 
 @pytest.mark.parametrize("stream", [False, True])

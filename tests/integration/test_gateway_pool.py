@@ -128,6 +128,8 @@ async def test_headers_pass_but_those_of_one_connection_and_secrets() -> None:
         (b"x-api-key", b"mk-secret"),
         (b"connection", b"keep-alive, X-Hop"),
         (b"x-hop", b"dropped"),
+        (b"connection", b"x-other"),
+        (b"x-other", b"dropped"),
         (b"transfer-encoding", b"chunked"),
         (b"content-length", b"999"),
         (b"expect", b"100-continue"),
@@ -156,6 +158,10 @@ async def test_headers_pass_but_those_of_one_connection_and_secrets() -> None:
         (b"HTTP/1.1 200 OK\r\nx: until-close\r\n\r\nok", b"ok"),
         (b"HTTP/1.0 200 OK\r\nx: until-close\r\n\r\nok", b"ok"),
         (b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok", b"ok"),
+        # What a `connection` header names, before or after it, is not the client's.
+        (OK.replace(b"\r\n", b"\r\nA: 1\r\nconnection: a, keep-alive\r\n", 1), b"ok"),
+        (OK.replace(b"\r\n", b"\r\nconnection: A\r\nconnection: b\r\na: 1\r\nB: 1\r\n", 1), b"ok"),
+        (b"HTTP/1.1 103 Early Hints\r\nconnection: x\r\n\r\n" + OK, b"ok"),
     ],
 )
 async def test_an_answer_may_look_like(answer: bytes, body: bytes) -> None:

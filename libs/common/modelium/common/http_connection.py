@@ -14,14 +14,13 @@ from collections import deque
 from collections.abc import MutableMapping
 from http import HTTPStatus
 from math import inf
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from modelium.common.health import AsgiApp
 from modelium.common.http_exchange import Exchange
 from modelium.common.http_head import Refused
 from modelium.common.http_limits import ServerLimits
-
-_ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
+from modelium.common.http_scope import scope_of
 
 
 class Shared:
@@ -60,6 +59,7 @@ class HttpConnection(asyncio.Protocol):
         self._receiving: Exchange | None = None  # its body is not complete
         self._answering: Exchange | None = None
         self._queue: deque[tuple[Exchange, MutableMapping[str, Any]]] = deque()
+        self._behind_bytes = 0  # read while requests waited
         self._refusal: Refused | None = None  # sent once the answers before it are
         self._ended = False  # what still arrives is dropped
         self._at_eof = False
@@ -81,16 +81,20 @@ class HttpConnection(asyncio.Protocol):
         """See `asyncio.Protocol`."""
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(high=self._limits.write_buffer_bytes)
-        self._scope = _scope_of(self.transport)
+        self._scope = scope_of(self.transport)
         self._shared.connections.add(self)
         self._read_deadline_s = self._loop.time() + self._limits.header_timeout_s
 
     def eof_received(self) -> bool:
         """Whoever answers is told that the client is gone; what it still sends is delivered."""
         exchange = self._answering
-        if exchange is None or exchange.more_body or self._ended:
+        if exchange is None or exchange.more_body:
             return False
         self._ended = self._at_eof = True
+        self._read_deadline_s = inf
+        if self._receiving is not None:
+            self._receiving = None
+            self._queue.pop()  # it can never be whole
         exchange.leave()
         return True
 
@@ -122,16 +126,26 @@ class HttpConnection(asyncio.Protocol):
     def _start_next(self) -> None:
         exchange, scope = self._queue.popleft()
         self._answering = exchange
+        if not self._queue:
+            self._behind_bytes = 0
         if self._at_eof:
             exchange.leave()
+        elif exchange.more_body:
+            self._read_deadline_s = self._loop.time() + self._limits.body_timeout_s
         shared = self._shared
         shared.tasks.add(self._loop.create_task(exchange.run(shared.app, scope, shared.tasks)))
 
     def _control_reading(self) -> None:
-        """Leave to the network what nobody has room for; the client is not late meanwhile."""
+        """Leave to the network what nobody has room for; the client is not late meanwhile.
+
+        Until then reading goes on behind a request: nothing else shows that its client has gone.
+        """
         receiving = self._receiving
         most = self._limits.read_buffer_bytes
-        full = bool(self._queue) or (receiving is not None and receiving.buffered_bytes > most)
+        waiting = len(self._queue)
+        full = receiving is not None and receiving.buffered_bytes > most
+        if waiting and not full:
+            full = waiting >= self._limits.max_pipelined or self._behind_bytes > most
         if full == self._reading_paused or self._at_eof or self.transport.is_closing():
             return
         self._reading_paused = full
@@ -140,7 +154,9 @@ class HttpConnection(asyncio.Protocol):
             self._read_deadline_s = inf
         else:
             self.transport.resume_reading()
-            if receiving is not None:
+            if self._in_head:
+                self._read_deadline_s = self._loop.time() + self._limits.header_timeout_s
+            elif receiving is not None and receiving is self._answering:
                 self._read_deadline_s = self._loop.time() + self._limits.body_timeout_s
 
     def body_taken(self) -> None:
@@ -275,20 +291,3 @@ class HttpConnection(asyncio.Protocol):
 
 def _too_late(what: str) -> Refused:
     return Refused(HTTPStatus.REQUEST_TIMEOUT, f"The {what} did not arrive in time.")
-
-
-def _scope_of(transport: asyncio.Transport) -> dict[str, Any]:
-    """What the scopes of all requests of a connection have in common."""
-    return {
-        "type": "http",
-        "asgi": _ASGI,
-        "scheme": "http",
-        "root_path": "",
-        "server": _address(transport, "sockname"),
-        "client": _address(transport, "peername"),
-    }
-
-
-def _address(transport: asyncio.Transport, which: str) -> tuple[str, int] | None:
-    address = transport.get_extra_info(which)
-    return (address[0], address[1]) if isinstance(address, tuple) else None

@@ -20,7 +20,8 @@ class ServerLimits:
     max_url_bytes: int = 16 * KIB
     """Longer ones get 414."""
     max_pipelined: int = 16
-    """Requests of a connection that wait behind the one being answered; more get 400."""
+    """Requests of a connection that wait behind the one being answered. Then no more is read; if
+    more have come at once, they get 400."""
     header_timeout_s: float = 10.0
     """From the connection, or a request's first byte, to the end of its headers; then 408."""
     body_timeout_s: float = 60.0
@@ -33,7 +34,8 @@ class ServerLimits:
     """After an answer that came before the end of its request: what the client still sends is
     dropped, because closing at once would make its system drop the answer."""
     read_buffer_bytes: int = 64 * KIB
-    """Of a body that the application has not asked for yet; more is left to the network."""
+    """Of a body that the application has not asked for yet, and of what comes while requests wait;
+    more is left to the network."""
     write_buffer_bytes: int = 64 * KIB
     """Of an answer that the client has not read; with more the application waits."""
 

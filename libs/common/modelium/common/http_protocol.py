@@ -38,6 +38,8 @@ class HttpProtocol(HttpConnection):
         if self._ended:
             return  # its sender is being left
         self._fed_bytes += len(data)
+        if self._queue:
+            self._behind_bytes += len(data)
         self._progressed = False
         try:
             self._feed(data)
@@ -55,7 +57,8 @@ class HttpProtocol(HttpConnection):
     def _advance(self) -> None:
         if self._answering is None and self._queue:
             self._start_next()
-        if self._receiving is not None and self._body_bytes >= self._next_body_bytes:
+        waited_for = self._receiving is not None and self._receiving is self._answering
+        if waited_for and self._body_bytes >= self._next_body_bytes:
             self._next_body_bytes = self._body_bytes + BODY_STEP_BYTES
             self._read_deadline_s = self._loop.time() + self._limits.body_timeout_s
         if self._receiving is not None or self._queue:

@@ -65,6 +65,8 @@ async def build(shell: Shell, worker: Worker | None = None) -> None:
     if worker is not None:
         _join(worker, shell)
     shell.task("http", serve_http(gateway.app, bound, limits=_limits(settings)))
+    if worker is not None:
+        worker.begun()
 
 
 def _join(worker: Worker, shell: Shell) -> None:

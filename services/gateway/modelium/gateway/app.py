@@ -7,8 +7,10 @@ from typing import Final
 
 from modelium.common.clock import Clock
 from modelium.common.health import HEALTH_PATHS, AsgiApp
+from modelium.common.settings_base import MIB
 from modelium.gateway.access.scopes import needed_scope
 from modelium.gateway.edge import errors_http as errors
+from modelium.gateway.edge.body import bounded
 from modelium.gateway.edge.call import (
     Call,
     Event,
@@ -24,6 +26,8 @@ from modelium.gateway.gate import Gate
 from modelium.gateway.proxy import Proxy
 
 _POLL_S: Final = 0.05
+_MAX_COLD_BYTES: Final = MIB
+"""Of a body that FastAPI reads: an operator's command, not a prompt."""
 
 
 class GatewayApp:
@@ -38,6 +42,7 @@ class GatewayApp:
         self._cold = cold
         self._clock = clock
         self._access = proxy.access
+        self._max_cold_bytes = min(_MAX_COLD_BYTES, proxy.limits.max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -60,7 +65,9 @@ class GatewayApp:
         except ApiError as error:
             await self._proxy.client(scope, send, None).fail(error)
         else:
-            await self._cold(scope, receive, self._named(scope, send))
+            await self._cold(
+                scope, bounded(receive, self._max_cold_bytes), self._named(scope, send)
+            )
 
     def _named(self, scope: Scope, send: Send) -> Send:
         """`send` that adds the request's id to the answer."""

@@ -28,7 +28,7 @@ from modelium.gateway.edge.call import (
 from modelium.gateway.edge.client import Broken, Client
 from modelium.gateway.edge.errors_http import ApiError
 from modelium.gateway.edge.gone import EndedWhenGone
-from modelium.gateway.edge.paths import Dialect, Rule, routes_of
+from modelium.gateway.edge.paths import Dialect, Rule, dialect_of, routes_of
 from modelium.gateway.edge.preferences import applied
 from modelium.gateway.edge.pulse import Pulse
 from modelium.gateway.engines.dispatch import Dispatch
@@ -84,7 +84,7 @@ class Proxy:
 
     def client(self, scope: Scope, send: Send, rule: Rule | None) -> Client:
         """The client's side of one request."""
-        dialect = rule.dialect if rule else Dialect.PLAIN
+        dialect = rule.dialect if rule else dialect_of(scope["path"], scope["headers"])
         return Client(send, self.request_ids.of(scope), self.clock, dialect)
 
     async def serve(

@@ -24,10 +24,10 @@ from modelium.gateway.reporting.shared_metrics import retire
 RESTART_S: Final = 1.0
 """From a worker's death to its successor, so that one that dies at once does not spin."""
 _SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGCHLD})
-_HOPELESS: Final = frozenset(
-    {ExitCode.USAGE, ExitCode.UNAVAILABLE, ExitCode.PERMISSION, ExitCode.CONFIG}
-)
-"""A successor would end with the same."""
+_HOPELESS: Final = frozenset({ExitCode.USAGE, ExitCode.PERMISSION, ExitCode.CONFIG})
+"""A successor would end with the same. So it would with UNAVAILABLE, until all have once begun to
+serve: after that what is missing has been there, and the others may do without it."""
+_BEGUN: Final = ".begun"
 
 _log = structlog.get_logger()
 
@@ -52,6 +52,10 @@ class Worker:
 
         loop.add_reader(self.parent, orphaned)
 
+    def begun(self) -> None:
+        """Tell the parent that this worker has found all that it needs."""
+        (self.folder / f"{self.number}{_BEGUN}").touch()
+
 
 def serve_with_workers(count: int, work: Callable[[Worker], None]) -> int:
     """Run `work` in `count` processes until told to stop; the exit code of the first failure."""
@@ -63,7 +67,7 @@ class _Parent:
     def __init__(self, count: int, work: Callable[[Worker], None], folder: Path) -> None:
         self._work = work
         self._folder = folder
-        self._missing = count
+        self._count = self._missing = count
         self._started = 0
         self._alive: dict[int, int] = {}
         self._stopping = False
@@ -123,12 +127,17 @@ class _Parent:
             self._exit_code = self._exit_code or code
             return
         retire(self._folder, number)
-        if code in _HOPELESS:
+        if self._is_hopeless(code):
             self._exit_code = code
             self._stop(signal.SIGTERM)
         else:
             _log.error("gateway.worker_died", number=number, exit_code=code)
             self._missing += 1
+
+    def _is_hopeless(self, code: int) -> bool:
+        if code != ExitCode.UNAVAILABLE:
+            return code in _HOPELESS
+        return len(list(self._folder.glob(f"*{_BEGUN}"))) < self._count
 
     def _stop(self, signum: int) -> None:
         self._stopping = True

@@ -11,6 +11,7 @@ from modelium.gateway.edge.paths import (
     Dialect,
     ModelIn,
     Rule,
+    dialect_of,
     find_rule,
     model_of,
     routes_of,
@@ -93,6 +94,27 @@ def test_a_model_that_is_not_analysed_may_try_everything_and_promises_nothing() 
 )
 def test_the_rule_of_a_path(path: str, rule: Rule | None) -> None:
     assert find_rule(path) is rule
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "dialect"),
+    [
+        ("/v2/models/m/infer", [], Dialect.OIP),
+        ("/v2/models/m", [], Dialect.OIP),
+        ("/v2", [], Dialect.OIP),
+        ("/v2/embed", [], Dialect.PLAIN),  # Cohere's, not the protocol's
+        ("/v22", [], Dialect.PLAIN),
+        ("/v1/models", [(b"anthropic-version", b"1")], Dialect.ANTHROPIC),
+        ("/v1/chat/completions", [(b"anthropic-version", b"1")], Dialect.OPENAI),
+        ("/v1/models", [(b"accept", b"*/*")], Dialect.PLAIN),
+        ("/status", [(b"anthropic-version", b"1")], Dialect.PLAIN),
+        ("/predict/m", [], Dialect.PLAIN),
+    ],
+)
+def test_the_form_in_which_errors_are_read(
+    path: str, headers: list[tuple[bytes, bytes]], dialect: Dialect
+) -> None:
+    assert dialect_of(path, headers) is dialect
 
 
 def test_the_model_in_a_path() -> None:

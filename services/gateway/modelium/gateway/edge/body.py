@@ -50,6 +50,21 @@ class HeldBytes:
             del self.of[organization]
 
 
+def bounded(receive: Receive, max_bytes: int) -> Receive:
+    """`receive` that raises an ApiError, 413, once a body is larger than this."""
+    left_bytes = max_bytes
+
+    async def receive_bounded() -> Event:
+        nonlocal left_bytes
+        event = await receive()
+        left_bytes -= len(event.get("body", b""))
+        if left_bytes < 0:
+            raise errors.body_too_large(max_bytes)
+        return event
+
+    return receive_bounded
+
+
 class Body:
     """One request's body; use it as a context, which lets go of what it holds."""
 

@@ -17,7 +17,10 @@ def invalid_request(message: str, *, param: str | None = None) -> ApiError:
 
 def body_too_large(limit_bytes: int) -> ApiError:
     """413."""
-    text = f"The request body is larger than {limit_bytes} bytes (gateway.max_body_bytes)."
+    text = (
+        f"The request body is larger than {limit_bytes} bytes, which is the most that "
+        "gateway.max_body_bytes and this route allow."
+    )
     return ApiError(413, "request_too_large", "invalid_request_error", text)
 
 

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from modelium.common.http_exchange import GONE_EXTENSION
+from modelium.gateway.edge.body import ClientGone
 from modelium.gateway.edge.call import Scope
 
 
@@ -16,6 +17,8 @@ class EndedWhenGone:
     """A block that ends at once, without an error, when the client of `scope` goes away.
 
     Whatever it awaits is cancelled. An `asyncio.CancelledError` that has another cause passes.
+    Entering it raises `ClientGone` if the client is gone already: a cancelled task goes on until it
+    waits, and by then an engine might have the request.
     """
 
     __slots__ = ("_inside", "_task", "gone")
@@ -27,10 +30,10 @@ class EndedWhenGone:
         scope["extensions"][GONE_EXTENSION](self._on_gone)
 
     def __enter__(self) -> "EndedWhenGone":
+        if self.gone:
+            raise ClientGone("it left before its turn came")
         self._task = asyncio.current_task()
         self._inside = True
-        if self.gone and self._task is not None:
-            self._task.cancel()
         return self
 
     def __exit__(

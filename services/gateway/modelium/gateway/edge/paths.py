@@ -164,6 +164,18 @@ def find_rule(path: str) -> Rule | None:
     return rule
 
 
+def dialect_of(path: str, headers: Iterable[tuple[bytes, bytes]]) -> Dialect:
+    """In which form a request's client reads errors, whatever its route."""
+    rule = find_rule(path)
+    if rule is not None:
+        return rule.dialect
+    if path == "/v2" or path.startswith("/v2/"):
+        return Dialect.OIP
+    if path.startswith("/v1/") and any(name == b"anthropic-version" for name, _ in headers):
+        return Dialect.ANTHROPIC
+    return Dialect.PLAIN
+
+
 def model_of(path: str) -> str:
     """The model that a path of `INFER` or `INFER_VERSION` names."""
     found = _INFER_PATH.fullmatch(path)

@@ -38,6 +38,12 @@ HOP_BY_HOP: Final = frozenset(
 )
 _NOT_FOR_CLIENTS: Final = HOP_BY_HOP | {b"date", b"server", b"x-request-id"}
 _NO_BODY: Final = frozenset({204, 304})
+_USUAL: Final = frozenset({b"keep-alive", b"close"})
+
+
+def named_in(connection: bytes) -> frozenset[bytes]:
+    """The headers that one `connection` header says are for this one connection only."""
+    return frozenset(token.strip().lower() for token in connection.split(b","))
 
 
 class EngineReply:
@@ -48,6 +54,7 @@ class EngineReply:
         "_connection",
         "_ended",
         "_failure",
+        "_named",
         "_reader",
         "_size",
         "_sized",
@@ -63,6 +70,7 @@ class EngineReply:
         self._failure: EngineGone | None = None
         self._reader: asyncio.Future[None] | None = None
         self._sized = False
+        self._named: frozenset[bytes] = frozenset()
         self.status = 0
         self.headers: Headers = []
 
@@ -116,6 +124,19 @@ class EngineReply:
             self._sized = True
         if name not in _NOT_FOR_CLIENTS:
             self.headers.append((name, value))
+        elif name == b"connection":
+            self._named |= named_in(value) - _USUAL
+
+    def begin(self, status: int) -> None:
+        """All headers have come."""
+        self.status = status
+        if self._named:
+            self.headers = [header for header in self.headers if header[0] not in self._named]
+
+    def begin_again(self) -> None:
+        """They were of a 1xx; those of the answer follow."""
+        self.headers.clear()
+        self._named = frozenset()
 
     @property
     def ends_with_connection(self) -> bool:
@@ -257,9 +278,9 @@ class EngineConnection(asyncio.Protocol):
         if reply is None:
             return
         if status < 200:
-            reply.headers.clear()
+            reply.begin_again()
             return
-        reply.status = status
+        reply.begin(status)
         if self._answered is not None and not self._answered.done():
             self._answered.set_result(reply)
 

@@ -14,7 +14,12 @@ from urllib.parse import urlsplit
 
 from modelium.common.clock import Clock
 from modelium.gateway.edge.call import Call, Headers
-from modelium.gateway.engines.connection import HOP_BY_HOP, EngineConnection, EngineReply
+from modelium.gateway.engines.connection import (
+    HOP_BY_HOP,
+    EngineConnection,
+    EngineReply,
+    named_in,
+)
 from modelium.gateway.engines.upstream import EngineGone
 
 CONNECT_S: Final = 5.0
@@ -182,8 +187,9 @@ def _request_head(at: _Endpoint, call: Call, request_id: str) -> bytes:
 
 
 def _named_by_connection(headers: Headers) -> frozenset[bytes]:
-    """Headers that concern this one connection because its `connection` header says so."""
+    """Headers that concern this one connection because a `connection` header says so."""
+    found: frozenset[bytes] = frozenset()
     for name, value in headers:
         if name == b"connection":
-            return frozenset(token.strip().lower() for token in value.split(b","))
-    return frozenset()
+            found |= named_in(value)
+    return found

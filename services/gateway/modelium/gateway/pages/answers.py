@@ -8,7 +8,7 @@ from starlette.routing import compile_path
 
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.errors_http import ApiError
-from modelium.gateway.edge.paths import Dialect
+from modelium.gateway.edge.paths import dialect_of
 
 
 def tell_errors(app: FastAPI) -> None:
@@ -18,18 +18,10 @@ def tell_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
 
 
-def _dialect(request: Request) -> Dialect:
-    path = request.url.path
-    if path == "/v2" or path.startswith("/v2/"):
-        return Dialect.OIP
-    if path.startswith("/v1/") and "anthropic-version" in request.headers:
-        return Dialect.ANTHROPIC
-    return Dialect.PLAIN
-
-
 def _respond(request: Request, error: ApiError) -> JSONResponse:
     headers = {str(name, "ascii"): str(value, "ascii") for name, value in error.headers()}
-    return JSONResponse(error.body(_dialect(request)), status_code=error.status, headers=headers)
+    dialect = dialect_of(request.scope["path"], request.scope["headers"])
+    return JSONResponse(error.body(dialect), status_code=error.status, headers=headers)
 
 
 async def _on_api_error(request: Request, error: Exception) -> JSONResponse:
@@ -46,6 +38,8 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
         told = errors.method_not_allowed(request.method, path, allow=allow)
     elif error.status_code == 404:
         told = errors.not_found(f"There is no route {path[:256]}; /docs lists those there are.")
+    elif isinstance(error.__cause__, ApiError):
+        told = error.__cause__  # raised while the framework read the body
     else:
         told = ApiError(error.status_code, "error", "invalid_request_error", error.detail)
     return _respond(request, told)

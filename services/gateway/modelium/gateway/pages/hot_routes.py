@@ -34,7 +34,7 @@ _ERROR_STATUSES: Final = (
 )
 _BEFORE_THE_ROUTE: Final = frozenset({400, 408, 414, 431})
 """Also told by the server, which does not know routes, and so no dialects."""
-_ERROR_BODIES: Final[dict[Dialect, type[BaseModel]]] = {
+ERROR_BODIES: Final[dict[Dialect, type[BaseModel]]] = {
     Dialect.ANTHROPIC: AnthropicErrorBody,
     Dialect.OIP: OipErrorBody,
 }
@@ -73,7 +73,7 @@ def components() -> dict[str, Json]:
     schemas = models_json_schema(
         [(form, "validation") for form in _FORMS], ref_template="#/components/schemas/{model}"
     )[1]["$defs"]
-    bodies: list[type[BaseModel]] = [ErrorBody, *_ERROR_BODIES.values()]
+    bodies: list[type[BaseModel]] = [ErrorBody, *ERROR_BODIES.values()]
     responses = {_name(b, s): _error_answer(b, s) for b in bodies for s in _ERROR_STATUSES}
     return {
         "schemas": schemas,
@@ -83,9 +83,12 @@ def components() -> dict[str, Json]:
     }
 
 
-def error_answer(status: int, body: type[BaseModel] = ErrorBody) -> Json:
-    """A reference to the answer that tells this error."""
-    return {"$ref": f"#/components/responses/{_name(body, status)}"}
+def error_answer(status: int, *bodies: type[BaseModel]) -> Json:
+    """The answer that tells this error, by reference if it has one form only."""
+    first, *others = bodies or (ErrorBody,)
+    if others:
+        return _answer_of(status, {"anyOf": [_ref(body) for body in bodies]})
+    return {"$ref": f"#/components/responses/{_name(first, status)}"}
 
 
 def _name(body: type[BaseModel], status: int) -> str:
@@ -93,10 +96,14 @@ def _name(body: type[BaseModel], status: int) -> str:
 
 
 def _error_answer(body: type[BaseModel], status: int) -> Json:
-    headers = RETRY_HEADERS if status in (429, 503) else HEADERS
     schema = _ref(body)
     if status in _BEFORE_THE_ROUTE and body is not ErrorBody:
         schema = {"anyOf": [schema, _ref(ErrorBody)]}
+    return _answer_of(status, schema)
+
+
+def _answer_of(status: int, schema: Json) -> Json:
+    headers = RETRY_HEADERS if status in (429, 503) else HEADERS
     content = {"application/json": {"schema": schema}}
     return {"description": ERRORS[status], "headers": headers, "content": content}
 
@@ -187,7 +194,7 @@ def _answer(rule: Rule) -> Json:
 def _answers(dialect: Dialect, *, streams: bool, answer: Json) -> Json:
     stream = {"text/event-stream": {"schema": _EVENT}} if streams else {}
     accepted = {"application/json": {"schema": _ref(AcceptedBody)}}
-    errors = _ERROR_BODIES.get(dialect, ErrorBody)
+    errors = ERROR_BODIES.get(dialect, ErrorBody)
     return {
         "200": {"description": "The engine's answer.", "content": {**answer, **stream}},
         "202": {

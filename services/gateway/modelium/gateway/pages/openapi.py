@@ -8,7 +8,10 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from modelium.gateway.edge.paths import dialect_of
+from modelium.gateway.pages.bodies import ErrorBody
 from modelium.gateway.pages.hot_routes import (
+    ERROR_BODIES,
     HEADERS,
     RETRY_HEADERS,
     components,
@@ -58,6 +61,13 @@ def document(app: FastAPI) -> Json:
     return whole
 
 
+def _error(path: str, operation: Json, status: int) -> Json:
+    """The answer that tells this error, in each form that the route's clients may read."""
+    headers = [(p["name"].encode(), b"") for p in operation.get("parameters", ()) if "name" in p]
+    forms = {dialect_of(path, ()), dialect_of(path, headers)}
+    return error_answer(status, *(ERROR_BODIES.get(form, ErrorBody) for form in sorted(forms)))
+
+
 def _ordered(paths: Json) -> Json:
     return dict(sorted(paths.items()))
 
@@ -67,12 +77,13 @@ def _complete(path: str, operation: Json) -> None:
     answers: Json = operation["responses"]
     if answers.get("422", {}).get("description") == "Validation Error":
         del answers["422"]  # FastAPI's own; `answers.py` tells it as 400.
-    if operation.keys() & {"parameters", "requestBody"}:
-        answers.setdefault("400", error_answer(400))
+    told = [400] if operation.keys() & {"parameters", "requestBody"} else []
+    told += [413] if "requestBody" in operation else []
     if path in _OPEN:
         operation["security"] = []
     else:
-        answers |= {status: error_answer(int(status)) for status in ("401", "403")} | answers
+        told += [401, 403]
+    answers |= {str(status): _error(path, operation, status) for status in told} | answers
     for status, answer in answers.items():
         if "$ref" not in answer:
             answer.setdefault("headers", RETRY_HEADERS if status in ("429", "503") else HEADERS)
