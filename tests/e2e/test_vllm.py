@@ -21,7 +21,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Two sample models, memory for one engine."""
     folder = tmp_path_factory.mktemp("vllm")
     python = Path(os.environ["MODELIUM_VLLM_PYTHON"])
-    with running(folder, engine_python=python, slot_bytes=4 * GIB) as started:
+    with running(folder, engine_python=python, slot_bytes=3 * GIB) as started:
         for seed, name in enumerate(("first", "second")):
             write_sample_model(started.models / name, seed=seed)
             wait_until(f"{name} is known", lambda name=name: started.model(name))

@@ -66,6 +66,7 @@ def test_running_out_of_memory_notes_what_was_too_little_and_is_no_load() -> Non
     "silent",
     [
         facts.loaded(resident_bytes=0),
+        facts.loaded(resident_bytes=150),  # its weights and its cache, and no engine
         facts.loaded(memory=None),
         facts.loaded(fingerprint=""),
         facts.out_of_memory(kind=FailureKind.CRASHED),

@@ -19,7 +19,7 @@ Told = RuntimeLoaded | RuntimeFailed | Instance
 
 def id_of(told: Told) -> str | None:
     """Which figure it changes; None: it says nothing of memory."""
-    if told.memory is None or not told.fingerprint or not _says_something(told):
+    if told.memory is None or not told.fingerprint or not _says_something(told, told.memory):
         return None
     return memory_id(told.fingerprint, told.memory.engine, told.memory.device_kind)
 
@@ -47,10 +47,12 @@ def has_grown(told: Instance, loaded_with_bytes: int) -> bool:
     return told.state is InstanceState.LOADED and told.resident_bytes > loaded_with_bytes
 
 
-def _says_something(told: Told) -> bool:
+def _says_something(told: Told, memory: EngineMemory) -> bool:
+    """Who seems to hold less than its weights and its cache was not measured, or not yet."""
+    certain = memory.weight_bytes + memory.kv_cache_bytes
     if isinstance(told, RuntimeFailed):
-        return told.kind is FailureKind.OUT_OF_MEMORY and told.reserved_bytes > 0
-    return told.resident_bytes > 0
+        return told.kind is FailureKind.OUT_OF_MEMORY and told.reserved_bytes > certain
+    return told.resident_bytes > certain
 
 
 def _first(told: Told, memory: EngineMemory) -> MemoryRecord:
