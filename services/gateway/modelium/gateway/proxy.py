@@ -28,7 +28,7 @@ from modelium.gateway.edge.call import (
 from modelium.gateway.edge.client import Broken, Client
 from modelium.gateway.edge.errors_http import ApiError
 from modelium.gateway.edge.gone import EndedWhenGone
-from modelium.gateway.edge.paths import Dialect, Rule, dialect_of, routes_of
+from modelium.gateway.edge.paths import Rule, dialect_of, routes_of
 from modelium.gateway.edge.preferences import applied
 from modelium.gateway.edge.pulse import Pulse
 from modelium.gateway.engines.dispatch import Dispatch

@@ -33,10 +33,10 @@ def test_an_instance_is_called_one_in_labels_too() -> None:
         family.name: set(sample.labels)
         for family in collector.collect()
         for sample in family.samples
-        if "instance" in family.name
+        if "engine" in family.name
     }
     assert len(labels) == 2
-    assert all(names == {"model", "instance"} for names in labels.values())
+    assert all(names == {"model", "engine"} for names in labels.values())
 
 
 def test_a_model_that_is_not_loaded_shows_its_queue_and_no_instance() -> None:

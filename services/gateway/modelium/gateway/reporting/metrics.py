@@ -92,7 +92,7 @@ class GatewayCollector(Collector):
 
     def _instances(self) -> Iterator[Metric]:
         """An instance is named by its place in the record: few values, for ever the same."""
-        labels = ["model", "instance"]
+        labels = ["model", "engine"]
         in_flight = GaugeMetricFamily(
             f"{_PREFIX}instance_inflight_requests", "Requests at an instance now.", labels=labels
         )
