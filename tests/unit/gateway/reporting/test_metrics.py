@@ -33,7 +33,7 @@ def test_an_instance_is_called_one_in_labels_too() -> None:
         family.name: set(sample.labels)
         for family in collector.collect()
         for sample in family.samples
-        if "engine" in family.name
+        if "instance" in family.name
     }
     assert len(labels) == 2
     assert all(names == {"model", "engine"} for names in labels.values())
