@@ -200,7 +200,7 @@ def as_request(pick: random.Random, path: str, body: bytes, kind: bytes) -> byte
         b"X-Long: " + b"l" * 4_000,
     ]
     chosen = sorted(pick.sample(odd, pick.randint(0, len(odd))), key=odd.index)
-    lines = [b"POST %b HTTP/1.1" % (path + query).encode(), b"Host: somewhere.test"]
+    lines = [b"POST %b HTTP/1.1" % (path + query).encode(), b"Host: somewhere"]
     lines += [*chosen, b"Content-Type: " + kind, b"Accept: */*"]
     if pick.random() < 0.3:
         pieces = _split(pick, body)

@@ -109,6 +109,11 @@ class Gateway(Section):
         default=Authentication.AUTO,
         description="keys: every request needs one; none; auto: none on loopback, else keys.",
     )
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Names with a dot that clients may use where no key is needed; "
+        "addresses, host and names without a dot they may always.",
+    )
     key_pepper: SecretStr | None = Field(
         default=None, description="Secret that key digests are made with; empty: from the file."
     )

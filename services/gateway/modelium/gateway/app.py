@@ -47,6 +47,13 @@ class GatewayApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         path = scope["path"]
+        if self._access.origins is not None:
+            try:
+                self._access.origins.check(scope["headers"])
+            except ApiError as error:
+                self._proxy.stats.refused(error.code)
+                await self._proxy.client(scope, send, find_rule(path)).fail(error)
+                return
         if path in HEALTH_PATHS:
             await self._health(scope, receive, send)
         elif rule := find_rule(path):

@@ -19,6 +19,7 @@ from modelium.gateway.access.jwks import Jwks, fetch_over_http
 from modelium.gateway.access.key_table import KeyTable
 from modelium.gateway.access.limits import Limiter
 from modelium.gateway.access.oidc import SigningKeys, Tokens
+from modelium.gateway.access.origins import Origins
 from modelium.gateway.access.principal import EVERYTHING, Principal, with_implied
 from modelium.gateway.access.refilling import Refilling
 from modelium.gateway.access.usage import UsageMeter
@@ -41,6 +42,8 @@ class Access:
     settings: Settings
     keys: KeyTable
     authenticator: Authenticator
+    origins: Origins | None
+    """What keeps web pages out where no key is needed."""
     limiter: Limiter
     usage: UsageMeter
     refilling: Refilling
@@ -106,12 +109,15 @@ def assemble_access(
     refilling = Refilling(
         gateway_id=around.instance, windows=windows, leases=store.leases, clock=clock
     )
-    anonymous = quotas.anonymous() if is_open(settings.gateway) else None
+    opened = is_open(settings.gateway)
+    anonymous = quotas.anonymous() if opened else None
+    names = {settings.gateway.host, *settings.gateway.allowed_hosts}
     tokens = _tokens(settings, quotas, signing_keys, clock)
     return Access(
         settings=settings,
         keys=keys,
         authenticator=Authenticator(keys=keys, tokens=tokens, anonymous=anonymous),
+        origins=Origins(names) if opened else None,
         limiter=Limiter(refilling, clock),
         usage=UsageMeter(gateway_id=around.instance, usage=store.usage, clock=clock),
         refilling=refilling,

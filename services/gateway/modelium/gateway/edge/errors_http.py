@@ -58,6 +58,24 @@ def insufficient_scope(message: str) -> ApiError:
     return ApiError(403, "insufficient_scope", "permission_error", message)
 
 
+def foreign_host(host: str) -> ApiError:
+    """403: no key is needed, and the request is for a name that a stranger may own."""
+    text = (
+        f"This gateway asks for no key, so it is not served as {host[:256]!r}: name it in "
+        "gateway.allowed_hosts, or ask for keys (gateway.authentication)."
+    )
+    return ApiError(403, "foreign_host", "permission_error", text)
+
+
+def foreign_origin(origin: str, host: str) -> ApiError:
+    """403: no key is needed, and a page of another site sent the request."""
+    text = (
+        f"This gateway asks for no key, so pages of {origin[:256]!r} may not use it as "
+        f"{host[:256]!r}; ask for keys (gateway.authentication) to let them."
+    )
+    return ApiError(403, "foreign_origin", "permission_error", text)
+
+
 def model_not_found(model: str) -> ApiError:
     """404 for a model."""
     text = f"The model {model[:128]!r} does not exist; GET /v1/models lists those that do."

@@ -15,6 +15,7 @@ from typing import Any, Final
 import httptools
 
 from modelium.gateway.edge.call import Headers
+from modelium.gateway.engines.hop_by_hop import HOP_BY_HOP, named_in
 from modelium.gateway.engines.upstream import EngineGone
 
 MAX_HEADER_BYTES: Final = 64 * 1024
@@ -23,27 +24,8 @@ HIGH_WATER_BYTES: Final = 128 * 1024
 """As much of an answer is buffered before the engine has to wait for the client."""
 _ONE_WRITE_BYTES: Final = 64 * 1024
 
-HOP_BY_HOP: Final = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    }
-)
 _NOT_FOR_CLIENTS: Final = HOP_BY_HOP | {b"date", b"server", b"x-request-id"}
 _NO_BODY: Final = frozenset({204, 304})
-_USUAL: Final = frozenset({b"keep-alive", b"close"})
-
-
-def named_in(connection: bytes) -> frozenset[bytes]:
-    """The headers that one `connection` header says are for this one connection only."""
-    return frozenset(token.strip().lower() for token in connection.split(b","))
 
 
 class EngineReply:
@@ -125,7 +107,7 @@ class EngineReply:
         if name not in _NOT_FOR_CLIENTS:
             self.headers.append((name, value))
         elif name == b"connection":
-            self._named |= named_in(value) - _USUAL
+            self._named |= named_in(value)
 
     def begin(self, status: int) -> None:
         """All headers have come."""
