@@ -82,8 +82,8 @@ class Policies(Section):
         default=5.0, description="Seconds a loaded model serves before it can be a victim."
     )
     displace_after_seconds: NonNegativeFloat = Field(
-        default=15.0,
-        description="Seconds a request waits before it displaces a model that is in use.",
+        default=25.0,
+        description="Seconds, times the models that wait, before a waiter displaces one in use.",
     )
     drain_deadline_seconds: NonNegativeFloat = Field(
         default=120.0, description="Seconds requests in flight get to end before an unload."

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from modelium.common.records import ModelState
+from modelium.core.habit import next_use_s
 from modelium.core.snapshot import DeviceView, ModelView, Snapshot
 
 
@@ -21,6 +22,10 @@ class Books:
     """Device to the model that an action of this round starts or stops there."""
     claimed: dict[str, str] = field(default_factory=dict)
     """Device to the waiter it is being emptied for."""
+    waiting: int = 0
+    """How many models somebody waits for that do not serve."""
+    expected_s: dict[str, float] = field(default_factory=dict)
+    """Model to when it is expected to be used next, as far as somebody has asked."""
     residents: dict[str, tuple[ModelView, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -29,6 +34,7 @@ class Books:
             for device_id in model.device_ids if model.live else ():
                 here.setdefault(device_id, []).append(model)
         self.residents = {device_id: tuple(models) for device_id, models in here.items()}
+        self.waiting = sum(m.wanted_for_s is not None and not m.live for m in self.snapshot.models)
         self.free = {d.device_id: d.free_bytes for d in self.snapshot.devices}
 
     def busy(self, device: DeviceView) -> bool:
@@ -48,6 +54,15 @@ class Books:
         if device.device_id in self.claimed:
             return False
         return model.needed[device.kind] <= self.free[device.device_id]
+
+    def next_use_s(self, model: ModelView) -> float:
+        """When it is expected to be used again; 0: it is in use."""
+        if model.in_flight or model.waiting:
+            return 0.0
+        known = self.expected_s.get(model.model)
+        if known is None:
+            known = self.expected_s[model.model] = next_use_s(model.habit, model.unused_s)
+        return known
 
     def take(self, device: DeviceView, model: ModelView) -> None:
         """Set the model's bytes aside."""

@@ -23,8 +23,8 @@ class Policy:
     """When a model may be displaced or is evicted; durations in seconds."""
 
     min_residency_s: float = 5.0
-    displace_after_s: float = 15.0
-    """A waiter this old displaces models in use, whatever that costs."""
+    displace_after_s: float = 25.0
+    """A waiter this old, times the models that wait, displaces models in use at any cost."""
     evict_after_idle_s: float = 1800.0
     """0 means never."""
     evict_when_memory_above_percent: float = 100.0

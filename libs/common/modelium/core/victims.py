@@ -1,6 +1,7 @@
 """Which engines give way: what each is worth, and the smallest set that frees enough."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from modelium.common.records import ModelState
@@ -20,12 +21,14 @@ class VictimSet:
     """Requests that are expected to wait because of it."""
     protected_s: float = 0.0
     """Until the last of them has served its minimum time."""
+    next_use_s: float = math.inf
+    """Until the first of them is expected to be used again."""
 
 
 def displacement_cost(victim: ModelView, policy: Policy) -> float:
-    """Requests that would have to wait for the victim to come back.
+    """Requests that would have to wait for the model to come back, or wait for it now.
 
-    Those in flight, and those that come while it would be loaded again.
+    Those in flight and waiting, and those that come while it would be loaded.
     """
     return victim.in_flight + victim.waiting + victim.rate_per_s * _load_s(victim, policy)
 
@@ -33,25 +36,29 @@ def displacement_cost(victim: ModelView, policy: Policy) -> float:
 def protected_s(victim: ModelView, policy: Policy) -> float:
     """Seconds until the victim has served its minimum time since it was loaded.
 
-    One that is in use serves at least as long as its load took, so that two models in demand do
-    not spend their time loading.
+    One with requests in flight serves at least as long as its load took, so that two models in
+    demand do not spend their time loading.
     """
     if victim.loaded_for_s is None:
         return 0.0
-    in_use = displacement_cost(victim, policy) >= 1
-    quantum_s = max(policy.min_residency_s, _load_s(victim, policy) if in_use else 0.0)
+    load_s = _load_s(victim, policy) if victim.in_flight else 0.0
+    quantum_s = max(policy.min_residency_s, load_s)
     return max(0.0, quantum_s - victim.loaded_for_s)
 
 
 def smallest_set(
-    candidates: Iterable[ModelView], short_bytes: int, policy: Policy, keep: frozenset[str]
+    candidates: Iterable[ModelView],
+    short_bytes: int,
+    policy: Policy,
+    keep: frozenset[str],
+    next_use_s: Callable[[ModelView], float],
 ) -> VictimSet | None:
-    """The least recently used engines that free `short_bytes`, without one too many.
+    """The engines that are expected to be used last and free `short_bytes`, without one too many.
 
     Models in `keep` and those in use come last. None: all of them together do not free enough.
     """
     ordered = sorted(
-        candidates, key=lambda m: (m.model in keep, bool(m.in_flight), -m.unused_s, m.model)
+        candidates, key=lambda m: (m.model in keep, bool(m.in_flight), -next_use_s(m), m.model)
     )
     chosen = _without_surplus(_until_enough(ordered, short_bytes), short_bytes)
     if _held(chosen) < short_bytes:
@@ -60,6 +67,7 @@ def smallest_set(
         victims=tuple(chosen),
         cost=sum(displacement_cost(victim, policy) for victim in chosen),
         protected_s=max((protected_s(victim, policy) for victim in chosen), default=0.0),
+        next_use_s=min(map(next_use_s, chosen), default=math.inf),
     )
 
 
@@ -73,7 +81,7 @@ def _until_enough(ordered: Sequence[ModelView], short_bytes: int) -> list[ModelV
 
 
 def _without_surplus(chosen: list[ModelView], short_bytes: int) -> list[ModelView]:
-    """Spare those that are not needed, the most recently used first."""
+    """Spare those that are not needed, the one expected to be used first before all."""
     kept = list(chosen)
     for victim in reversed(chosen):
         if _held(kept) - victim.held_bytes >= short_bytes:
