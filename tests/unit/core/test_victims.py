@@ -3,7 +3,7 @@
 import pytest
 
 from modelium.core.snapshot import ModelView
-from modelium.core.victims import smallest_set
+from modelium.core.victims import by_worth, smallest_set
 from tests.unit.core.places import GIB, POLICY, loaded
 
 
@@ -30,6 +30,8 @@ def _recency(model: ModelView) -> float:
 def test_the_least_recently_used_that_are_enough(
     candidates: list[ModelView], short: int, expected: list[str] | None
 ) -> None:
-    chosen = smallest_set(candidates, short * GIB, POLICY, frozenset(), _recency)
+    chosen = smallest_set(
+        by_worth(candidates, frozenset(), _recency), short * GIB, POLICY, _recency
+    )
     names = None if chosen is None else [victim.model for victim in chosen.victims]
     assert names == expected

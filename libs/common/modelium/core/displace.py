@@ -31,13 +31,12 @@ def make_room(
     waiter: ModelView,
     roomy: Sequence[DeviceView],
     policy: Policy,
-    keep: frozenset[str],
 ) -> list[Action]:
     """Evict for the waiter, or queue it with the reason.
 
     `roomy` are the devices that are large enough for it when empty.
     """
-    ways = [way for device in roomy if (way := _way(books, waiter, device, policy, keep))]
+    ways = [way for device in roomy if (way := _way(books, waiter, device, policy))]
     now = [way for way in ways if _allowed(books, waiter, way, policy)]
     if now:
         return _evict(books, waiter, min(now, key=_preference), policy)
@@ -48,18 +47,17 @@ def make_room(
     return [_explain(books, waiter, roomy, policy)]
 
 
-def _way(
-    books: Books, waiter: ModelView, device: DeviceView, policy: Policy, keep: frozenset[str]
-) -> _Way | None:
+def _way(books: Books, waiter: ModelView, device: DeviceView, policy: Policy) -> _Way | None:
     if device.device_id in books.claimed or device.device_id in books.commanded:
         return None
-    leaving = books.in_state(device, ModelState.UNLOADING)
-    if books.busy(device) and not leaving:
+    busy = books.busy(device)
+    leaving = books.in_state(device, ModelState.UNLOADING) if busy else ()
+    if busy and not leaving:
         return None
     free = books.free[device.device_id] + sum(m.held_bytes for m in leaving)
-    candidates = [m for m in books.in_state(device, *STOPPABLE) if _may_go(m, waiter)]
+    candidates = [m for m in books.by_worth(device) if _may_go(m, waiter)]
     short = max(0, waiter.needed[device.kind] - free)
-    victims = smallest_set(candidates, short, policy, keep, books.next_use_s)
+    victims = smallest_set(candidates, short, policy, books.next_use_s)
     return _Way(device, leaving, victims) if victims else None
 
 

@@ -6,7 +6,6 @@ that has been unused for a time is taken to stay so for as long again, which is 
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 PER_OCTAVE: Final = 3
@@ -62,24 +61,23 @@ def next_use_s(habit: Habit | None, unused_s: float) -> float:
     if habit is None:
         return since_s
     first = _bin(since_s)
-    counts = _beyond(habit, since_s, first)
-    half = (sum(counts) + RECENCY_WEIGHT) / 2
-    passed = 0.0
-    edges_s = (since_s, *EDGES_S[first + 1 :])
-    for (low_s, high_s), own in zip(pairwise(edges_s), counts, strict=True):
-        share = own + RECENCY_WEIGHT * since_s * (1 / low_s - 1 / high_s)
-        if share and passed + share >= half:
-            return low_s + (high_s - low_s) * (half - passed) / share - since_s
-        passed += share
-    return max(edges_s[-1], 2 * since_s) - since_s
+    longer = _longer(habit, since_s, first)
+    half = (longer + sum(habit.counts[first + 1 :]) + RECENCY_WEIGHT) / 2
+    low_s, over, own = since_s, 0.0, longer
+    for number in range(first + 1, BINS):
+        high_s = EDGES_S[number]
+        passed = own + RECENCY_WEIGHT * (1 - since_s / high_s)
+        if passed >= half:
+            return low_s + (high_s - low_s) * (half - over) / (passed - over) - since_s
+        low_s, over = high_s, passed
+        own += habit.counts[number]
+    return max(EDGES_S[BINS], 2 * since_s) - since_s
 
 
-def _beyond(habit: Habit, since_s: float, first: int) -> list[float]:
-    """Its pauses that last longer, by bin; those of the first bin are spread evenly over it."""
-    low_s, high_s = EDGES_S[first : first + 2]
-    counts = list(habit.counts[first:])
-    counts[0] *= max(0.0, high_s - since_s) / (high_s - low_s)
-    return counts
+def _longer(habit: Habit, since_s: float, first: int) -> float:
+    """Pauses of the bin that are longer; they are spread evenly over it."""
+    low_s, high_s = EDGES_S[first], EDGES_S[first + 1]
+    return habit.counts[first] * max(0.0, high_s - since_s) / (high_s - low_s)
 
 
 def _bin(pause_s: float) -> int:

@@ -1,7 +1,7 @@
 """Which engines give way: what each is worth, and the smallest set that frees enough."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from modelium.common.records import ModelState
@@ -10,6 +10,8 @@ from modelium.core.snapshot import ModelView
 
 STOPPABLE = frozenset({ModelState.LOADED, ModelState.SLEEPING})
 """States in which an engine can be told to stop."""
+NextUse = Callable[[ModelView], float]
+"""Seconds until a model is expected to be used again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +48,22 @@ def protected_s(victim: ModelView, policy: Policy) -> float:
     return max(0.0, quantum_s - victim.loaded_for_s)
 
 
-def smallest_set(
-    candidates: Iterable[ModelView],
-    short_bytes: int,
-    policy: Policy,
-    keep: frozenset[str],
-    next_use_s: Callable[[ModelView], float],
-) -> VictimSet | None:
-    """The engines that are expected to be used last and free `short_bytes`, without one too many.
-
-    Models in `keep` and those in use come last. None: all of them together do not free enough.
-    """
-    ordered = sorted(
-        candidates, key=lambda m: (m.model in keep, bool(m.in_flight), -next_use_s(m), m.model)
+def by_worth(
+    engines: Iterable[ModelView], keep: frozenset[str], next_use_s: NextUse
+) -> tuple[ModelView, ...]:
+    """Those first that are expected to be used last; `keep` and those in use come at the end."""
+    return tuple(
+        sorted(engines, key=lambda m: (m.model in keep, bool(m.in_flight), -next_use_s(m), m.model))
     )
+
+
+def smallest_set(
+    ordered: Iterable[ModelView], short_bytes: int, policy: Policy, next_use_s: NextUse
+) -> VictimSet | None:
+    """The first engines that free `short_bytes`, without one too many.
+
+    `ordered` is by worth. None: all of them together do not free enough.
+    """
     chosen = _without_surplus(_until_enough(ordered, short_bytes), short_bytes)
     if _held(chosen) < short_bytes:
         return None
@@ -71,21 +75,25 @@ def smallest_set(
     )
 
 
-def _until_enough(ordered: Sequence[ModelView], short_bytes: int) -> list[ModelView]:
+def _until_enough(ordered: Iterable[ModelView], short_bytes: int) -> list[ModelView]:
     chosen: list[ModelView] = []
+    held = 0
     for victim in ordered:
-        if _held(chosen) >= short_bytes:
+        if held >= short_bytes:
             break
         chosen.append(victim)
+        held += victim.held_bytes
     return chosen
 
 
 def _without_surplus(chosen: list[ModelView], short_bytes: int) -> list[ModelView]:
     """Spare those that are not needed, the one expected to be used first before all."""
+    surplus = _held(chosen) - short_bytes
     kept = list(chosen)
     for victim in reversed(chosen):
-        if _held(kept) - victim.held_bytes >= short_bytes:
+        if victim.held_bytes <= surplus:
             kept.remove(victim)
+            surplus -= victim.held_bytes
     return kept
 
 
