@@ -67,7 +67,11 @@ class Policies(Section):
 
     evict_after_idle_seconds: NonNegativeFloat = Field(
         default=1800.0,
-        description="Seconds without a request after which a model is unloaded; 0 means never.",
+        description="Seconds without a request before a model yields to one waiting; 0: never.",
+    )
+    evict_idle_always: bool = Field(
+        default=False,
+        description="Whether it goes then though nobody waits: frees memory, costs loads later.",
     )
     evict_when_memory_above_percent: float = Field(
         default=100.0,

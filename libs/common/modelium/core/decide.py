@@ -21,11 +21,8 @@ from modelium.core.books import Books
 from modelium.core.guard import guard
 from modelium.core.policy import Policy
 from modelium.core.reasons import gib
-from modelium.core.snapshot import DeviceView, ModelView, Snapshot
+from modelium.core.snapshot import STARTABLE, DeviceView, ModelView, Snapshot
 from modelium.core.victims import STOPPABLE
-
-STARTABLE = frozenset({ModelState.UNLOADED, ModelState.ERROR})
-"""States in which a load can begin."""
 
 
 def decide(

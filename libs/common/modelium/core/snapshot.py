@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from modelium.common.records import LIVE_STATES, DeviceKind, ModelState
 from modelium.core.habit import Habit
 
+STARTABLE = frozenset({ModelState.UNLOADED, ModelState.ERROR})
+"""States in which a load can begin."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
