@@ -112,6 +112,8 @@ class Node:
         self.wanted: dict[str, Model] = {}
         """Models with waiters, the longest wait first."""
         self.waits_s: list[float] = []
+        self.most_waiting = 0
+        """Models with waiters at the same time."""
         self.changed = False
         self._coming: list[tuple[float, int, Happening, Model]] = []
         self._order = 0
@@ -141,6 +143,7 @@ class Node:
             return
         if not model.waiting:
             self.wanted[model.name] = model
+            self.most_waiting = max(self.most_waiting, len(self.wanted))
             self.changed = True
         model.waiting.append(request)
 

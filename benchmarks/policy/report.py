@@ -7,13 +7,15 @@ from typing import Final
 
 from benchmarks.policy.node import LoadTime
 from benchmarks.policy.simulate import Outcome
+from modelium.common.settings import Policies
 
 LRU: Final = "LRU"
 OURS: Final = "Modelium"
 CLAIRVOYANT: Final = "clairvoyant"
 HEAD: Final = (
-    "| trace, devices, loads | policy | cold | loads | mean wait s | p99 s | max s | mean ÷ LRU |\n"
-    "|---|---|---|---|---|---|---|---|"
+    "| trace, devices, loads | policy | cold | loads | mean wait s | p99 s | max s | bound s "
+    "| mean ÷ LRU |\n"
+    "|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -41,7 +43,7 @@ def line(case: Case, outcomes: Outcomes, *, first: bool) -> str:
         f"| {case} | {name} | {_mean(o.cold / o.requests for o in of_one):.1%} "
         f"| {_mean(o.loads for o in of_one):.0f} | {_wait_s(of_one):.3f} "
         f"| {_mean(o.p99_wait_s for o in of_one):.0f} | {max(o.max_wait_s for o in of_one):.0f} "
-        f"| {_wait_s(of_one) / _wait_s(outcomes[LRU]):.3f} |"
+        f"| {_bound(name, of_one)} | {_wait_s(of_one) / _wait_s(outcomes[LRU]):.3f} |"
         for name, of_one in outcomes.items()
     ]
     return "\n".join([HEAD, *rows] if first else rows)
@@ -66,6 +68,15 @@ def summary(results: Results, *, hours: float, seeds: int) -> str:
         f"\nClosed of the distance from LRU to clairvoyant: {closed}."
         f"\nThe first {hours:g} hours of each trace, {seeds} draw(s) of sizes."
     )
+
+
+def _bound(name: str, outcomes: list[Outcome]) -> str:
+    """What `decide` lets nobody wait longer than: as if all that wait had one device, in turn."""
+    if name != OURS:
+        return ""
+    rules = Policies()
+    patience_s = rules.displace_after_seconds + rules.min_residency_seconds
+    return f"{max(o.most_waiting * (patience_s + o.longest_turn_s) for o in outcomes):.0f}"
 
 
 def _closed(outcomes: Outcomes) -> float:

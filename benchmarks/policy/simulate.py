@@ -1,6 +1,6 @@
 """Runs a trace through a node and a policy."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,9 +30,13 @@ class Outcome:
     mean_wait_s: float
     p99_wait_s: float
     max_wait_s: float
+    most_waiting: int
+    """Models with waiters at the same time."""
+    longest_turn_s: float
+    """The longest request and the longest load, one after the other."""
 
 
-def run(node: Node, requests: Iterable[Request], driver: Driver) -> Outcome:
+def run(node: Node, requests: Sequence[Request], driver: Driver) -> Outcome:
     """Until every request has been served."""
     for request in requests:
         node.models[request.model].arrivals.append(request.at_s)
@@ -44,7 +48,7 @@ def run(node: Node, requests: Iterable[Request], driver: Driver) -> Outcome:
             _act(node, driver)
     while node.next_s < float("inf") or node.wanted:
         ticked_s = _until(node, max(node.next_s, node.now_s) + 1, driver, ticked_s)
-    return outcome(node)
+    return outcome(node, max(request.lasts_s for request in requests))
 
 
 def _until(node: Node, at_s: float, driver: Driver, ticked_s: float) -> float:
@@ -68,7 +72,7 @@ def _act(node: Node, driver: Driver) -> None:
     driver.act(node)
 
 
-def outcome(node: Node) -> Outcome:
+def outcome(node: Node, longest_request_s: float) -> Outcome:
     """The figures of a node that has served everybody."""
     waits = sorted(node.waits_s)
     count = len(waits)
@@ -79,6 +83,8 @@ def outcome(node: Node) -> Outcome:
         mean_wait_s=sum(waits) / count,
         p99_wait_s=waits[min(count - 1, int(0.99 * count))],
         max_wait_s=waits[-1],
+        most_waiting=node.most_waiting,
+        longest_turn_s=longest_request_s + max(model.load_s for model in node.models.values()),
     )
 
 

@@ -13,7 +13,7 @@ BINS: Final = 48
 """Up to 2^16 s, which is 18 hours; longer pauses are in the last one."""
 KEPT: Final = 0.97
 """Of each count, whenever a pause is added: what was a hundred pauses ago counts a twentieth."""
-RECENCY_WEIGHT: Final = 1.0
+RECENCY_WEIGHT: Final = 2.0
 """How many pauses recency counts for beside those of the model's own that are longer."""
 EDGES_S: Final = (0.0, *(2 ** (number / PER_OCTAVE) for number in range(1, BINS + 1)))
 SHORTEST_S: Final = 1.0
