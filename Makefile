@@ -2,7 +2,7 @@
 # Recipes end in `exec`, so that a signal to make reaches what runs.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up down status test lint format faults bench bench-gateway bench-streams soak lock docs compose-up compose-down clean
+.PHONY: help up down status test lint format faults bench bench-gateway bench-streams bench-policy soak lock docs compose-up compose-down clean
 
 MODELIUM := .venv/bin/modelium
 DETACH ?=
@@ -42,6 +42,9 @@ bench-gateway: ## the gateway beside nginx, sglang-router, vllm-router, LiteLLM 
 
 bench-streams: ## 5,000 streams held open through the gateway: none lost, memory of each (ARGS="--streams 1000")
 	@exec scripts/bootstrap --dev --no-engine -- scripts/bench-peers -- .venv/bin/python -m benchmarks.streams $(ARGS)
+
+bench-policy: ## which models to keep: `decide` beside LRU and a clairvoyant, on traces (TRACES=folder, ARGS="--hours 6")
+	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.policy $(ARGS)
 
 soak: ## mixed load on the whole system: nothing may grow (MINUTES=30)
 	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.soak --minutes $(MINUTES)

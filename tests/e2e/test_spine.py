@@ -89,7 +89,11 @@ def test_a_busy_model_is_drained_before_it_makes_room(tmp_path: Path) -> None:
 
 
 def test_an_idle_model_is_unloaded_and_a_pinned_one_is_not(tmp_path: Path) -> None:
-    policies = {"evict_after_idle_seconds": 2.0, "always_loaded": ["pinned"]}
+    policies = {
+        "evict_after_idle_seconds": 2.0,
+        "evict_idle_always": True,
+        "always_loaded": ["pinned"],
+    }
     settings = {**ENGINE_SETTINGS, "orchestration": {"policies": policies}}
     with running(
         tmp_path,

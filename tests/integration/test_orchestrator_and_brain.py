@@ -24,7 +24,11 @@ BEAT_S = 0.3
 CLOCK = SystemClock()
 SLOT = a_device(total_bytes=6 * GIB, free_bytes=6 * GIB)
 """Room for one engine of the sample model, by the default settings, and not for two."""
-POLICIES = {"evict_after_idle_seconds": 2.0, "min_residency_seconds": 0.5}
+POLICIES = {
+    "evict_after_idle_seconds": 2.0,
+    "evict_idle_always": True,
+    "min_residency_seconds": 0.5,
+}
 
 
 @pytest.fixture

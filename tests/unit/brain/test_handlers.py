@@ -14,7 +14,9 @@ from modelium.common.testing import InMemoryBus, a_descriptor
 from modelium.core.digest import digest_of_descriptor, digest_of_tick
 from modelium.core.policy import Policy, memory_policy
 
-ADVISOR = RulesAdvisor(policy=Policy(evict_after_idle_s=60), memory=memory_policy(Vllm()))
+ADVISOR = RulesAdvisor(
+    policy=Policy(evict_after_idle_s=60, evict_idle_always=True), memory=memory_policy(Vllm())
+)
 
 
 def a_tick(*, idle_s: float) -> MetricsTick:

@@ -114,7 +114,7 @@ SITUATIONS: list[tuple[str, tuple[ModelView | DeviceView, ...], list[str]]] = [
     ),
     (
         "one in demand serves as long as its load took, even against the patient",
-        (device(free=1), loaded("b", rate_per_s=1, loaded_for_s=8), waiting("a", since_s=99)),
+        (device(free=1), loaded("b", in_flight=1, loaded_for_s=8), waiting("a", since_s=99)),
         [],
     ),
     (
@@ -129,7 +129,7 @@ SITUATIONS: list[tuple[str, tuple[ModelView | DeviceView, ...], list[str]]] = [
     ),
     (
         "until it has waited long enough: then the device is emptied for it",
-        (device(free=1), loaded("b", loaded_for_s=1), waiting("a", since_s=16), waiting("s", 1)),
+        (device(free=1), loaded("b", loaded_for_s=1), waiting("a", since_s=31), waiting("s", 1)),
         [],
     ),
     ("an engine whose files are gone", (device(free=1), loaded("b", removed=True)), ["unload b"]),

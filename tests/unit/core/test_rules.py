@@ -34,11 +34,17 @@ def figures(name: str, **changes: Any) -> ModelFigures:
 
 
 def advised(
-    *models: ModelFigures, free: int = 10, idle_s: float = 60, above: float = 100
+    *models: ModelFigures,
+    free: int = 10,
+    idle_s: float = 60,
+    above: float = 100,
+    always: bool = True,
 ) -> list[str]:
     device = DeviceFigures(device_id=SLOT, total_bytes=100, free_bytes=free)
     tick = MetricsTick(interval_s=10, models=models, devices=(device,))
-    policy = Policy(evict_after_idle_s=idle_s, evict_when_memory_above_percent=above)
+    policy = Policy(
+        evict_after_idle_s=idle_s, evict_idle_always=always, evict_when_memory_above_percent=above
+    )
     return [f"{d.action} {d.model}" for d in advise(tick, policy)]
 
 
@@ -59,6 +65,23 @@ def advised(
 )
 def test_a_model_that_nobody_uses_is_evicted(changes: dict[str, Any], expected: list[str]) -> None:
     assert advised(figures("b", **changes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("waiter", "expected"),
+    [
+        ({"waiting": 0}, []),  # nobody gains
+        ({"waiting": 1}, ["evict b"]),
+        ({"waiting": 1, "needed_bytes": 10}, []),  # it fits beside it
+        ({"waiting": 1, "state": ModelState.LOADING}, []),  # it has its memory already
+    ],
+)
+def test_by_default_an_idle_model_goes_only_where_somebody_gains(
+    waiter: dict[str, Any], expected: list[str]
+) -> None:
+    cold = {"state": ModelState.UNLOADED, "device_ids": (), "held_bytes": 0}
+    models = figures("b", idle_s=60), figures("c", **cold | waiter)
+    assert advised(*models, free=10, always=False) == expected
 
 
 def test_zero_seconds_means_never() -> None:

@@ -3,8 +3,12 @@
 import pytest
 
 from modelium.core.snapshot import ModelView
-from modelium.core.victims import smallest_set
+from modelium.core.victims import by_worth, smallest_set
 from tests.unit.core.places import GIB, POLICY, loaded
+
+
+def _recency(model: ModelView) -> float:
+    return model.unused_s
 
 
 @pytest.mark.parametrize(
@@ -26,6 +30,8 @@ from tests.unit.core.places import GIB, POLICY, loaded
 def test_the_least_recently_used_that_are_enough(
     candidates: list[ModelView], short: int, expected: list[str] | None
 ) -> None:
-    chosen = smallest_set(candidates, short * GIB, POLICY, frozenset())
+    chosen = smallest_set(
+        by_worth(candidates, frozenset(), _recency), short * GIB, POLICY, _recency
+    )
     names = None if chosen is None else [victim.model for victim in chosen.victims]
     assert names == expected

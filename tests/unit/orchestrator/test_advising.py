@@ -73,7 +73,7 @@ async def test_advice_on_a_tick_long_past_is_not_followed() -> None:
 
 
 async def test_the_rules_take_over_after_two_ticks_without_an_answer() -> None:
-    settings = some_settings(brain=True, evict_after_idle_seconds=5)
+    settings = some_settings(brain=True, evict_after_idle_seconds=5, evict_idle_always=True)
     async with running(a_model("a"), settings=settings) as rig:
         await loaded(rig, "a")
         rig.gateway.says("a", requests=1, idle_s=9)
@@ -85,7 +85,7 @@ async def test_the_rules_take_over_after_two_ticks_without_an_answer() -> None:
 
 
 async def test_while_the_brain_answers_the_rules_are_silent() -> None:
-    settings = some_settings(brain=True, evict_after_idle_seconds=5)
+    settings = some_settings(brain=True, evict_after_idle_seconds=5, evict_idle_always=True)
     async with running(a_model("a"), settings=settings) as rig:
         await loaded(rig, "a")
         rig.gateway.says("a", requests=1, idle_s=9)

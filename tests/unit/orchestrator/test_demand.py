@@ -6,6 +6,7 @@ import pytest
 
 from modelium.common.events import GatewayStats
 from modelium.common.figures import GatewayModelStats
+from modelium.core.habit import Habit
 from modelium.orchestrator.demand import Demand, ModelDemand
 
 
@@ -99,3 +100,32 @@ def test_a_model_that_is_gone_is_forgotten_with_its_figures() -> None:
     demand.keep_only({"b"})
     assert demand.ended("a") == 0
     assert demand.of("a", 20) == ModelDemand()
+
+
+def test_pauses_between_uses_are_noted_once_each() -> None:
+    demand = Demand()
+    demand.heard(stats("one", idle_s=0), 100)
+    for second in range(1, 20):
+        demand.heard(stats("one", idle_s=second), 100 + second)  # nothing happens
+    for second in range(20, 30):
+        demand.heard(stats("one", in_flight=1, idle_s=20), 100 + second)  # used without a pause
+    demand.heard(stats("one", requests=1, idle_s=0.5), 130)
+    demand.heard(stats("one", requests=1, waiting=1, oldest_wait_s=0.5, idle_s=60), 190)
+    assert demand.of("a", 190).habit == Habit().after(20).after(60)
+
+
+def test_a_use_between_two_reports_ends_a_pause() -> None:
+    demand = Demand()
+    demand.heard(stats("one", requests=1, idle_s=0), 100)
+    demand.heard(stats("one", requests=1, idle_s=39), 139)
+    demand.heard(stats("one", requests=2, idle_s=0.2), 140)
+    assert demand.of("a", 140).habit == Habit().after(39.8)
+
+
+def test_another_gateways_use_is_no_pause() -> None:
+    demand = Demand()
+    for second in range(100):
+        demand.heard(stats("one", in_flight=1), second)
+    demand.heard(stats("two", idle_s=None), 98)
+    demand.heard(stats("two", in_flight=1), 99)
+    assert demand.of("a", 99).habit == Habit()

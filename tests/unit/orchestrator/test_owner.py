@@ -70,7 +70,7 @@ async def test_devices_load_in_parallel_and_the_ledger_counts_what_is_still_load
 
 
 async def test_a_model_in_use_is_not_unloaded_for_idleness() -> None:
-    settings = some_settings(evict_after_idle_seconds=20)
+    settings = some_settings(evict_after_idle_seconds=20, evict_idle_always=True)
     async with running(a_model("a"), settings=settings) as rig:
         await loaded(rig, "a")
         rig.gateway.says("a", in_flight=1)
@@ -79,7 +79,7 @@ async def test_a_model_in_use_is_not_unloaded_for_idleness() -> None:
 
 
 async def test_without_a_brain_the_rules_unload_what_nobody_uses() -> None:
-    settings = some_settings(evict_after_idle_seconds=20)
+    settings = some_settings(evict_after_idle_seconds=20, evict_idle_always=True)
     async with running(a_model("a"), settings=settings) as rig:
         await loaded(rig, "a")
         rig.gateway.says("a", requests=1, idle_s=25)
@@ -88,7 +88,9 @@ async def test_without_a_brain_the_rules_unload_what_nobody_uses() -> None:
 
 
 async def test_an_always_loaded_model_is_loaded_unasked_and_stays() -> None:
-    settings = some_settings(evict_after_idle_seconds=5, always_loaded=("a",))
+    settings = some_settings(
+        evict_after_idle_seconds=5, evict_idle_always=True, always_loaded=("a",)
+    )
     async with running(a_model("a"), a_model("b"), settings=settings) as rig:
         rig.gateway.waits_for("b", since_s=99)
         rig.gateway.models.clear()

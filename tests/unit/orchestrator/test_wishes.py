@@ -57,7 +57,7 @@ async def test_a_model_kept_for_no_time_is_unloaded_when_its_last_request_ends()
 
 
 async def test_a_model_is_kept_for_longer_than_the_settings_say() -> None:
-    settings = some_settings(evict_after_idle_seconds=20)
+    settings = some_settings(evict_after_idle_seconds=20, evict_idle_always=True)
     async with running(a_model("a"), settings=settings) as rig:
         await loaded(rig, "a")
         for second in range(50):

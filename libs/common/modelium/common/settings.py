@@ -67,7 +67,11 @@ class Policies(Section):
 
     evict_after_idle_seconds: NonNegativeFloat = Field(
         default=1800.0,
-        description="Seconds without a request after which a model is unloaded; 0 means never.",
+        description="Seconds without a request before a model yields to one waiting; 0: never.",
+    )
+    evict_idle_always: bool = Field(
+        default=False,
+        description="Whether it goes then though nobody waits: frees memory, costs loads later.",
     )
     evict_when_memory_above_percent: float = Field(
         default=100.0,
@@ -82,8 +86,8 @@ class Policies(Section):
         default=5.0, description="Seconds a loaded model serves before it can be a victim."
     )
     displace_after_seconds: NonNegativeFloat = Field(
-        default=15.0,
-        description="Seconds a request waits before it displaces a model that is in use.",
+        default=25.0,
+        description="Seconds, times the models that wait, before a waiter displaces one in use.",
     )
     drain_deadline_seconds: NonNegativeFloat = Field(
         default=120.0, description="Seconds requests in flight get to end before an unload."

@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from modelium.common.records import ModelState
+from modelium.core.habit import next_use_s
 from modelium.core.snapshot import DeviceView, ModelView, Snapshot
+from modelium.core.victims import STOPPABLE, by_worth
 
 
 @dataclass(slots=True)
@@ -16,11 +18,21 @@ class Books:
     """Mutable, and alive for one `decide` only."""
 
     snapshot: Snapshot
+    keep: frozenset[str] = frozenset()
+    """Models that somebody's advice would rather keep."""
     free: dict[str, int] = field(default_factory=dict)
     commanded: dict[str, str] = field(default_factory=dict)
     """Device to the model that an action of this round starts or stops there."""
     claimed: dict[str, str] = field(default_factory=dict)
     """Device to the waiter it is being emptied for."""
+    waiting: int = 0
+    """How many models somebody waits for that do not serve."""
+    expected_s: dict[str, float] = field(default_factory=dict)
+    """Model to when it is expected to be used next, as far as somebody has asked."""
+    changing: frozenset[str] = frozenset()
+    """Devices on which a model is loading or unloading."""
+    ordered: dict[str, tuple[ModelView, ...]] = field(default_factory=dict)
+    """Device to its engines that can be stopped, by worth, as far as somebody has asked."""
     residents: dict[str, tuple[ModelView, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -29,14 +41,19 @@ class Books:
             for device_id in model.device_ids if model.live else ():
                 here.setdefault(device_id, []).append(model)
         self.residents = {device_id: tuple(models) for device_id, models in here.items()}
+        self.changing = frozenset(
+            device_id
+            for model in self.snapshot.models
+            if model.state in (ModelState.LOADING, ModelState.UNLOADING)
+            for device_id in model.device_ids
+        )
+        self.waiting = sum(m.wanted_for_s is not None and not m.live for m in self.snapshot.models)
         self.free = {d.device_id: d.free_bytes for d in self.snapshot.devices}
 
     def busy(self, device: DeviceView) -> bool:
         """Whether something is being started or stopped there, or is about to be."""
         return (
-            device.busy
-            or device.device_id in self.commanded
-            or bool(self.in_state(device, ModelState.LOADING, ModelState.UNLOADING))
+            device.busy or device.device_id in self.commanded or device.device_id in self.changing
         )
 
     def in_state(self, device: DeviceView, *states: ModelState) -> tuple[ModelView, ...]:
@@ -48,6 +65,23 @@ class Books:
         if device.device_id in self.claimed:
             return False
         return model.needed[device.kind] <= self.free[device.device_id]
+
+    def next_use_s(self, model: ModelView) -> float:
+        """When it is expected to be used again; 0: it is in use."""
+        if model.in_flight or model.waiting:
+            return 0.0
+        known = self.expected_s.get(model.model)
+        if known is None:
+            known = self.expected_s[model.model] = next_use_s(model.habit, model.unused_s)
+        return known
+
+    def by_worth(self, device: DeviceView) -> tuple[ModelView, ...]:
+        """Its engines that can be stopped, those first that are expected to be used last."""
+        known = self.ordered.get(device.device_id)
+        if known is None:
+            here = self.in_state(device, *STOPPABLE)
+            known = self.ordered[device.device_id] = by_worth(here, self.keep, self.next_use_s)
+        return known
 
     def take(self, device: DeviceView, model: ModelView) -> None:
         """Set the model's bytes aside."""

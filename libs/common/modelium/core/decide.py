@@ -21,11 +21,8 @@ from modelium.core.books import Books
 from modelium.core.guard import guard
 from modelium.core.policy import Policy
 from modelium.core.reasons import gib
-from modelium.core.snapshot import DeviceView, ModelView, Snapshot
+from modelium.core.snapshot import STARTABLE, DeviceView, ModelView, Snapshot
 from modelium.core.victims import STOPPABLE
-
-STARTABLE = frozenset({ModelState.UNLOADED, ModelState.ERROR})
-"""States in which a load can begin."""
 
 
 def decide(
@@ -39,14 +36,14 @@ def decide(
 
     `advice` is checked by `guard` against this snapshot first.
     """
-    books = Books(snapshot)
     followed = [d for d in guard(advice, snapshot, policy, age_s=advice_age_s) if not d.dropped_by]
     keep = frozenset(d.model for d in followed if d.action is DecidedAction.KEEP)
+    books = Books(snapshot, keep)
     actions: list[Action] = list(_must_go(books))
     for waiter in _waiters(snapshot):
-        actions += _serve(books, waiter, policy, keep)
+        actions += _serve(books, waiter, policy)
     for pinned in _pinned(snapshot):
-        actions += _serve(books, pinned, policy, keep)
+        actions += _serve(books, pinned, policy)
     actions += _follow(books, followed)
     return actions
 
@@ -95,9 +92,7 @@ def _pinned(snapshot: Snapshot) -> list[ModelView]:
     ]
 
 
-def _serve(
-    books: Books, waiter: ModelView, policy: Policy, keep: frozenset[str]
-) -> Sequence[Action]:
+def _serve(books: Books, waiter: ModelView, policy: Policy) -> Sequence[Action]:
     if waiter.blocked:
         return [Queue(waiter.model, waiter.blocked, cause=waiter.blocked)]
     if waiter.state not in STARTABLE or waiter.retry_in_s > 0:
@@ -114,7 +109,7 @@ def _serve(
         queue = displace.loading(books, waiter, device)
         books.take(device, waiter)
         return [queue]
-    return displace.make_room(books, waiter, roomy, policy, keep)
+    return displace.make_room(books, waiter, roomy, policy)
 
 
 def _load(books: Books, model: ModelView, idle: Sequence[DeviceView], *, reason: str) -> Load:

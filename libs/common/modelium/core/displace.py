@@ -13,7 +13,7 @@ from modelium.core.actions import Action, Queue, Unload
 from modelium.core.books import Books
 from modelium.core.policy import Policy
 from modelium.core.snapshot import DeviceView, ModelView
-from modelium.core.victims import STOPPABLE, VictimSet, smallest_set
+from modelium.core.victims import STOPPABLE, VictimSet, displacement_cost, smallest_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,35 +31,33 @@ def make_room(
     waiter: ModelView,
     roomy: Sequence[DeviceView],
     policy: Policy,
-    keep: frozenset[str],
 ) -> list[Action]:
     """Evict for the waiter, or queue it with the reason.
 
     `roomy` are the devices that are large enough for it when empty.
     """
-    ways = [way for device in roomy if (way := _way(books, waiter, device, policy, keep))]
-    now = [way for way in ways if _allowed(waiter, way, policy)]
+    ways = [way for device in roomy if (way := _way(books, waiter, device, policy))]
+    now = [way for way in ways if _allowed(books, waiter, way, policy)]
     if now:
         return _evict(books, waiter, min(now, key=_preference), policy)
-    if _aged(waiter, policy):
+    if _aged(books, waiter, policy):
         later = [way for way in ways if way.victims.protected_s > 0]
         if later:
             return [_hold(books, waiter, min(later, key=_preference), policy)]
     return [_explain(books, waiter, roomy, policy)]
 
 
-def _way(
-    books: Books, waiter: ModelView, device: DeviceView, policy: Policy, keep: frozenset[str]
-) -> _Way | None:
+def _way(books: Books, waiter: ModelView, device: DeviceView, policy: Policy) -> _Way | None:
     if device.device_id in books.claimed or device.device_id in books.commanded:
         return None
-    leaving = books.in_state(device, ModelState.UNLOADING)
-    if books.busy(device) and not leaving:
+    busy = books.busy(device)
+    leaving = books.in_state(device, ModelState.UNLOADING) if busy else ()
+    if busy and not leaving:
         return None
     free = books.free[device.device_id] + sum(m.held_bytes for m in leaving)
-    candidates = [m for m in books.in_state(device, *STOPPABLE) if _may_go(m, waiter)]
+    candidates = [m for m in books.by_worth(device) if _may_go(m, waiter)]
     short = max(0, waiter.needed[device.kind] - free)
-    victims = smallest_set(candidates, short, policy, keep)
+    victims = smallest_set(candidates, short, policy, books.next_use_s)
     return _Way(device, leaving, victims) if victims else None
 
 
@@ -72,20 +70,30 @@ def _may_go(candidate: ModelView, waiter: ModelView) -> bool:
     return True
 
 
-def _allowed(waiter: ModelView, way: _Way, policy: Policy) -> bool:
+def _allowed(books: Books, waiter: ModelView, way: _Way, policy: Policy) -> bool:
     if way.victims.protected_s > 0:
         return False
-    return way.victims.cost <= max(1, waiter.waiting) or _aged(waiter, policy)
+    worth = max(1, displacement_cost(waiter, policy))
+    return way.victims.cost <= worth or _aged(books, waiter, policy)
 
 
-def _aged(waiter: ModelView, policy: Policy) -> bool:
-    return waiter.wanted_for_s is not None and waiter.wanted_for_s >= policy.displace_after_s
+def _aged(books: Books, waiter: ModelView, policy: Policy) -> bool:
+    """Where more models wait, each waits longer for its turn: else age would displace all."""
+    patience_s = policy.displace_after_s * max(1, books.waiting)
+    return waiter.wanted_for_s is not None and waiter.wanted_for_s >= patience_s
 
 
-def _preference(way: _Way) -> tuple[float, float, int, str]:
-    """Soonest, then cheapest, then the one that needs the fewest engines to go."""
-    device_id = way.device.device_id
-    return way.victims.protected_s, way.victims.cost, len(way.victims.victims), device_id
+def _preference(way: _Way) -> tuple[float, int, float, int, str]:
+    """Soonest, then where nobody is interrupted and what goes will be missed last."""
+    victims = way.victims
+    busy = sum(victim.in_flight for victim in victims.victims)
+    return (
+        victims.protected_s,
+        busy,
+        -victims.next_use_s,
+        len(victims.victims),
+        way.device.device_id,
+    )
 
 
 def _evict(books: Books, waiter: ModelView, way: _Way, policy: Policy) -> list[Action]:

@@ -23,10 +23,12 @@ class Policy:
     """When a model may be displaced or is evicted; durations in seconds."""
 
     min_residency_s: float = 5.0
-    displace_after_s: float = 15.0
-    """A waiter this old displaces models in use, whatever that costs."""
+    displace_after_s: float = 25.0
+    """A waiter this old, times the models that wait, displaces models in use at any cost."""
     evict_after_idle_s: float = 1800.0
     """0 means never."""
+    evict_idle_always: bool = False
+    """Idle models are evicted even where nobody waits for their memory."""
     evict_when_memory_above_percent: float = 100.0
     always_loaded: frozenset[str] = field(default_factory=frozenset)
     unknown_load_s: float = 30.0
@@ -49,6 +51,7 @@ def policy(policies: Policies) -> Policy:
         min_residency_s=policies.min_residency_seconds,
         displace_after_s=policies.displace_after_seconds,
         evict_after_idle_s=policies.evict_after_idle_seconds,
+        evict_idle_always=policies.evict_idle_always,
         evict_when_memory_above_percent=policies.evict_when_memory_above_percent,
         always_loaded=frozenset(policies.always_loaded),
     )

@@ -1,8 +1,9 @@
 """The rules' own advice on a tick: what an advisor must beat, and what counts when there is none.
 
-Models that nobody has used for the configured time are evicted; on a device that is fuller than
-allowed, the least recently used idle ones; models that are always to be loaded are loaded where
-they fit. Nothing here makes room for a waiter: that is `decide`.
+Models that nobody has used for the configured time are evicted where somebody waits for memory, or
+anywhere if the settings say so; on a device that is fuller than allowed, the least recently used
+idle ones; models that are always to be loaded are loaded where they fit. Who else gives way to a
+waiter says `decide`.
 """
 
 from collections.abc import Iterable
@@ -11,11 +12,18 @@ from modelium.common.events import MetricsTick
 from modelium.common.figures import DecidedAction, Decision, DeviceFigures, ModelFigures
 from modelium.common.records import ModelState
 from modelium.core.policy import Policy
+from modelium.core.snapshot import STARTABLE
 
 
 def advise(tick: MetricsTick, policy: Policy) -> tuple[Decision, ...]:
     """One decision for each model of which something should become."""
-    idle = {m.model: _evict_idle(m) for m in tick.models if _idle_too_long(m, policy)}
+    short = _short_of_memory(tick)
+    idle = {
+        model.model: _evict_idle(model)
+        for model in tick.models
+        if _idle_too_long(model, policy)
+        and (policy.evict_idle_always or not short.isdisjoint(model.device_ids))
+    }
     pressed = {
         model.model: _evict_pressed(model, device, policy)
         for device in tick.devices
@@ -23,6 +31,13 @@ def advise(tick: MetricsTick, policy: Policy) -> tuple[Decision, ...]:
     }
     wanted = {m.model: _load_pinned(m) for m in tick.models if _pinned_fits(m, tick.devices)}
     return tuple({**pressed, **idle, **wanted}.values())
+
+
+def _short_of_memory(tick: MetricsTick) -> frozenset[str]:
+    """Devices on which a model that somebody waits for does not fit."""
+    wanted = [m.needed_bytes for m in tick.models if m.waiting and m.state in STARTABLE]
+    smallest = min(wanted, default=0)
+    return frozenset(d.device_id for d in tick.devices if d.free_bytes < smallest)
 
 
 def _idle_too_long(model: ModelFigures, policy: Policy) -> bool:

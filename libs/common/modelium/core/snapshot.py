@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from modelium.common.records import LIVE_STATES, DeviceKind, ModelState
+from modelium.core.habit import Habit
+
+STARTABLE = frozenset({ModelState.UNLOADED, ModelState.ERROR})
+"""States in which a load can begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,9 @@ class ModelView:
     keep_alive_s: float | None = None
     """How long a client wants it kept when idle, instead of the policy's time; negative: for ever.
     """
+
+    habit: Habit | None = None
+    """How it was used so far; None: unknown."""
 
     @property
     def live(self) -> bool:

@@ -4,7 +4,6 @@ A gateway's figures count until it has been silent for `LEASE_S`; what it has co
 not lost with it. Pure but for its own memory; `now_s` is the monotonic clock.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,10 +11,10 @@ from typing import Final
 
 from modelium.common.events import GatewayStats
 from modelium.common.figures import LEASE_S, GatewayModelStats
+from modelium.core.habit import SHORTEST_S, Habit, Rate
 
 FORGET_S: Final = 300.0
-RATE_WINDOW_S: Final = 60.0
-"""The rate is an average in which a request counts e times less for each window since."""
+NO_HABIT: Final = Habit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +30,7 @@ class ModelDemand:
     keep_alive_s: float | None = None
     """What a client asked for last; None: nobody did."""
     keep_alive_age_s: float = 0.0
-
-
-@dataclass(slots=True)
-class _Rate:
-    weight: float = 0.0
-    at_s: float = 0.0
-
-    def decayed(self, now_s: float) -> float:
-        return self.weight * math.exp(-(now_s - self.at_s) / RATE_WINDOW_S)
-
-    def add(self, requests: int, now_s: float) -> None:
-        self.weight = self.decayed(now_s) + requests
-        self.at_s = now_s
+    habit: Habit = NO_HABIT
 
 
 class Demand:
@@ -51,8 +38,9 @@ class Demand:
 
     def __init__(self) -> None:
         self._heard: dict[str, tuple[float, dict[str, GatewayModelStats]]] = {}
-        self._rates: dict[str, _Rate] = defaultdict(_Rate)
+        self._rates: dict[str, Rate] = defaultdict(Rate)
         self._used_at_s: dict[str, float] = {}
+        self._habits: dict[str, Habit] = {}
         self._ended: dict[str, int] = defaultdict(int)
         self._keep_alive: dict[str, tuple[float, float]] = {}
         """Model to when it was said how long to keep it, and for how long."""
@@ -61,9 +49,11 @@ class Demand:
         """Replace what this gateway said before."""
         known = self._heard.get(stats.gateway_id)
         for model in stats.models:
+            before = known[1].get(model.model) if known else None
             if known:
-                before = known[1].get(model.model)
                 self._count(model, before.requests if before else 0, now_s)
+            if not before or not _in_use(before):
+                self._note_pause(model, now_s)
             self._note_use(model, now_s)
             self._note_keep_alive(model, now_s)
         self._heard[stats.gateway_id] = (now_s, {model.model: model for model in stats.models})
@@ -76,9 +66,19 @@ class Demand:
         if ended:
             self._rates[model.model].add(ended, now_s)
 
+    def _note_pause(self, model: GatewayModelStats, now_s: float) -> None:
+        """It is over when somebody waits or is served, or was since this gateway last spoke."""
+        used_at_s = self._used_at_s.get(model.model)
+        began_s = _began_s(model, now_s)
+        if used_at_s is None or began_s is None or began_s - used_at_s < SHORTEST_S:
+            return
+        habit = self._habits.get(model.model, NO_HABIT)
+        self._habits[model.model] = habit.after(began_s - used_at_s)
+
     def _note_use(self, model: GatewayModelStats, now_s: float) -> None:
-        if model.idle_s is not None:
-            used_at_s = now_s - model.idle_s
+        idle_s = 0.0 if _in_use(model) else model.idle_s
+        if idle_s is not None:
+            used_at_s = now_s - idle_s
             self._used_at_s[model.model] = max(
                 used_at_s, self._used_at_s.get(model.model, used_at_s)
             )
@@ -91,7 +91,7 @@ class Demand:
 
     def keep_only(self, models: Collection[str]) -> None:
         """Forget all others; a gateway that still tells of one is heard anew."""
-        for noted in (self._rates, self._used_at_s, self._ended, self._keep_alive):
+        for noted in (self._rates, self._used_at_s, self._habits, self._ended, self._keep_alive):
             for gone in [model for model in noted if model not in models]:
                 del noted[gone]
 
@@ -128,8 +128,22 @@ class Demand:
             oldest_wait_s=max(waits, default=0.0),
             in_flight=in_flight,
             idle_s=None if used_at_s is None else max(0.0, now_s - used_at_s),
-            rate_per_s=rate.decayed(now_s) / RATE_WINDOW_S if rate else 0.0,
+            rate_per_s=rate.per_s(now_s) if rate else 0.0,
             latency_p50_s=max(latencies, default=None),
             keep_alive_s=keep_alive_s,
             keep_alive_age_s=max(0.0, now_s - said_at_s),
+            habit=self._habits.get(model, NO_HABIT),
         )
+
+
+def _in_use(model: GatewayModelStats) -> bool:
+    return bool(model.in_flight or model.waiting)
+
+
+def _began_s(model: GatewayModelStats, now_s: float) -> float | None:
+    """About when the use began that the figures show; None: they show none."""
+    if model.waiting:
+        return now_s - model.oldest_wait_s
+    if model.in_flight:
+        return now_s
+    return None if model.idle_s is None else now_s - model.idle_s

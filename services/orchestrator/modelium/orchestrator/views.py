@@ -114,6 +114,7 @@ def _model(moment: _Moment, record: ModelRecord, engine: Engine | None) -> Model
         load_s=record.load_s,
         generation=record.generation,
         keep_alive_s=_keep_alive_s(state, record, now_s),
+        habit=demand.habit,
     )
 
 

@@ -1,0 +1,89 @@
+"""Replays traces through `decide` and through what others do; run by `make bench-policy`.
+
+Prints one table in Markdown: what each policy costs on each trace, node and load time, and what
+that is of the cost of LRU. Traces are read from the folder that TRACES names.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from benchmarks.policy import baselines, speed
+from benchmarks.policy.modelium import Modelium
+from benchmarks.policy.node import RESTART, SLEEP_LIKE, Node, drawn_sizes
+from benchmarks.policy.report import CLAIRVOYANT, LRU, OURS, Case, Results, line, summary
+from benchmarks.policy.simulate import Driver, Outcome, run
+from benchmarks.policy.traces import GENERATED, Trace, generated, in_folder
+from modelium.common.settings import Policies
+from modelium.core.policy import policy
+
+SHARED: Final = Path(__file__).resolve().parents[3] / "shared" / "traces"
+DRIVERS: Final[dict[str, Callable[[], Driver]]] = {
+    "TTL 300 s": baselines.time_to_live,
+    LRU: baselines.least_recently_used,
+    "GDSF": baselines.greedy_dual,
+    OURS: lambda: Modelium(policy(Policies())),
+    CLAIRVOYANT: baselines.clairvoyant,
+}
+AZURE: Final = "azfn2019_100models"
+
+
+def main() -> None:
+    """Print the table, row by row."""
+    options = _options()
+    results: Results = {}
+    for number, trace in enumerate(_traces(options.hours)):
+        for case in _cases(trace):
+            if options.only and options.only not in str(case):
+                continue
+            results[case] = _runs(case, trace, options.seeds)
+            print(line(case, results[case], first=not number and len(results) == 1), flush=True)
+    print(summary(results, hours=options.hours, seeds=options.seeds))
+    print(speed.line())
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hours", type=float, default=24.0, help="of each trace (default: 24)")
+    parser.add_argument("--seeds", type=int, default=1, help="draws of sizes (default: 1)")
+    parser.add_argument("--only", default="", help="cases whose name contains this")
+    return parser.parse_args()
+
+
+def _traces(hours: float) -> list[Trace]:
+    folder = Path(os.environ.get("TRACES", SHARED))
+    found = in_folder(folder, hours=hours)
+    if not found:
+        print(f"no traces in {folder}: only a generated one is replayed", file=sys.stderr)
+    return [*found, generated(hours=hours)]
+
+
+def _cases(trace: Trace) -> Iterable[Case]:
+    if trace.name == AZURE:
+        yield Case(trace.name, 16, RESTART)
+        yield Case(trace.name, 8, RESTART)
+        yield Case(trace.name, 8, SLEEP_LIKE)
+        yield Case(trace.name, 4, RESTART, overload=True)
+    else:
+        few = 8 if trace.name.startswith(GENERATED) else 4
+        yield Case(trace.name, 2 * few, RESTART)
+        yield Case(trace.name, few, RESTART)
+        yield Case(trace.name, few, SLEEP_LIKE)
+
+
+def _runs(case: Case, trace: Trace, seeds: int) -> dict[str, list[Outcome]]:
+    models = {request.model for request in trace.requests}
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in DRIVERS}
+    for seed in range(seeds):
+        for name, driver in DRIVERS.items():
+            sizes = drawn_sizes(models, seed=seed)
+            node = Node(sizes, devices=case.devices, load_time=case.load_time)
+            outcomes[name].append(run(node, trace.requests, driver()))
+    return outcomes
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The simulator by which policies are compared: what it may never do, and what is known of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from benchmarks.policy import baselines
+from benchmarks.policy.modelium import Modelium
+from benchmarks.policy.node import GB, RESTART, SLEEP_LIKE, LoadTime, Node, State, drawn_sizes
+from benchmarks.policy.simulate import Driver, run
+from benchmarks.policy.traces import Request, generated
+from modelium.core.policy import Policy
+
+DRIVERS: dict[str, Callable[[], Driver]] = {
+    "ttl": baselines.time_to_live,
+    "lru": baselines.least_recently_used,
+    "gdsf": baselines.greedy_dual,
+    "clairvoyant": baselines.clairvoyant,
+    "modelium": lambda: Modelium(Policy()),
+}
+
+
+@dataclass
+class Watched:
+    """A policy, and a look at the node after each of its acts."""
+
+    driver: Driver
+    tick_s: float = 1.0
+
+    def is_due(self, node: Node) -> bool:
+        return self.driver.is_due(node)
+
+    def act(self, node: Node) -> None:
+        busy = {model.name for model in node.models.values() if model.in_flight}
+        self.driver.act(node)
+        for device in node.devices:
+            held = sum(model.size_bytes for model in device.residents.values())
+            assert held + device.free_bytes == device.total_bytes
+            assert device.free_bytes >= 0
+            loading = [m for m in device.residents.values() if m.state is State.LOADING]
+            assert len(loading) == device.loading
+        assert all(node.models[name].device >= 0 for name in busy)
+
+
+@pytest.mark.parametrize("load_time", [RESTART, SLEEP_LIKE], ids=lambda load: load.name)
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
+def test_memory_holds_nobody_busy_is_stopped_and_everybody_is_served_once(
+    driver: Callable[[], Driver], load_time: LoadTime
+) -> None:
+    trace = generated(models=30, hours=0.3)
+    node = Node(
+        drawn_sizes({r.model for r in trace.requests}, seed=1), devices=2, load_time=load_time
+    )
+    outcome = run(node, trace.requests, Watched(driver()))
+    assert outcome.requests == len(trace.requests) > 300
+    assert outcome.loads > 30  # there was something to choose
+    assert not any(model.in_flight or model.waiting for model in node.models.values())
+
+
+@pytest.mark.parametrize("driver", [d for n, d in DRIVERS.items() if n != "ttl"])
+def test_with_room_for_all_every_model_is_loaded_once(driver: Callable[[], Driver]) -> None:
+    trace = generated(models=20, hours=0.5)
+    sizes = drawn_sizes({r.model for r in trace.requests}, seed=1)
+    node = Node(sizes, devices=1, load_time=SLEEP_LIKE, device_bytes=2000 * GB)
+    assert run(node, trace.requests, driver()).loads == len(sizes)
+
+
+@pytest.mark.parametrize(("driver", "loads"), [("lru", 9), ("clairvoyant", 6)])
+def test_abcabcabc_on_two_slots(driver: str, loads: int) -> None:
+    requests = [Request(10.0 * n, "abc"[n % 3], 1.0) for n in range(9)]
+    node = Node(dict.fromkeys("abc", GB), devices=1, load_time=SLEEP_LIKE, device_bytes=2 * GB)
+    assert run(node, requests, DRIVERS[driver]()).loads == loads
+
+
+def test_a_request_waits_for_its_load_and_no_longer() -> None:
+    node = Node({"a": 18 * GB}, devices=1, load_time=RESTART)
+    outcome = run(node, [Request(0, "a", 1), Request(10, "a", 1)], Modelium(Policy()))
+    assert node.waits_s == [pytest.approx(34), pytest.approx(24)]
+    assert outcome.cold == 2
+
+
+def test_a_load_without_room_and_a_second_one_on_a_device_are_refused() -> None:
+    node = Node({"a": 40 * GB, "b": 40 * GB, "c": GB}, devices=1, load_time=RESTART)
+    node.load(node.models["a"], node.devices[0])
+    with pytest.raises(AssertionError):
+        node.load(node.models["c"], node.devices[0])
+    node.advance()
+    with pytest.raises(AssertionError):
+        node.load(node.models["b"], node.devices[0])
