@@ -1,8 +1,11 @@
 """What is loaded, stopped or queued in which situation."""
 
+from functools import reduce
+
 import pytest
 
 from modelium.common.records import ModelState
+from modelium.core.habit import Habit
 from modelium.core.snapshot import DeviceView, ModelView
 from tests.unit.core.places import (
     cold,
@@ -14,6 +17,8 @@ from tests.unit.core.places import (
     unloading,
     waiting,
 )
+
+EVERY_TEN_MINUTES = reduce(Habit.after, [600.0] * 20, Habit())
 
 SITUATIONS: list[tuple[str, tuple[ModelView | DeviceView, ...], list[str]]] = [
     ("nobody wants anything", (device(), cold("a")), []),
@@ -49,6 +54,27 @@ SITUATIONS: list[tuple[str, tuple[ModelView | DeviceView, ...], list[str]]] = [
     (
         "the least recently used gives way",
         (device(total=6, free=0), loaded("b", idle_s=10), loaded("c", idle_s=40), waiting("a")),
+        ["unload c"],
+    ),
+    (
+        "but not one that is about to be used, by its habit",
+        (
+            device(total=6, free=0),
+            loaded("b", idle_s=590, loaded_for_s=999, habit=EVERY_TEN_MINUTES),
+            loaded("c", idle_s=300, loaded_for_s=999),
+            waiting("a"),
+        ),
+        ["unload c"],
+    ),
+    (
+        "of two devices, the one whose engine is used again last",
+        (
+            device(0, free=0),
+            device(1, free=0),
+            loaded("b", idle_s=20),
+            loaded("c", on=1, idle_s=40),
+            waiting("a"),
+        ),
         ["unload c"],
     ),
     (
@@ -126,6 +152,22 @@ SITUATIONS: list[tuple[str, tuple[ModelView | DeviceView, ...], list[str]]] = [
         "one that cannot be served yet does not hold up the others",
         (device(free=1), loaded("b", in_flight=2), waiting("a", since_s=9), waiting("s", 1)),
         ["load s on 0"],
+    ),
+    (
+        "and is patient in proportion to how many models wait",
+        (device(free=1), loaded("b", in_flight=2), waiting("a", since_s=29), waiting("s", 3)),
+        [],
+    ),
+    (
+        "of which those do not count that cannot be served",
+        (
+            device(free=1),
+            loaded("b", in_flight=2),
+            waiting("a", since_s=29),
+            waiting("s", 9),
+            waiting("t", blocked="no runtime"),
+        ),
+        ["unload b"],
     ),
     (
         "until it has waited long enough: then the device is emptied for it",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from modelium.common.records import ModelState
 from modelium.core.habit import next_use_s
-from modelium.core.snapshot import DeviceView, ModelView, Snapshot
+from modelium.core.snapshot import STARTABLE, DeviceView, ModelView, Snapshot
 from modelium.core.victims import STOPPABLE, by_worth
 
 
@@ -26,7 +26,7 @@ class Books:
     claimed: dict[str, str] = field(default_factory=dict)
     """Device to the waiter it is being emptied for."""
     waiting: int = 0
-    """How many models somebody waits for that do not serve."""
+    """How many models somebody waits for that could be served, were there room."""
     expected_s: dict[str, float] = field(default_factory=dict)
     """Model to when it is expected to be used next, as far as somebody has asked."""
     changing: frozenset[str] = frozenset()
@@ -47,7 +47,7 @@ class Books:
             if model.state in (ModelState.LOADING, ModelState.UNLOADING)
             for device_id in model.device_ids
         )
-        self.waiting = sum(m.wanted_for_s is not None and not m.live for m in self.snapshot.models)
+        self.waiting = sum(map(self._can_be_served, self.snapshot.models))
         self.free = {d.device_id: d.free_bytes for d in self.snapshot.devices}
 
     def busy(self, device: DeviceView) -> bool:
@@ -101,6 +101,14 @@ class Books:
     def can_stop(self, model: ModelView) -> bool:
         """Whether its engine's agent is there and none of its devices is at something else."""
         return self.is_here(model) and not any(map(self.busy, self._devices_of(model)))
+
+    def _can_be_served(self, model: ModelView) -> bool:
+        """Whether somebody waits for it and it may be loaded as soon as there is room."""
+        if model.wanted_for_s is None or model.state not in STARTABLE:
+            return False
+        if model.blocked or model.retry_in_s > 0:
+            return False
+        return any(0 < model.needed.get(d.kind, 0) <= d.total_bytes for d in self.snapshot.devices)
 
     def _devices_of(self, model: ModelView) -> list[DeviceView]:
         return [d for d in self.snapshot.devices if d.device_id in model.device_ids]

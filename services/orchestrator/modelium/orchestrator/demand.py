@@ -14,6 +14,8 @@ from modelium.common.figures import LEASE_S, GatewayModelStats
 from modelium.core.habit import SHORTEST_S, Habit, Rate
 
 FORGET_S: Final = 300.0
+COME_BACK_S: Final = 150.0
+"""A client that was told to come back does so within this: gateways say 120 s at most."""
 NO_HABIT: Final = Habit()
 
 
@@ -23,6 +25,8 @@ class ModelDemand:
 
     waiting: int = 0
     oldest_wait_s: float = 0.0
+    unmet_s: float = 0.0
+    """For how long it has been waited for without being served, clients that came back included."""
     in_flight: int = 0
     idle_s: float | None = None
     rate_per_s: float = 0.0
@@ -42,6 +46,8 @@ class Demand:
         self._used_at_s: dict[str, float] = {}
         self._habits: dict[str, Habit] = {}
         self._ended: dict[str, int] = defaultdict(int)
+        self._unmet: dict[str, tuple[float, float]] = {}
+        """Model to since when it is waited for in vain, and when that was last seen."""
         self._keep_alive: dict[str, tuple[float, float]] = {}
         """Model to when it was said how long to keep it, and for how long."""
 
@@ -55,6 +61,7 @@ class Demand:
             if not before or not _in_use(before):
                 self._note_pause(model, now_s)
             self._note_use(model, now_s)
+            self._note_unmet(model, now_s)
             self._note_keep_alive(model, now_s)
         self._heard[stats.gateway_id] = (now_s, {model.model: model for model in stats.models})
         for gone in [i for i, (at_s, _) in self._heard.items() if now_s - at_s > FORGET_S]:
@@ -83,6 +90,16 @@ class Demand:
                 used_at_s, self._used_at_s.get(model.model, used_at_s)
             )
 
+    def _note_unmet(self, model: GatewayModelStats, now_s: float) -> None:
+        """A plain request waits less than a minute at a time, which must not start its age anew."""
+        if model.routed_generations:
+            self._unmet.pop(model.model, None)
+        elif model.waiting:
+            since_s, seen_s = self._unmet.get(model.model, (now_s, now_s))
+            began_s = now_s - model.oldest_wait_s
+            kept = now_s - seen_s <= COME_BACK_S
+            self._unmet[model.model] = (min(since_s, began_s) if kept else began_s, now_s)
+
     def _note_keep_alive(self, model: GatewayModelStats, now_s: float) -> None:
         """The newest counts, whichever gateway it came by."""
         if model.keep_alive_s is not None:
@@ -91,7 +108,14 @@ class Demand:
 
     def keep_only(self, models: Collection[str]) -> None:
         """Forget all others; a gateway that still tells of one is heard anew."""
-        for noted in (self._rates, self._used_at_s, self._habits, self._ended, self._keep_alive):
+        for noted in (
+            self._rates,
+            self._used_at_s,
+            self._habits,
+            self._ended,
+            self._keep_alive,
+            self._unmet,
+        ):
             for gone in [model for model in noted if model not in models]:
                 del noted[gone]
 
@@ -126,6 +150,7 @@ class Demand:
         return ModelDemand(
             waiting=sum(stats.waiting for _, stats in leased),
             oldest_wait_s=max(waits, default=0.0),
+            unmet_s=self._unmet_s(model, waits, now_s),
             in_flight=in_flight,
             idle_s=None if used_at_s is None else max(0.0, now_s - used_at_s),
             rate_per_s=rate.per_s(now_s) if rate else 0.0,
@@ -134,6 +159,12 @@ class Demand:
             keep_alive_age_s=max(0.0, now_s - said_at_s),
             habit=self._habits.get(model, NO_HABIT),
         )
+
+    def _unmet_s(self, model: str, waits: list[float], now_s: float) -> float:
+        if not waits:
+            return 0.0
+        since_s, _ = self._unmet.get(model, (now_s, now_s))
+        return max(now_s - since_s, *waits)
 
 
 def _in_use(model: GatewayModelStats) -> bool:

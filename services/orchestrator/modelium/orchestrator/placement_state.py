@@ -164,7 +164,7 @@ class PlacementState:
         outside = self.wanted.get(model)
         waits = [now_s - outside[0]] if outside else []
         waits += [now_s - self.wishes[model]] if model in self.wishes else []
-        waits += [demand.oldest_wait_s] if demand.waiting else []
+        waits += [demand.unmet_s] if demand.waiting else []
         return max(waits, default=None)
 
     def next_generation(self, model: str) -> int:
