@@ -129,3 +129,22 @@ def test_another_gateways_use_is_no_pause() -> None:
     demand.heard(stats("two", idle_s=None), 98)
     demand.heard(stats("two", in_flight=1), 99)
     assert demand.of("a", 99).habit == Habit()
+
+
+def test_clients_that_come_back_go_on_with_the_age_of_their_first_wait() -> None:
+    demand = Demand()
+    demand.heard(stats("one", waiting=1, oldest_wait_s=10), 20)
+    demand.heard(stats("one"), 60)  # told to come back
+    assert demand.of("a", 60).unmet_s == 0
+    demand.heard(stats("one", waiting=1, oldest_wait_s=1), 100)
+    assert (demand.of("a", 100).oldest_wait_s, demand.of("a", 100).unmet_s) == (1, 90)
+    demand.heard(stats("one", waiting=1, oldest_wait_s=1), 300)  # too late to be the same
+    assert demand.of("a", 300).unmet_s == 1
+
+
+def test_a_model_that_serves_begins_anew() -> None:
+    demand = Demand()
+    demand.heard(stats("one", waiting=1, oldest_wait_s=50), 50)
+    demand.heard(stats("one", routed_generations=(1,)), 60)
+    demand.heard(stats("one", waiting=1, oldest_wait_s=2), 70)
+    assert demand.of("a", 70).unmet_s == 2
