@@ -172,7 +172,8 @@ class Holding:
                 self._refuse_failed(record)
 
     def _refuse_failed(self, record: ModelRecord) -> NoReturn:
-        self._demand.want(record.model)
+        # Its client is told when to come back: the next try need not wait for that.
+        self._demand.want(record.model, by=BY_CLIENT)
         assert record.retry_at is not None  # `_backs_off` has looked
         raise errors.model_unavailable(
             record.model,
