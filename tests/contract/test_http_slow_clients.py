@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from modelium.common.clock import SystemClock
 from modelium.common.testing import yield_to_others
 from tests.http_rig import Recorder, Waiting, answer, connected, serving
 
@@ -115,6 +116,24 @@ async def test_headers_that_drip_get_no_more_time() -> None:
             wire.writer.write(b"X: a\r\n")
         [found] = await reading
     assert found.status == 408
+
+
+async def test_a_request_that_came_in_parts_may_be_answered_after_any_time() -> None:
+    arrived = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        arrived.set()
+        await SystemClock().sleep(1.0)
+        await answer(send)
+
+    async with serving(app, body_timeout_s=0.2) as port, connected(port) as wire:
+        await wire.send(POST + b"Content-Length: 2\r\n\r\n")
+        await asyncio.wait([asyncio.ensure_future(arrived.wait())], timeout=0.05)
+        await wire.send(b"ok")
+        assert (await wire.next_answer()).status == 200
+    assert arrived.is_set()
 
 
 async def test_a_body_that_drips_gets_no_more_time() -> None:

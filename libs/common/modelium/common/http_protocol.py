@@ -125,6 +125,8 @@ class HttpProtocol(HttpConnection):
         if self._receiving is not None and not self._upgrade_framing:
             self._receiving.end_body()
             self._receiving = None
+            # The client is done: from here on it waits for us, however long the answer takes.
+            self._read_deadline_s = inf
 
     def _feed(self, data: bytes) -> None:
         try:
