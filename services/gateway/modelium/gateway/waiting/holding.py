@@ -141,6 +141,8 @@ class Holding:
         if self._clock.monotonic() >= deadline_s:
             if self.serves(waiter.model):
                 raise self._busy(waiter.model)
+            # Its client is told when to come back, so the load must not lapse with this request.
+            self._demand.want(waiter.model, by=BY_CLIENT)
             raise errors.model_loading(waiter.model, self.progress(waiter))
 
     def _busy(self, model: str) -> ApiError:
