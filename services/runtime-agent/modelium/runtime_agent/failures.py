@@ -82,7 +82,8 @@ _CAUSES = (
         "the engine finds no model at the path it was given",
     ),
     _cause(
-        r"trust_remote_code",
+        # vLLM says `trust_remote_code=False` in the settings it prints at every start.
+        r"contains? custom code|trust_remote_code=True",
         _START,
         "the model needs code of its own (trust_remote_code), which is not run",
     ),
