@@ -135,3 +135,9 @@ def test_what_was_seen_from_outside_is_told_when_the_log_says_nothing() -> None:
         ("INFO fine",), exit_code=None, oom_killed=False, was_ready=False, symptom="no answer"
     )
     assert found.reason == "The engine did not start: no answer"
+
+
+def test_a_setting_that_is_printed_at_every_start_is_no_reason() -> None:
+    log = ("INFO Initializing a V1 LLM engine with config: trust_remote_code=False, seed=0",)
+    found = classify(log, exit_code=None, oom_killed=False, was_ready=True)
+    assert "code of its own" not in found.reason
