@@ -85,13 +85,7 @@ class Holding:
     def want(self, model: str) -> Loading:
         """Have a model loaded for somebody who will not wait; how far it is."""
         self._demand.want(model, by=BY_CLIENT)
-        record, now_s = self._table.record(model), self._clock.monotonic()
-        return Loading(
-            state=record.state if record else "unknown",
-            position=self._room.count(model),
-            eta_s=self._table.eta_s(model, now_s),
-            reason=record.reason if record else "",
-        )
+        return self._loading(model, self._room.count(model))
 
     def serves(self, model: str) -> bool:
         """Whether it is loaded."""
@@ -186,11 +180,14 @@ class Holding:
 
     def progress(self, waiter: Waiter) -> Loading:
         """What to tell the one who waits."""
-        model = waiter.model
+        in_flight = self._dispatch.in_flight_of(waiter.model)
+        return self._loading(waiter.model, self._room.position(waiter, in_flight))
+
+    def _loading(self, model: str, position: int) -> Loading:
         record = self._table.record(model)
         return Loading(
             state=record.state if record else "unknown",
-            position=self._room.position(waiter, self._dispatch.in_flight_of(model)),
+            position=position,
             eta_s=self._table.eta_s(model, self._clock.monotonic()),
             reason=record.reason if record else "",
         )
