@@ -34,14 +34,25 @@ SERVERS = ("nats", "redis")
 stamina.instrumentation.set_on_retry_hooks([])
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens on now.
+def _candidates() -> Iterator[int]:
+    """Ports in an order of chance, none twice; another worker of the same test run has others.
 
-    From below the range that the kernel gives to outgoing connections: one of those would take it
-    before the server that it is for.
+    From below the range that the kernel gives to outgoing connections: one of those would take a
+    port before the server that it is for.
     """
-    for _ in range(100):
-        port = random.randint(15_000, 32_000)
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ports = list(range(15_000 + worker, 32_000, workers))
+    random.shuffle(ports)
+    return iter(ports)
+
+
+_PORTS = _candidates()
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now and that was not given out before."""
+    for port in _PORTS:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
