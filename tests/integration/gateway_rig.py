@@ -4,6 +4,7 @@ The test plays the registry: `Rig.become` saves a model's next record and announ
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -121,6 +122,14 @@ class Rig:
         """A POST with a JSON body; `model` is qwen unless it is given."""
         return self.http.post(self.url + path, json={"model": "qwen", **body})
 
+    async def chat(self, key: dict[str, str] | None, **body: Any) -> tuple[int, Any]:
+        """Status and answer of a chat completion of five tokens; a stream's answer is its text."""
+        body = {"model": "qwen", "messages": [], "max_tokens": 5, **body}
+        url = self.url + "/v1/chat/completions"
+        async with self.http.post(url, json=body, headers=key) as response:
+            text = await response.text()
+            return response.status, text if body.get("stream") else json.loads(text)
+
 
 @asynccontextmanager
 async def running_gateway(
@@ -155,3 +164,12 @@ async def running_gateway(
             finally:
                 for task in rig.tasks:
                     task.cancel()
+
+
+@asynccontextmanager
+async def gateway_with_keys() -> AsyncIterator[Rig]:
+    """A gateway where every request needs a key, and a loaded model."""
+    async with running_gateway(authentication="keys") as rig:
+        _, url = await rig.engine()
+        await rig.loaded(url)
+        yield rig

@@ -1,9 +1,7 @@
 """Keys and limits of requests that go all the way through a gateway."""
 
-import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import aiohttp
 import pytest
@@ -13,24 +11,13 @@ from modelium.common.api_keys import Scope
 from modelium.common.events import KeyChanged
 from modelium.common.records import ModelState
 from modelium.gateway.pages.bodies import AnthropicErrorBody, ErrorBody, OipErrorBody
-from tests.integration.gateway_rig import Rig, running_gateway
+from tests.integration.gateway_rig import Rig, gateway_with_keys
 
 
 @pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
-    """A gateway where every request needs a key, and a loaded model."""
-    async with running_gateway(authentication="keys") as rig:
-        _, url = await rig.engine()
-        await rig.loaded(url)
+    async with gateway_with_keys() as rig:
         yield rig
-
-
-async def ask(rig: Rig, key: dict[str, str] | None, **body: Any) -> tuple[int, Any]:
-    body = {"model": "qwen", "messages": [], "max_tokens": 5, **body}
-    url = rig.url + "/v1/chat/completions"
-    async with rig.http.post(url, json=body, headers=key) as response:
-        text = await response.text()
-        return response.status, text if body.get("stream") else json.loads(text)
 
 
 @pytest.mark.parametrize(
@@ -45,43 +32,43 @@ async def ask(rig: Rig, key: dict[str, str] | None, **body: Any) -> tuple[int, A
 async def test_a_request_without_a_good_key_is_refused(
     rig: Rig, headers: dict[str, str] | None, code: str
 ) -> None:
-    status, body = await ask(rig, headers)
+    status, body = await rig.chat(headers)
     assert (status, body["error"]["code"]) == (401, code)
 
 
 async def test_a_new_key_counts_at_once_in_either_header(rig: Rig) -> None:
     key = await rig.key()
-    assert (await ask(rig, key))[0] == 200
+    assert (await rig.chat(key))[0] == 200
     bare = {"x-api-key": key["authorization"].removeprefix("Bearer ")}
-    assert (await ask(rig, bare))[0] == 200
+    assert (await rig.chat(bare))[0] == 200
 
 
 async def test_a_revoked_key_ends_with_the_message_that_says_so(rig: Rig) -> None:
     key = await rig.key()
-    assert (await ask(rig, key))[0] == 200
+    assert (await rig.chat(key))[0] == 200
     [record] = await rig.around.store.api_keys.all()
     revoked = record.model_copy(update={"revoked_at": rig.around.clock.now()})
     await rig.around.store.api_keys.save(revoked)
     await rig.around.bus.publish(KeyChanged(key_id=record.key_id))
     await rig.until(lambda: not rig.access.keys.valid(rig.around.clock.now()))
-    status, body = await ask(rig, key)
+    status, body = await rig.chat(key)
     assert status == 401
     assert "revoked" in body["error"]["message"]
 
 
 async def test_an_expired_key_is_refused(rig: Rig) -> None:
     key = await rig.key(expires_at=rig.around.clock.now() - timedelta(days=1))
-    assert (await ask(rig, key))[0] == 401
+    assert (await rig.chat(key))[0] == 401
 
 
 async def test_a_key_is_for_its_models_and_its_scopes(rig: Rig) -> None:
     await rig.become("llama", state=ModelState.UNLOADED)
     only_llama = await rig.key(models=("llama*",))
-    status, body = await ask(rig, only_llama)
+    status, body = await rig.chat(only_llama)
     assert (status, body["error"]["code"]) == (403, "insufficient_scope")
-    assert (await ask(rig, only_llama, model="unknown"))[0] == 404
+    assert (await rig.chat(only_llama, model="unknown"))[0] == 404
     reader = await rig.key(scopes=(Scope.READ,))
-    assert (await ask(rig, reader))[0] == 403
+    assert (await rig.chat(reader))[0] == 403
     async with rig.http.get(rig.url + "/v1/models", headers=reader) as response:
         assert response.status == 200
     url = rig.url + "/admin/models/qwen/unload"
@@ -134,14 +121,14 @@ async def test_a_refusal_has_the_form_of_the_routes_clients(
 )
 async def test_a_limit_of_a_key_answers_429(rig: Rig, limit: dict[str, int], words: str) -> None:
     key, other = await rig.key(**limit), await rig.key()
-    assert [(await ask(rig, key))[0] for _ in range(2)] == [200, 200]
+    assert [(await rig.chat(key))[0] for _ in range(2)] == [200, 200]
     async with rig.http.post(
         rig.url + "/v1/chat/completions", json={"model": "qwen", "messages": []}, headers=key
     ) as response:
         assert response.status == 429
         assert 1 <= int(response.headers["retry-after"]) <= 60
         assert words in (await response.json())["error"]["message"]
-    assert (await ask(rig, other))[0] == 200
+    assert (await rig.chat(other))[0] == 200
 
 
 async def test_concurrent_requests_are_limited_and_end_with_their_clients(rig: Rig) -> None:
@@ -154,10 +141,10 @@ async def test_concurrent_requests_are_limited_and_end_with_their_clients(rig: R
     async with aiohttp.ClientSession(timeout=timeout) as leaving:
         running = rig.group.create_task(leaving.post(url, json=body, headers=key))
         await rig.until(lambda: stub.running == 1)
-        status, refused = await ask(rig, key)
+        status, refused = await rig.chat(key)
         assert status == 429
         assert "1 concurrent requests" in refused["error"]["message"]
         running.cancel()
     await rig.until(lambda: stub.running == 0)
     stub.behaviour.first_byte_delay_s = 0
-    assert (await ask(rig, key))[0] == 200
+    assert (await rig.chat(key))[0] == 200

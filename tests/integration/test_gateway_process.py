@@ -11,13 +11,9 @@ import aiohttp
 import pytest
 
 from modelium.common.errors import ExitCode
-from modelium.common.http_server import bind as bind_socket
-from modelium.common.http_server import serve_http
-from modelium.common.records import ModelState
-from modelium.common.redis_store import RedisStore
-from modelium.common.testing import a_model_record
+from tests.integration.loaded_engine import loaded_engine
 from tests.servers import Server
-from tests.stubs.engine_app import Behaviour, StubEngine
+from tests.stubs.engine_app import StubEngine
 from tests.system import System
 
 
@@ -31,18 +27,8 @@ def system(tmp_path: Path) -> Iterator[System]:
 
 @pytest.fixture
 async def stub(system: System) -> AsyncIterator[StubEngine]:
-    """A loaded model's engine; its record is in Redis."""
-    engine = StubEngine(Behaviour(model="qwen", chunk_delay_s=0.02))
-    bound = bind_socket("127.0.0.1", 0, setting="test")
-    endpoint = f"http://127.0.0.1:{bound.getsockname()[1]}"
-    store = RedisStore(f"redis://127.0.0.1:{system.ports['redis']}/0")
-    record = a_model_record(state=ModelState.LOADED, endpoint=endpoint, generation=1)
-    await store.models.save(record)
-    await store.close()
-    async with asyncio.TaskGroup() as group:
-        serving = group.create_task(serve_http(engine, bound))
+    async with loaded_engine(system) as engine:
         yield engine
-        serving.cancel()
 
 
 async def post(

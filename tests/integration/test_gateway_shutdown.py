@@ -11,12 +11,8 @@ import pytest
 
 from modelium.common.clock import SystemClock
 from modelium.common.errors import ExitCode
-from modelium.common.http_server import bind as bind_socket
-from modelium.common.http_server import serve_http
-from modelium.common.records import ModelState
-from modelium.common.redis_store import RedisStore
-from modelium.common.testing import a_model_record
-from tests.stubs.engine_app import Behaviour, StubEngine
+from tests.integration.loaded_engine import loaded_engine
+from tests.stubs.engine_app import StubEngine
 from tests.system import System
 
 STREAMS = PLAIN = 40
@@ -35,20 +31,9 @@ def system(tmp_path: Path) -> Iterator[System]:
 
 @pytest.fixture
 async def stub(system: System) -> AsyncIterator[StubEngine]:
-    """The engine of a model that is loaded, as Redis has it when the gateway starts."""
-    engine = StubEngine(Behaviour(model="qwen", chunk_delay_s=CHUNK_S))
-    bound = bind_socket("127.0.0.1", 0, setting="test")
-    endpoint = f"http://127.0.0.1:{bound.getsockname()[1]}"
-    store = RedisStore(f"redis://127.0.0.1:{system.ports['redis']}/0")
-    await store.models.save(
-        a_model_record(state=ModelState.LOADED, endpoint=endpoint, generation=1)
-    )
-    await store.close()
-    async with asyncio.TaskGroup() as group:
-        serving = group.create_task(serve_http(engine, bound))
+    async with loaded_engine(system, chunk_delay_s=CHUNK_S) as engine:
         await asyncio.to_thread(system.start, "gateway")
         yield engine
-        serving.cancel()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What requests that go all the way through a gateway are charged with."""
 
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,24 +11,13 @@ from modelium.common.events import ModelRequested
 from modelium.common.records import BY_CLIENT, ModelState, Task
 from modelium.common.testing import a_descriptor
 from modelium.common.usage import Figures
-from tests.integration.gateway_rig import Rig, running_gateway
+from tests.integration.gateway_rig import Rig, gateway_with_keys
 
 
 @pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
-    """A gateway where every request needs a key, and a loaded model."""
-    async with running_gateway(authentication="keys") as rig:
-        _, url = await rig.engine()
-        await rig.loaded(url)
+    async with gateway_with_keys() as rig:
         yield rig
-
-
-async def ask(rig: Rig, key: dict[str, str] | None, **body: Any) -> tuple[int, Any]:
-    body = {"model": "qwen", "messages": [], "max_tokens": 5, **body}
-    url = rig.url + "/v1/chat/completions"
-    async with rig.http.post(url, json=body, headers=key) as response:
-        text = await response.text()
-        return response.status, text if body.get("stream") else json.loads(text)
 
 
 async def figures(rig: Rig, organization: str = "acme") -> Figures:
@@ -43,7 +31,7 @@ async def figures(rig: Rig, organization: str = "acme") -> Figures:
 @pytest.mark.parametrize("stream", [False, True])
 async def test_usage_counts_tokens_that_the_client_need_not_see(rig: Rig, stream: bool) -> None:
     key = await rig.key()
-    status, answer = await ask(rig, key, stream=stream)
+    status, answer = await rig.chat(key, stream=stream)
     assert status == 200
     if stream:
         assert '"usage"' not in answer
@@ -56,7 +44,7 @@ async def test_usage_counts_tokens_that_the_client_need_not_see(rig: Rig, stream
 async def test_a_client_that_asked_for_usage_gets_it(rig: Rig) -> None:
     key = await rig.key()
     options = {"stream_options": {"include_usage": True}}
-    _, answer = await ask(rig, key, stream=True, **options)
+    _, answer = await rig.chat(key, stream=True, **options)
     assert '"completion_tokens": 5' in answer
     assert (await figures(rig)).completion_tokens == 5
 
@@ -106,7 +94,7 @@ async def test_tokens_per_minute_cannot_be_avoided_by_leaving(rig: Rig) -> None:
     await leave(rig, key, "/v1/chat/completions", json={"model": "qwen", "messages": messages})
     used = await figures(rig)
     assert 1000 < used.prompt_tokens < 1100
-    status, body = await ask(rig, key)
+    status, body = await rig.chat(key)
     assert status == 429
     assert "100 tokens per minute" in body["error"]["message"]
 
@@ -138,9 +126,9 @@ async def test_the_load_is_charged_to_the_one_who_caused_it(rig: Rig) -> None:
     first, second = await rig.key(organization="first"), await rig.key(organization="second")
     await rig.become(state=ModelState.UNLOADED, endpoint=None, endpoints=())
     _, url = await rig.engine()
-    one = rig.group.create_task(ask(rig, first))
+    one = rig.group.create_task(rig.chat(first))
     await rig.waiting(1)
-    other = rig.group.create_task(ask(rig, second))
+    other = rig.group.create_task(rig.chat(second))
     await rig.waiting(2)
     await rig.loaded(url, generation=2)
     assert [(await task)[0] for task in (one, other)] == [200, 200]
