@@ -45,6 +45,9 @@ class Surroundings:
     instance: str = "gateway-test"
     checks: Checks = field(default_factory=Checks)
 
+    def __post_init__(self) -> None:
+        self.checks.started = True
+
 
 @dataclass
 class Rig:

@@ -176,7 +176,7 @@ def test_it_waits_for_servers_that_are_not_there_yet_and_can_be_stopped(start: S
     wait_until("it is alive", lambda: child.get("/healthz")[0] == 200)
     status, body = child.get("/readyz")
     assert status == 503
-    assert json.loads(body)["checks"] == {"nats": False, "redis": True}
+    assert json.loads(body)["checks"] == {"nats": False, "redis": True, "started": False}
     code, lines, _ = child.end(signal.SIGTERM)
     assert code == ExitCode.OK
     assert names(lines).count("bus.waiting") == 1

@@ -32,14 +32,20 @@ async def broken() -> bool:
     raise ConnectionError("gone")
 
 
-async def test_it_is_ready_when_every_check_passes() -> None:
+def started() -> Checks:
     checks = Checks()
+    checks.started = True
+    return checks
+
+
+async def test_it_is_ready_when_every_check_passes() -> None:
+    checks = started()
     checks.add("nats", yes)
     assert await get(checks, "/readyz") == (200, {"status": "ready", "checks": {"nats": True}})
 
 
 async def test_it_is_not_ready_when_a_check_fails_or_raises() -> None:
-    checks = Checks()
+    checks = started()
     for name, probe in {"nats": yes, "redis": no, "docker": broken}.items():
         checks.add(name, probe)
     status, body = await get(checks, "/readyz")
@@ -47,8 +53,15 @@ async def test_it_is_not_ready_when_a_check_fails_or_raises() -> None:
     assert body["checks"] == {"nats": True, "redis": False, "docker": False}
 
 
-async def test_it_is_not_ready_while_stopping_but_alive() -> None:
+async def test_it_is_not_ready_before_everything_is_built() -> None:
     checks = Checks()
+    checks.add("nats", yes)
+    status, body = await get(checks, "/readyz")
+    assert (status, body["checks"]) == (503, {"nats": True, "started": False})
+
+
+async def test_it_is_not_ready_while_stopping_but_alive() -> None:
+    checks = started()
     checks.add("nats", yes)
     checks.stopping = True
     assert (await get(checks, "/readyz"))[0] == 503
@@ -56,6 +69,6 @@ async def test_it_is_not_ready_while_stopping_but_alive() -> None:
 
 
 async def test_being_alive_depends_on_nothing() -> None:
-    checks = Checks()
+    checks = started()
     checks.add("redis", no)
     assert (await get(checks, "/healthz"))[0] == 200

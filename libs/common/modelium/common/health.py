@@ -1,7 +1,7 @@
 """/healthz, /readyz and /metrics of a service, as a raw ASGI application.
 
 `/healthz` says that the process is alive and asks nobody; `/readyz` asks every check and says 503
-when one fails or the service is stopping; `/metrics` is for Prometheus.
+when one fails or the service is still starting or stopping; `/metrics` is for Prometheus.
 """
 
 import json
@@ -27,6 +27,7 @@ class Checks:
 
     def __init__(self) -> None:
         self._probes: dict[str, Probe] = {}
+        self.started = False
         self.stopping = False
         self.metrics: Callable[[], bytes] = generate_latest
 
@@ -36,7 +37,11 @@ class Checks:
     async def results(self) -> dict[str, bool]:
         """Every check's answer; one that raises has failed."""
         answers = {name: await _passes(probe) for name, probe in self._probes.items()}
-        return answers | ({"stopping": False} if self.stopping else {})
+        if not self.started:
+            answers["started"] = False
+        if self.stopping:
+            answers["stopping"] = False
+        return answers
 
 
 async def _passes(probe: Probe) -> bool:

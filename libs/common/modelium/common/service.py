@@ -141,6 +141,7 @@ async def _main(name: str, build: Build, config: Path | None, health_surface: bo
                 _serve_health(name, shell)
             await _connect(shell, bus, store)
             await build(shell)
+            shell.checks.started = True
             memory.settle()
             _log.info("service.started")
     except* _Stop:
