@@ -21,7 +21,7 @@ import uvloop
 TICK_S: Final = 0.001
 """The finest that a timer of uvloop is; chunks that are due in one tick are written one by one."""
 BURST: Final = 8
-"""Chunks of an unpaced stream that are written before another stream gets its turn."""
+"""Chunks of an unpaced stream that are written at once before another stream gets its turn."""
 
 _STREAM: Final = re.compile(rb'"stream"\s*:\s*true')
 _USAGE: Final = re.compile(rb'"include_usage"\s*:\s*true')
@@ -69,6 +69,7 @@ def event(delta: bytes, reason: bytes = b"null", more: bytes = b"") -> bytes:
 
 _CLOCK: Final = b"0" * 19
 _BEFORE, _AFTER = event(b'"content":"t=' + _CLOCK + b' "').split(_CLOCK)
+_BURST: Final = (_BEFORE + b"%(ns)019d" + _AFTER) * BURST
 _LAST: Final = event(b"", b'"stop"')
 _LAST_WITH_USAGE: Final = _LAST + framed(
     b'data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1790000000,'
@@ -90,11 +91,15 @@ class Stream:
         self.due_s = 0.0
 
     def write(self) -> bool:
-        """Write one chunk, or the end; whether anything is left to write."""
+        """Write one chunk, a burst or the end; whether anything is left to write."""
         write = self.connection.transport.write
         if self.left == 0:
             write(self.end)
             return False
+        if not self.pace_s and self.left >= BURST:
+            self.left -= BURST
+            write(_BURST % {b"ns": time.monotonic_ns()})
+            return True
         self.left -= 1
         write(b"%s%019d%s" % (_BEFORE, time.monotonic_ns(), _AFTER))
         return True
@@ -154,15 +159,12 @@ class Pacer:
 
     def _burst(self, stream: Stream) -> None:
         connection = stream.connection
-        for _ in range(BURST):
-            if connection.closed:
-                return
-            if connection.paused:
-                connection.waiting = stream
-                return
-            if not stream.write():
-                return
-        self._loop.call_soon(self._burst, stream)
+        if connection.closed:
+            return
+        if connection.paused:
+            connection.waiting = stream
+        elif stream.write():
+            self._loop.call_soon(self._burst, stream)
 
 
 class Connection(asyncio.Protocol):

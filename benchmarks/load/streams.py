@@ -44,8 +44,9 @@ class Reader(asyncio.Protocol):
     def __init__(self, load: "Load") -> None:
         self._load = load
         self._transport: asyncio.Transport | None = None
+        self._parts: list[bytes] = []
+        self.on_body = self._parts.append
         self._parser = httptools.HttpResponseParser(self)
-        self._tail = b""
         self._sent_ns = 0
         self._now_ns = 0
         self._chunks = 0
@@ -58,7 +59,8 @@ class Reader(asyncio.Protocol):
 
     def _send(self) -> None:
         assert self._transport is not None
-        self._tail, self._chunks, self._done = b"", 0, False
+        self._chunks, self._done = 0, False
+        self._parts.clear()
         self._load.count.requests += 1
         self._sent_ns = time.monotonic_ns()
         self._transport.write(self._load.request)
@@ -70,27 +72,32 @@ class Reader(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._load.note(repr(error))
             self.close()
+        else:
+            self._look()
 
-    def on_body(self, data: bytes) -> None:
+    def _look(self) -> None:
+        """At what the last read brought, all at once: a call per chunk would cost too much."""
         count, now_ns = self._load.count, self._now_ns
-        data = self._tail + data
-        end = 0
-        for found in _CLOCK.finditer(data):
-            if self._chunks == 0:
-                count.first_ns.append(now_ns - self._sent_ns)
-            self._chunks += 1
-            count.chunks += 1
-            count.delay_ns.append(now_ns - int(found[1]))
-            end = found.end()
-        self._tail = data[max(end, len(data) - _CLOCK_BYTES) :]
+        data = b"".join(self._parts)
+        self._parts.clear()
+        clocks = _CLOCK.findall(data)
+        if clocks and self._chunks == 0:
+            count.first_ns.append(now_ns - self._sent_ns)
+        self._chunks += len(clocks)
+        count.chunks += len(clocks)
+        if self._load.is_paced:
+            count.delay_ns.extend(now_ns - int(clock) for clock in clocks)
+        end = data.rfind(clocks[-1]) + len(clocks[-1]) if clocks else 0
+        self._parts.append(data[max(end, len(data) - _CLOCK_BYTES) :])
         self._done = self._done or b"[DONE]" in data
 
     def on_message_complete(self) -> None:
+        self._look()
         load = self._load
         whole = self._done and self._chunks == load.chunks
         if self._parser.get_status_code() != 200:
             load.count.not_ok += 1
-            load.note(f"HTTP {self._parser.get_status_code()}: {self._tail!r}")
+            load.note(f"HTTP {self._parser.get_status_code()}: {self._parts}")
         elif whole:
             load.count.complete += 1
         else:
@@ -120,6 +127,7 @@ class Load:
     def __init__(self, options: argparse.Namespace) -> None:
         self.count = Count()
         self.chunks: int = options.chunks
+        self.is_paced: bool = options.pace_us > 0
         self.once: bool = options.once
         self.over = False
         self._port: int = options.port

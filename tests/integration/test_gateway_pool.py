@@ -10,8 +10,8 @@ import pytest
 from modelium.common.clock import SystemClock
 from modelium.common.testing import FakeClock
 from modelium.gateway.edge.call import Call, Headers
-from modelium.gateway.engines.connection import HIGH_WATER_BYTES
 from modelium.gateway.engines.pool import IDLE_S, EnginePool
+from modelium.gateway.engines.reply import HIGH_WATER_BYTES
 from modelium.gateway.engines.upstream import EngineGone, Reply
 from tests.unit.gateway.calls import a_call
 

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 from modelium.common.clock import Clock
 from modelium.gateway.edge.call import Call, Headers
-from modelium.gateway.engines.connection import EngineConnection, EngineReply
+from modelium.gateway.engines.connection import EngineConnection
 from modelium.gateway.engines.hop_by_hop import HOP_BY_HOP, named_in
+from modelium.gateway.engines.reply import EngineReply
 from modelium.gateway.engines.upstream import EngineGone
 
 CONNECT_S: Final = 5.0

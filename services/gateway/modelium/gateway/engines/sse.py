@@ -10,6 +10,7 @@ engine has to keep the events that finish until the usage comes.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from modelium.gateway.engines.tokens import Tokens, read_usage, says_aborted
@@ -18,10 +19,12 @@ MAX_HELD_BYTES: Final = 256 * 1024
 """An event that is larger is passed on in parts, and not looked at."""
 ABORTED: Final = re.compile(rb'"(?:finish|stop)_reason":\s*"abort"')
 """May stand in what a client wrote as well: `tokens.says_aborted` looks where it stands."""
-_ENDS: Final = (b"\n\n", b"\n\r\n")
+_REASON: Final = re.compile(rb'_reason":\s*"')
+"""In every event that tells how an answer ended."""
 _FINISHED: Final = (b'"finish_reason":"', b'"finish_reason": "')
 _FINGERPRINT: Final = re.compile(rb'"system_fingerprint":\s*"[^"\\]*"')
-_EVENTS: Final = re.compile(rb"(?<=\n\n)|(?<=\n\r\n)")
+_ENDS: Final = (b"\n\n", b"\n\r\n")
+_END: Final = re.compile(rb"\n\r?\n")
 
 
 class StreamTap:
@@ -64,12 +67,13 @@ class StreamTap:
             self._held, self.in_parts = b"", False
         else:
             text = self._without_rest(text)
-        if b'"usage"' in text or b"abort" in text or (self._hide_usage and self._ends(text)):
-            text = self._inspected(text)
-        if text:
-            self.events += text.count(b"\n\n")
-            if b"data:" in text:
-                self.last = text
+        usage, ending = text.find(b'"usage"'), _REASON.search(text)
+        if usage >= 0 or ending or self._final:
+            text = self._inspected_from(text, usage, ending.start() if ending else -1)
+        events = text.count(b"data:")
+        if events:
+            self.events += events
+            self.last = text
         return text
 
     def rest(self) -> bytes:
@@ -84,8 +88,7 @@ class StreamTap:
         return not marks or self.in_parts or any(mark in self.last for mark in marks)
 
     def _without_rest(self, text: bytes) -> bytes:
-        end = max(text.rfind(b"\n\n") + 2, text.rfind(b"\n\r\n") + 3)
-        end = 0 if end < 4 else end
+        end = _begin_of_event(text, len(text))
         self.in_parts = self.in_parts and not end
         if len(text) - end > MAX_HELD_BYTES:
             self._held, self.in_parts = b"", True
@@ -93,12 +96,15 @@ class StreamTap:
         self._held = text[end:]
         return text[:end]
 
-    def _ends(self, text: bytes) -> bool:
-        return bool(self._final) or _is_final(text)
+    def _inspected_from(self, text: bytes, *marks: int) -> bytes:
+        """Take apart what begins with the first mark: hundreds of events may be before it."""
+        found = [mark for mark in marks if mark >= 0]
+        begin = 0 if self._final or not found else _begin_of_event(text, min(found))
+        return text[:begin] + self._inspected(text[begin:])
 
     def _inspected(self, text: bytes) -> bytes:
         passed: list[bytes] = []
-        for event in _EVENTS.split(text):
+        for event in _events(text):
             if ABORTED.search(event) and says_aborted(_data(event)):
                 self.aborted = True
                 break
@@ -131,6 +137,21 @@ class StreamTap:
         if b'"system_fingerprint"' in event:
             return event
         return event[:end] + b"," + self.fingerprint + event[end:]
+
+
+def _begin_of_event(text: bytes, at: int) -> int:
+    """Where the event begins that this position is in, or that ends there."""
+    end = max(text.rfind(b"\n\n", 0, at) + 2, text.rfind(b"\n\r\n", 0, at) + 3)
+    return 0 if end < 4 else end
+
+
+def _events(text: bytes) -> Iterator[bytes]:
+    """The events of this text, the last one perhaps empty."""
+    begin = 0
+    for end in _END.finditer(text):
+        yield text[begin : end.end()]
+        begin = end.end()
+    yield text[begin:]
 
 
 def _data(event: bytes) -> bytes:
