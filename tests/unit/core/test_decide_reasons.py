@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelium.core.actions import Queue
+from modelium.core.actions import Queue, Unload
 from modelium.core.decide import decide
 from modelium.core.snapshot import DeviceView, ModelView, Snapshot
 from tests.unit.core.places import POLICY, device, loaded, loading, seen, unloading, waiting
@@ -43,7 +43,29 @@ REASONS: list[tuple[str, tuple[ModelView | DeviceView, ...], str]] = [
     (
         "a pinned engine",
         (device(free=1), loaded("b", pinned=True), waiting("a")),
-        "needs 3.0 GiB, CPU slot 0 has 1.0 GiB free; b is always loaded",
+        "needs 3.0 GiB, but CPU slot 0 has 1.0 GiB beside b, which is always loaded",
+    ),
+    (
+        "a pinned engine, and one beside it that would free too little",
+        (
+            device(total=6, free=0),
+            loaded("b", pinned=True),
+            loaded("c", pinned=True, size=2),
+            loaded("d", size=1),
+            waiting("a"),
+        ),
+        "needs 3.0 GiB, but CPU slot 0 has 1.0 GiB beside b and c, which are always loaded",
+    ),
+    (
+        "a pinned engine on one device, and another in use elsewhere",
+        (
+            device(0, free=1),
+            device(1, free=1),
+            loaded("b", pinned=True),
+            loaded("c", on=1, in_flight=2),
+            waiting("a"),
+        ),
+        "needs 3.0 GiB, CPU slot 1 has 1.0 GiB free; c is in use",
     ),
     (
         "something that is not ours",
@@ -67,10 +89,35 @@ def test_who_waits_is_told_why(things: tuple[ModelView | DeviceView, ...], reaso
     assert queued(seen(*things), "a").reason == reason
 
 
-def test_only_a_model_larger_than_every_device_is_said_never_to_fit() -> None:
+def test_what_waiting_cannot_help_is_said_never_to_fit() -> None:
     assert queued(seen(device(), waiting("a", 5)), "a").never
+    assert queued(seen(device(free=1), loaded("b", pinned=True), waiting("a")), "a").never
     assert not queued(seen(device(free=1), waiting("a", 3)), "a").never
     assert not queued(seen(waiting("a", 3)), "a").never
+
+
+@pytest.mark.parametrize(
+    "pinned",
+    [
+        loading("b", pinned=True),  # it may fail, or turn out to need less
+        unloading("b", pinned=True),
+        loaded("b", pinned=True, removed=True),
+        loaded("b", pinned=True, stale_files=True),
+    ],
+)
+def test_a_pinned_engine_that_may_yet_leave_makes_nobody_give_up(pinned: ModelView) -> None:
+    assert not queued(seen(device(free=1), pinned, waiting("a")), "a").never
+
+
+def test_a_model_that_never_fits_makes_no_other_wait_longer_for_its_turn() -> None:
+    things = (
+        device(free=0),
+        loaded("b", size=2, pinned=True),
+        loaded("c", size=2, in_flight=1, loaded_for_s=100),
+        waiting("a", size=2, since_s=POLICY.displace_after_s),
+    )
+    assert Unload("c", "makes room for a") in decide(seen(*things), (), POLICY)
+    assert Unload("c", "makes room for a") in decide(seen(*things, waiting("d")), (), POLICY)
 
 
 def test_the_cause_stays_while_only_figures_change() -> None:

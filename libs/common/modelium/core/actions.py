@@ -33,7 +33,7 @@ class Queue:
     reason: str
     cause: str
     never: bool = False
-    """Waiting cannot help: it fits no device there is."""
+    """Waiting cannot help: it fits no device there is, beside what is always loaded."""
 
 
 Action = Load | Unload | Queue

@@ -34,6 +34,8 @@ class Books:
     ordered: dict[str, tuple[ModelView, ...]] = field(default_factory=dict)
     """Device to its engines that can be stopped, by worth, as far as somebody has asked."""
     residents: dict[str, tuple[ModelView, ...]] = field(default_factory=dict)
+    pinned: dict[str, tuple[ModelView, ...]] = field(default_factory=dict)
+    """Device to its engines that never make room for anybody."""
 
     def __post_init__(self) -> None:
         here: dict[str, list[ModelView]] = {d.device_id: [] for d in self.snapshot.devices}
@@ -41,6 +43,10 @@ class Books:
             for device_id in model.device_ids if model.live else ():
                 here.setdefault(device_id, []).append(model)
         self.residents = {device_id: tuple(models) for device_id, models in here.items()}
+        self.pinned = {
+            device_id: tuple(m for m in models if _stays(m))
+            for device_id, models in self.residents.items()
+        }
         self.changing = frozenset(
             device_id
             for model in self.snapshot.models
@@ -65,6 +71,14 @@ class Books:
         if device.device_id in self.claimed:
             return False
         return model.needed[device.kind] <= self.free[device.device_id]
+
+    def left_bytes(self, device: DeviceView) -> int:
+        """What the device has for models that are not always loaded."""
+        return device.total_bytes - sum(m.held_bytes for m in self.pinned[device.device_id])
+
+    def can_hold(self, device: DeviceView, model: ModelView) -> bool:
+        """Whether the model fits there once all have left that may ever leave."""
+        return 0 < model.needed.get(device.kind, 0) <= self.left_bytes(device)
 
     def next_use_s(self, model: ModelView) -> float:
         """When it is expected to be used again; 0: it is in use."""
@@ -108,7 +122,13 @@ class Books:
             return False
         if model.blocked or model.retry_in_s > 0:
             return False
-        return any(0 < model.needed.get(d.kind, 0) <= d.total_bytes for d in self.snapshot.devices)
+        return any(self.can_hold(device, model) for device in self.snapshot.devices)
 
     def _devices_of(self, model: ModelView) -> list[DeviceView]:
         return [d for d in self.snapshot.devices if d.device_id in model.device_ids]
+
+
+def _stays(model: ModelView) -> bool:
+    """Whether its engine leaves for nobody, and not for reasons of its own either."""
+    going = model.removed or model.stale_files
+    return model.pinned and model.state in STOPPABLE and not going

@@ -15,12 +15,11 @@ from collections.abc import Iterable, Sequence
 
 from modelium.common.figures import DecidedAction, Decision
 from modelium.common.records import ModelState
-from modelium.core import displace
+from modelium.core import displace, reasons
 from modelium.core.actions import Action, Load, Queue, Unload
 from modelium.core.books import Books
 from modelium.core.guard import guard
 from modelium.core.policy import Policy
-from modelium.core.reasons import gib
 from modelium.core.snapshot import STARTABLE, DeviceView, ModelView, Snapshot
 from modelium.core.victims import STOPPABLE
 
@@ -97,9 +96,9 @@ def _serve(books: Books, waiter: ModelView, policy: Policy) -> Sequence[Action]:
         return [Queue(waiter.model, waiter.blocked, cause=waiter.blocked)]
     if waiter.state not in STARTABLE or waiter.retry_in_s > 0:
         return []
-    roomy = [d for d in books.snapshot.devices if 0 < _needed(waiter, d) <= d.total_bytes]
+    roomy = [d for d in books.snapshot.devices if books.can_hold(d, waiter)]
     if not roomy:
-        return [_fits_nowhere(books.snapshot, waiter)]
+        return [_fits_nowhere(books, waiter)]
     fitting = [d for d in roomy if books.fits(d, waiter)]
     idle = [d for d in fitting if not books.busy(d)]
     if idle:
@@ -126,16 +125,20 @@ def _load(books: Books, model: ModelView, idle: Sequence[DeviceView], *, reason:
     )
 
 
-def _fits_nowhere(snapshot: Snapshot, waiter: ModelView) -> Queue:
-    usable = [d for d in snapshot.devices if _needed(waiter, d) > 0]
+def _fits_nowhere(books: Books, waiter: ModelView) -> Queue:
+    usable = _sized(books, waiter)
     if not usable:
         return Queue(waiter.model, "no runtime agent with a device is alive", cause="no-device")
-    largest = max(usable, key=lambda d: (d.total_bytes, d.device_id))
-    reason = (
-        f"needs {gib(_needed(waiter, largest))}, but the largest device, {largest.name}, "
-        f"has {gib(largest.total_bytes)}"
+    # Were nothing pinned there, these could hold it.
+    large = [d for d in usable if _needed(waiter, d) <= d.total_bytes]
+    best = max(
+        large or usable,
+        key=lambda d: (books.left_bytes(d) if large else d.total_bytes, d.device_id),
     )
-    return Queue(waiter.model, reason, cause=f"never:{largest.device_id}", never=True)
+    beside = books.pinned[best.device_id] if large else ()
+    reason = reasons.too_small(_needed(waiter, best), best, books.left_bytes(best), beside)
+    cause = f"never:{best.device_id}:{reasons.names(beside)}"
+    return Queue(waiter.model, reason, cause=cause, never=True)
 
 
 def _follow(books: Books, advice: Iterable[Decision]) -> Iterable[Action]:

@@ -1,6 +1,6 @@
 """The sentences that tell people why a model waits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from modelium.core.policy import Policy
@@ -24,6 +24,18 @@ def names(models: Iterable[ModelView]) -> str:
 def room(needed_bytes: int, device: DeviceView, free_bytes: int) -> str:
     """What it needs and what is there."""
     return f"needs {gib(needed_bytes)}, {device.name} has {gib(max(0, free_bytes))} free"
+
+
+def too_small(
+    needed_bytes: int, device: DeviceView, left_bytes: int, beside: Sequence[ModelView]
+) -> str:
+    """Why waiting cannot help, on the best device there is; `beside`: what always stays on it."""
+    if not beside:
+        largest = f"the largest device, {device.name}, has {gib(device.total_bytes)}"
+        return f"needs {gib(needed_bytes)}, but {largest}"
+    are = "is" if len(beside) == 1 else "are"
+    left = f"{device.name} has {gib(max(0, left_bytes))} beside {names(beside)}"
+    return f"needs {gib(needed_bytes)}, but {left}, which {are} always loaded"
 
 
 def obstacle(models: Iterable[ModelView], policy: Policy) -> tuple[str, str]:
