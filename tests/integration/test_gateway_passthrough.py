@@ -183,6 +183,12 @@ async def test_a_path_that_the_client_encoded_is_the_same_path(rig: Rig) -> None
     assert stub.received[-1].path == "/v1/chat/completions"
 
 
+async def test_the_status_names_what_is_to_be_always_loaded_and_is_no_model() -> None:
+    async with running_gateway(pinned={"qwen", "qwne"}) as rig:
+        status = await (await rig.http.get(rig.url + "/status")).json()
+        assert status["always_loaded_missing"] == ["qwne"]
+
+
 async def test_pages_for_people(rig: Rig) -> None:
     assert (await (await rig.http.get(rig.url + "/health")).json()) == {"status": "ok"}
     status = await (await rig.http.get(rig.url + "/status")).json()

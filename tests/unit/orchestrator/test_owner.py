@@ -1,5 +1,7 @@
 """What the orchestrator does when things are wanted."""
 
+from structlog.testing import capture_logs
+
 from modelium.common.events import (
     LoadModel,
     ModelRemoved,
@@ -101,6 +103,15 @@ async def test_an_always_loaded_model_is_loaded_unasked_and_stays() -> None:
         await rig.seconds(2)
         assert rig.commands() == ["load a.1"]
         assert "always loaded" in (await rig.record("b")).reason
+
+
+async def test_a_name_in_always_loaded_that_is_no_models_is_told_once() -> None:
+    settings = some_settings(always_loaded=("a", "misspelt"))
+    with capture_logs() as logs:
+        async with running(a_model("a"), settings=settings) as rig:
+            await rig.seconds(100)
+    told = [entry["models"] for entry in logs if entry["event"] == "always_loaded.no_such_model"]
+    assert told == [["misspelt"]]
 
 
 async def test_a_model_that_fits_no_device_is_refused_until_there_is_one() -> None:

@@ -29,12 +29,14 @@ def show_status(client: GatewayClient, layout: Layout, *, as_json: bool) -> None
     if processes:
         out_table(("PROCESS", "STATE", "SINCE"), [_process_row(info) for info in processes])
         out()
-    models = client.models()
+    system = client.status()
     out(f"gateway  {client.url}")
-    out(f"models   {_counted(models)}")
-    if models:
+    out(f"models   {_counted(system['models'])}")
+    if missing := system.get("always_loaded_missing"):
+        out(f"warning  always_loaded names what is no model: {', '.join(missing)}")
+    if system["models"]:
         out()
-        _models_table(models)
+        _models_table(system["models"])
 
 
 def _process_row(info: dict[str, Any]) -> tuple[str, str, str]:

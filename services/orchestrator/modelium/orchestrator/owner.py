@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+import structlog
+
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
 from modelium.common.events import (
@@ -30,6 +32,7 @@ from modelium.core.policy import memory_policy, policy
 from modelium.orchestrator.advising import Advising
 from modelium.orchestrator.carrying_out import CarryingOut, publish
 from modelium.orchestrator.lost import LostEngines
+from modelium.orchestrator.misnamed import Misnamed
 from modelium.orchestrator.orphans import Orphans
 from modelium.orchestrator.placement_state import WANTED_FOR_S, PlacementState
 from modelium.orchestrator.views import Numbers, snapshot
@@ -55,6 +58,8 @@ class Resynced:
     memory: Sequence[MemoryRecord]
 
 
+log = structlog.get_logger()
+
 Posted = Message | Ticked | Resynced
 
 
@@ -70,6 +75,7 @@ class Owner:
         self._state = PlacementState(now_s)
         self._lost = LostEngines()
         self._orphans = Orphans()
+        self._misnamed = Misnamed(self._numbers.policy.always_loaded)
         self._said_by_brain: list[DecisionMade] = []
         self._acted_at_s = now_s
         drain_s = settings.orchestration.policies.drain_deadline_seconds
@@ -112,6 +118,7 @@ class Owner:
             case Resynced(records, agents, memory):
                 state.measurements = Measurements(memory)
                 state.resynced(records, agents, now_s, now)
+                self._warn_of_misnamed(now_s)
             case ModelRequested() | ModelUnloadRequested() if (
                 now - posted.occurred_at < STALE_AFTER
             ):
@@ -120,6 +127,11 @@ class Owner:
                 self._noted(posted)
             case _:
                 pass
+
+    def _warn_of_misnamed(self, now_s: float) -> None:
+        if names := self._misnamed.find(self._state.records, now_s):
+            setting = "orchestration.policies.always_loaded"
+            log.warning("always_loaded.no_such_model", models=names, setting=setting)
 
     def _noted(self, message: DecisionMade | MemoryMeasured) -> None:
         if isinstance(message, MemoryMeasured):

@@ -68,7 +68,7 @@ async def status(parts: Parts, seen: SeenModels) -> Status:
         waiting=seen.waiting(),
         nats_connected=parts.bus.connected,
     )
-    return status_page(seen.pages(), agents, gateway)
+    return status_page(seen.pages(), agents, gateway, missing=seen.missing())
 
 
 @router.post("/admin/models/{model}/load", status_code=202, tags=["admin"], responses=_COMMAND)

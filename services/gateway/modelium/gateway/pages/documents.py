@@ -114,6 +114,9 @@ class Status(BaseModel):
     gateway: GatewayStatus
     models_by_state: dict[ModelState, int]
     models: list[ModelPage]
+    always_loaded_missing: list[str] = Field(
+        description="in orchestration.policies.always_loaded, but no model has this name"
+    )
     agents: list[AgentRecord] | None
 
 

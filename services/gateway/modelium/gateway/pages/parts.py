@@ -80,6 +80,12 @@ class Seen:
         room = self._parts.room
         return {model: room.count(model) for model in room.models() if self._visible(model)}
 
+    def missing(self) -> list[str]:
+        """Names that are to be always loaded, but are no model's."""
+        pinned = self._parts.pinned
+        nobodys = (m for m in pinned if self._parts.table.record(m) is None)
+        return sorted(model for model in nobodys if self._visible(model))
+
     def agent(self, agent: AgentRecord) -> AgentRecord:
         """The agent with the instances of these models only."""
         seen = tuple(i for i in agent.instances if self._visible(model_of_instance(i)))

@@ -134,7 +134,11 @@ def model_page(
 
 
 def status_page(
-    models: list[ModelPage], agents: list[AgentRecord] | None, gateway: GatewayStatus
+    models: list[ModelPage],
+    agents: list[AgentRecord] | None,
+    gateway: GatewayStatus,
+    *,
+    missing: list[str],
 ) -> Status:
     """`/status`; `agents` is None when the store does not answer."""
     states = [model.state for model in models]
@@ -143,5 +147,6 @@ def status_page(
         gateway=gateway,
         models_by_state={s: states.count(s) for s in ModelState if s in states},
         models=models,
+        always_loaded_missing=missing,
         agents=agents,
     )
