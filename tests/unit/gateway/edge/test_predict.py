@@ -53,10 +53,32 @@ def test_the_model_of_the_path_wins() -> None:
     assert json.loads(body)["model"] == "qwen"
 
 
-def test_nothing_to_predict_from_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("about", "request_", "said"),
+    [
+        (CHAT, {"text": "t"}, "model for chat, takes 'messages', 'prompt' or 'input'"),
+        (CHAT, {"inputs": []}, "takes 'messages', 'prompt' or 'input'; this request has 'inputs'"),
+        (CHAT, QUERY, "this request has 'query', 'documents'"),
+        (CHAT, {}, "this request has nothing"),
+        (PLAIN, {"input": None}, "takes 'prompt' or 'input'"),
+        (EMBED, {"messages": USER}, "takes 'input', or 'query' with 'documents'"),
+        ({"task": Task.RERANK}, {"input": "i"}, "takes 'query' with 'documents'"),
+        ({"task": Task.CLASSIFY}, {"messages": USER}, "for classify, takes 'input'"),
+    ],
+)
+def test_members_of_another_task_are_refused_with_those_that_this_one_takes(
+    about: dict[str, Any], request_: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ApiError) as error:
+        translate("qwen", written(request_), a_descriptor(**about))
+    assert error.value.status == 400
+    assert said in error.value.message
+
+
+def test_of_a_model_that_is_not_analysed_all_members_are_named() -> None:
     with pytest.raises(ApiError) as error:
         translate("qwen", written({"max_tokens": 3}), None)
-    assert error.value.status == 400
+    assert "/predict for 'qwen' takes one of 'prompt', 'messages'" in error.value.message
 
 
 def test_tensors_go_to_the_model_host_as_they_are() -> None:
@@ -66,7 +88,7 @@ def test_tensors_go_to_the_model_host_as_they_are() -> None:
     assert (path, json.loads(body)) == ("/v2/models/m/infer", request)
     with pytest.raises(ApiError) as error:
         translate("m", written({"input": "x"}), about)
-    assert error.value.param == "inputs"
+    assert "for tensor, takes tensors in 'inputs'" in error.value.message
 
 
 def test_a_transcription_is_sent_to_the_route_that_takes_files() -> None:

@@ -5,6 +5,7 @@ whatever the model is for; every other member goes on to the engine as it is.
 """
 
 import json
+from collections.abc import Collection
 from typing import Final
 
 from modelium.common.records import Descriptor, RuntimeKind, Task
@@ -25,9 +26,18 @@ _OF_INPUT: Final = {
     Task.IMAGE: ("/v1/images/generations", "prompt"),
 }
 """Tasks with one kind of input, whatever the request calls it, and what the engine calls it."""
-_NO_CONTENT: Final = (
-    "Give one of 'prompt', 'messages', 'input', 'query' with 'documents', 'inputs'."
-)
+_GENERATES: Final = (Task.CHAT, Task.COMPLETION, Task.UNKNOWN)
+_RANKS: Final = (Task.RERANK, Task.EMBEDDING, Task.UNKNOWN)
+_TAKES: Final = {
+    Task.CHAT: "'messages', 'prompt' or 'input'",
+    Task.COMPLETION: "'prompt' or 'input'",
+    Task.EMBEDDING: "'input', or 'query' with 'documents'",
+    Task.RERANK: "'query' with 'documents'",
+    Task.CLASSIFY: "'input'",
+    Task.SPEECH: "'input'",
+    Task.IMAGE: "'prompt'",
+}
+_ANY: Final = "one of 'prompt', 'messages', 'input', 'query' with 'documents', 'inputs'"
 _FORM: Final = "A transcription takes a form with a file: use /v1/audio/transcriptions."
 
 
@@ -52,12 +62,15 @@ def translate(
     """The path and the body for the engine; `request` has the members as they are written.
 
     Raises:
-        ApiError: 400, there is nothing to predict from.
+        ApiError: 400, there is nothing that a model of this task predicts from.
     """
     if descriptor is not None and descriptor.runtime is RuntimeKind.RAY_SERVE:
-        return _tensors(model, request)
+        return _tensors(model, descriptor, request)
     options = {k: v for k, v in request.items() if k not in ("messages", "prompt", "input")}
-    path, content = _path_and_content(request, descriptor)
+    found = _path_and_content(request, descriptor)
+    if found is None:
+        raise _nothing(model, descriptor, request)
+    path, content = found
     return path, _written({**options, "model": json.dumps(model).encode(), **content})
 
 
@@ -66,15 +79,28 @@ def _written(members: dict[str, bytes]) -> bytes:
     return b"{" + b", ".join(parts) + b"}"
 
 
-def _tensors(model: str, request: dict[str, bytes]) -> tuple[str, bytes]:
+def _nothing(
+    model: str, descriptor: Descriptor | None, request: Collection[str], *, takes: str | None = None
+) -> errors.ApiError:
+    """400 that says what this model takes."""
+    task = descriptor.task if descriptor else Task.UNKNOWN
+    takes = takes or _TAKES.get(task, _ANY)
+    known = f", a model for {task}," if task is not Task.UNKNOWN else ""
+    given = ", ".join(repr(name[:32]) for name in list(request)[:8]) or "nothing"
+    text = f"/predict for {model!r}{known} takes {takes}; this request has {given}."
+    return errors.invalid_request(text)
+
+
+def _tensors(model: str, descriptor: Descriptor, request: dict[str, bytes]) -> tuple[str, bytes]:
     if "inputs" not in request:
-        raise errors.invalid_request("Give the tensors in 'inputs'.", param="inputs")
+        raise _nothing(model, descriptor, request, takes="tensors in 'inputs'")
     return INFER.path.replace("{model}", model), _written(request)
 
 
 def _path_and_content(
     request: dict[str, bytes], descriptor: Descriptor | None
-) -> tuple[str, dict[str, bytes]]:
+) -> tuple[str, dict[str, bytes]] | None:
+    """None: there is nothing for a model of this task."""
     task = descriptor.task if descriptor else Task.UNKNOWN
     given = request.get("input", request.get("prompt", _NULL))
     if task is Task.TRANSCRIPTION:
@@ -82,18 +108,20 @@ def _path_and_content(
     if task in _OF_INPUT and given != _NULL:
         path, member = _OF_INPUT[task]
         return path, {member: given}
-    if "query" in request and task in (Task.RERANK, Task.EMBEDDING, Task.UNKNOWN):
+    if "query" in request and task in _RANKS:
         return "/v1/rerank", {}
+    return _generating(request, given, descriptor) if task in _GENERATES else None
+
+
+def _generating(
+    request: dict[str, bytes], given: bytes, descriptor: Descriptor | None
+) -> tuple[str, dict[str, bytes]] | None:
     if "messages" in request:
         return _CHAT, {"messages": request["messages"]}
     if "prompt" in request:
         return _COMPLETION, {"prompt": request["prompt"]}
-    return _of_bare_input(given, descriptor)
-
-
-def _of_bare_input(given: bytes, descriptor: Descriptor | None) -> tuple[str, dict[str, bytes]]:
     if given == _NULL:
-        raise errors.invalid_request(_NO_CONTENT, param="prompt")
+        return None
     if descriptor and descriptor.has_chat_template and given.startswith(b'"'):
         return _CHAT, {"messages": b'[{"role": "user", "content": %b}]' % given}
     return _COMPLETION, {"prompt": given}
