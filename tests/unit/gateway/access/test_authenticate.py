@@ -165,8 +165,21 @@ async def test_on_loopback_everybody_else_is_anonymous(open_: World) -> None:
         assert principal is not None
         assert (principal.organization, principal.key_id) == ("default", "anonymous")
         assert principal.scopes == set(Scope)
+        assert await open_.ask_slowly(text or "") == principal
+
+
+async def test_on_loopback_too_a_key_of_ours_that_does_not_count_is_refused(
+    open_: World, clock: FakeClock
+) -> None:
     assert open_.ask("mk-unknown-x") is None
-    assert (await open_.ask_slowly("mk-unknown-x")).key_id == "anonymous"
+    with pytest.raises(ApiError, match="is wrong"):
+        await open_.ask_slowly("mk-unknown-x")
+    minted = await open_.key(expires_at=clock.now() + timedelta(seconds=60))
+    with pytest.raises(ApiError, match="is wrong"):
+        open_.ask(minted.text[:-1])
+    await clock.advance(60)
+    with pytest.raises(ApiError, match="expired"):
+        open_.ask(minted.text)
 
 
 async def test_on_loopback_a_good_key_counts_for_its_organisation_and_its_scopes(

@@ -1,11 +1,12 @@
 """Finds out who asks, from the headers of a request.
 
 A key or token comes as `Authorization: Bearer` or, as Anthropic's clients send it, as `x-api-key`.
-Where no key is needed, everybody without a good one is anonymous: clients of OpenAI's kind always
-send some key.
+Where no key is needed, everybody without one of ours is anonymous: clients of OpenAI's kind always
+send some key. One of ours that is wrong, revoked or expired is refused there too: its owner was
+given less than everybody may do, and means to be known.
 """
 
-from modelium.common.api_keys import Scope
+from modelium.common.api_keys import KEY_PREFIX, Scope
 from modelium.common.errors import DependencyUnavailable
 from modelium.gateway.access.key_table import KeyTable
 from modelium.gateway.access.oidc import Tokens
@@ -14,6 +15,7 @@ from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.call import Headers
 from modelium.gateway.edge.errors_http import ApiError
 
+_OURS = KEY_PREFIX.encode()
 _BEARER_CHARS = len(b"bearer ")
 
 
@@ -51,9 +53,9 @@ class Authenticator:
         try:
             principal = self._known(credential)
         except ApiError:
-            principal = self._anonymous
-            if principal is None:
+            if self._anonymous is None or self._is_ours(credential):
                 raise
+            principal = self._anonymous
         return None if principal is None else _allowed(principal, scope)
 
     async def authenticate_slowly(self, headers: Headers, scope: Scope) -> Principal:
@@ -68,9 +70,14 @@ class Authenticator:
         try:
             return _allowed(await self._learned(credential), scope)
         except ApiError as error:
-            if self._anonymous is None or error.status == 403:
+            if self._anonymous is None or self._is_ours(credential) or error.status == 403:
                 raise
         return _allowed(self._anonymous, scope)
+
+    def _is_ours(self, credential: bytes) -> bool:
+        """Whether it means to be a key of ours or a token that we would accept."""
+        token = self._tokens is not None and credential.count(b".") == 2
+        return token or credential.startswith(_OURS)
 
     def _nobody(self) -> Principal:
         if self._anonymous is not None:
