@@ -1,9 +1,18 @@
 """Whether the gateway may listen where it is told to."""
 
 from ipaddress import ip_address
+from typing import Final
 
 from modelium.common.errors import SettingsError
 from modelium.common.settings_gateway import Authentication, Gateway
+
+_NO_KEY: Final = (
+    "gateway.host is {host!r}, which other machines may reach, and there is no key yet. "
+    "Make one while Redis runs: `modelium keys create`. Where `make up` runs Redis, start it on "
+    "loopback for that: `MODELIUM_GATEWAY__HOST=127.0.0.1 make up DETACH=1`, then "
+    "`.venv/bin/modelium keys create`, `make down`, `make up`. Or let everybody in: "
+    "gateway.authentication: none (MODELIUM_GATEWAY__AUTHENTICATION=none)."
+)
 
 
 def is_loopback(host: str) -> bool:
@@ -30,10 +39,4 @@ def check_address(settings: Gateway, *, keys: int) -> None:
     """
     if is_open(settings) or is_loopback(settings.host) or keys or settings.oidc.issuer:
         return
-    raise SettingsError(
-        (
-            f"gateway.host is {settings.host!r}, which other machines may reach, and there is no "
-            "key yet: make one with `modelium keys create`; or set gateway.authentication: none "
-            "to let everybody in, or gateway.host: 127.0.0.1",
-        )
-    )
+    raise SettingsError((_NO_KEY.format(host=settings.host),))
