@@ -91,11 +91,10 @@ def greet(client: GatewayClient, folder: Path) -> None:
     say("  (Its weights are random, so its words are too.)", "dim")
 
 
-def hint(client: GatewayClient) -> None:
+def hint(client: GatewayClient) -> str:
     """What to do with the models that are there."""
     chat = [page for page in client.models() if page.get("task") == "chat"]
-    if chat:
-        smallest = min(chat, key=lambda page: int(page.get("size_bytes") or 0))
-        say(f'  Try: {this_command()} run {smallest["model"]} "Hello!"')
-    else:
-        say(f"  No chat model is known yet; `{this_command()} models` lists what there is.")
+    if not chat:
+        return f"No chat model is known yet; `{this_command()} models` lists what there is."
+    smallest = min(chat, key=lambda page: int(page.get("size_bytes") or 0))
+    return f'Try: {this_command()} run {smallest["model"]} "Hello!"'

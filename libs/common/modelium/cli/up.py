@@ -36,7 +36,7 @@ def _run(system: LocalSystem, *, detach: bool, sample: bool) -> None:
     """From here on, whatever ends this process ends all others, but for `detach`."""
     try:
         start(system)
-        _welcome(system, sample=sample)
+        welcome(system, sample=sample)
         if detach:
             say(f"  It runs in the background; `{this_command()} down` (make down) stops it.")
             return
@@ -69,27 +69,30 @@ def _sweep_leftovers(layout: Layout) -> None:
             leftovers.sweep(layout.run)
 
 
-def _welcome(system: LocalSystem, *, sample: bool) -> None:
+def welcome(system: LocalSystem, *, sample: bool) -> None:
+    """Show that it works, where everything is, and what to do next."""
+    colour = None
     try:
-        _greet(system, sample=sample)
+        then = _greet(system, sample=sample)
     except Refused as refusal:
         if refusal.status not in (401, 403):
             raise
-        show_addresses(system)
-        command = this_command()
-        say(f"  It asks for keys: export MODELIUM_API_KEY=$({command} keys create)", "yellow")
-
-
-def _greet(system: LocalSystem, *, sample: bool) -> None:
-    folder = system.settings.orchestration.model_discovery.watch_directories[0]
-    empty = greeting.is_empty(folder)
-    if empty and sample:
-        greeting.greet(system.client, folder)
+        then = f"It asks for keys: export MODELIUM_API_KEY=$({this_command()} keys create)"
+        colour = "yellow"
     show_addresses(system)
-    if empty and not sample:
-        say(f"  {folder} is empty: cp -r a model there.")
-    elif not empty:
-        greeting.hint(system.client)
+    if then:
+        say(f"  {then}", colour)
+
+
+def _greet(system: LocalSystem, *, sample: bool) -> str:
+    """Have the sample answer, if there is nothing else; what to do next."""
+    folder = system.settings.orchestration.model_discovery.watch_directories[0]
+    if not greeting.is_empty(folder):
+        return greeting.hint(system.client)
+    if sample:
+        greeting.greet(system.client, folder)
+        return ""
+    return f"{folder} is empty: cp -r a model there."
 
 
 def show_addresses(system: LocalSystem) -> None:
