@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from modelium.cli.gateway_client import GatewayClient
-from modelium.cli.keys import WrongUsage, expiry
+from modelium.cli.keys import WrongUsage, create, expiry
 from modelium.cli.usage import show_usage
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -66,6 +66,12 @@ class Told(GatewayClient):
     def usage(self, query: Any) -> Any:
         self.asked = list(query)
         return self._report
+
+
+@pytest.mark.parametrize("model", ["", " "])
+def test_a_key_for_a_model_without_a_name_is_refused_before_anything_is_asked(model: str) -> None:
+    with pytest.raises(WrongUsage, match="--model is empty: expected a model's name"):
+        create(None, expires=None, as_json=False, organization="acme", models=("qwen", model))
 
 
 def test_usage_is_a_table_with_a_total(capsys: pytest.CaptureFixture[str]) -> None:

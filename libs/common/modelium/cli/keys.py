@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from modelium.cli.console import out, out_json, out_table, say
 from modelium.common import logs
-from modelium.common.api_keys import ApiKey
+from modelium.common.api_keys import MODEL_PATTERN, ApiKey
 from modelium.common.clock import utc_now
 from modelium.common.errors import DependencyUnavailable, ExitCode, ModeliumError
 from modelium.common.events import KeyChanged
@@ -74,6 +74,9 @@ def create(config: Path | None, *, expires: str | None, as_json: bool, **fields:
     settings, now = load(config), utc_now()
     fields["organization"] = fields["organization"] or settings.organization.id
     fields["expires_at"] = expiry(expires, now)
+    if not all(re.search(MODEL_PATTERN, model) for model in fields["models"]):
+        expected = "expected a model's name or a pattern such as 'qwen*'; left out: all models"
+        raise WrongUsage(f"--model is empty: {expected}")
 
     async def work(store: RedisStore) -> tuple[ApiKey, str]:
         minted = await create_key(store.api_keys, settings.gateway, now, **fields)

@@ -19,6 +19,8 @@ from modelium.common.records import Record
 
 KEY_PREFIX: Final = "mk-"
 ORGANIZATION_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+MODEL_PATTERN: Final = r"\S"
+"""What a new key's names and patterns of models match; an empty one would match no model."""
 OrganizationId = Annotated[str, StringConstraints(pattern=ORGANIZATION_PATTERN)]
 
 _ID_BYTES: Final = 6

@@ -9,9 +9,9 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints
 
-from modelium.common.api_keys import ApiKey, OrganizationId, Scope
+from modelium.common.api_keys import MODEL_PATTERN, ApiKey, OrganizationId, Scope
 from modelium.common.errors import Conflict, DependencyUnavailable, SettingsError
 from modelium.common.events import KeyChanged
 from modelium.common.key_keeping import NoSuchKey, create_key, revoke_key
@@ -72,7 +72,7 @@ class KeyWanted(BaseModel):
     )
     name: str = Field(default="", max_length=200)
     scopes: tuple[Scope, ...] = Field(default=(Scope.INFERENCE, Scope.READ), min_length=1)
-    models: tuple[str, ...] = ()
+    models: tuple[Annotated[str, StringConstraints(pattern=MODEL_PATTERN)], ...] = ()
     requests_per_minute: PositiveInt | None = None
     tokens_per_minute: PositiveInt | None = None
     concurrent_requests: PositiveInt | None = None
