@@ -118,6 +118,29 @@ async def test_an_admin_makes_and_ends_a_key_over_http() -> None:
             assert (answer.status, answer.headers["allow"]) == (405, "GET, POST")
 
 
+@pytest.mark.parametrize("kind", [None, "application/x-www-form-urlencoded"])
+async def test_a_command_needs_no_content_type(kind: str | None) -> None:
+    async with running_gateway() as rig:
+        headers = {"content-type": kind} if kind else {}
+        url = f"{rig.url}/admin/keys"
+        skipped = () if kind else ("content-type",)
+        async with rig.http.post(
+            url, data=b'{"name": "ci"}', headers=headers, skip_auto_headers=skipped
+        ) as answer:
+            assert (answer.status, (await answer.json())["name"]) == (201, "ci")
+        async with rig.http.post(url, data=b"{}", headers={"content-encoding": "br"}) as answer:
+            assert answer.status == 415
+
+
+@pytest.mark.parametrize("model", ["", "  "])
+async def test_a_key_for_a_model_without_a_name_is_refused(model: str) -> None:
+    async with running_gateway() as rig:
+        wanted = {"models": ["qwen", model]}
+        async with rig.http.post(f"{rig.url}/admin/keys", json=wanted) as answer:
+            told = (await answer.json())["error"]["message"]
+            assert (answer.status, "models.1" in told) == (400, True)
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize(("settings", "bound"), [({"max_body_bytes": 1000}, 1000), ({}, MIB)])
 async def test_a_command_that_is_too_large_is_413_and_read_no_further(

@@ -17,6 +17,7 @@ from modelium.gateway.edge.call import (
     Receive,
     Scope,
     Send,
+    json_headers,
     parse_call,
 )
 from modelium.gateway.edge.errors_http import ApiError
@@ -69,6 +70,8 @@ class GatewayApp:
             if needed is not None:
                 principal = await self._access.principal_of(scope, needed)
                 scope.setdefault("state", {})["principal"] = principal
+            if scope["method"] == "POST":
+                scope = {**scope, "headers": json_headers(scope["headers"])}
         except ApiError as error:
             await self._proxy.client(scope, send, None).fail(error)
         else:

@@ -89,8 +89,7 @@ def parse_call(scope: Scope, body: bytes, rule: Rule) -> Call:
         members = read_form(content_type, body)
     else:
         members = read_json(body)
-        if not content_type or content_type.startswith(_URLENCODED):
-            # What `curl -d` sends; the body is JSON, but engines look at JSON only if told so.
+        if _says_nothing(content_type):
             headers = with_json_type(headers)
     stream = rule.streams and members.stream is True
     options = members.stream_options
@@ -132,6 +131,16 @@ def content_type_of(headers: Headers) -> bytes:
         elif name == _ENCODING and value.lower() not in (b"", b"identity"):
             raise errors.unsupported_encoding(str(value, "latin-1"))
     return content_type
+
+
+def _says_nothing(content_type: bytes) -> bool:
+    """What `curl -d` sends; the body is JSON, but who reads it looks at JSON only if told so."""
+    return not content_type or content_type.startswith(_URLENCODED)
+
+
+def json_headers(headers: Headers) -> Headers:
+    """These headers of a route that takes JSON only; ApiError 415 if the body is compressed."""
+    return with_json_type(headers) if _says_nothing(content_type_of(headers)) else headers
 
 
 def with_json_type(headers: Headers) -> Headers:
