@@ -170,6 +170,18 @@ async def test_a_single_weight_file_is_rejected_with_what_it_needs(root: Path) -
     assert "needs a folder of its own with config.json" in await reason(root, "x.safetensors")
 
 
+async def test_gguf_alone_is_rejected_with_what_to_use(root: Path) -> None:
+    (root / "x.gguf").write_bytes(b"GGUF")
+    (root / "y").mkdir()
+    (root / "y" / "q4.gguf").write_bytes(b"GGUF")
+    assert "x.gguf is GGUF, which the engines here do not serve" in await reason(root, "x.gguf")
+    assert "q4.gguf is GGUF" in await reason(root, "y")
+    assert "q4.gguf is GGUF" in str(await missing(root, "y"))
+    models.write_model(root / "y")
+    assert await missing(root, "y") is None
+    assert (await described(root, "y")).format == "huggingface"
+
+
 async def test_weights_that_engines_may_not_read_are_rejected_with_the_remedy(root: Path) -> None:
     folder = models.write_model(root / "qwen")
     (folder / "model.safetensors").chmod(0o600)

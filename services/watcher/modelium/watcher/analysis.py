@@ -19,7 +19,7 @@ from modelium.common.errors import InvalidModel
 from modelium.common.records import Descriptor, RuntimeKind
 from modelium.watcher.hf_config import Config, has_chat_template, parse_config, task_of
 from modelium.watcher.hf_sizes import Sizes
-from modelium.watcher.listing import CONFIG, Candidate, File
+from modelium.watcher.listing import CONFIG, GGUF, Candidate, File
 
 _INDEX_ENDING: Final = ".safetensors.index.json"
 _CHAT_TEMPLATES: Final = ("chat_template.jinja", "chat_template.json")
@@ -42,6 +42,7 @@ def missing(candidate: Candidate, supported: Iterable[str]) -> str | None:
     if candidate.is_file or candidate.leaves:
         return None  # no more files can help
     try:
+        _require_more_than_gguf(candidate, supported)
         _read_weights(candidate, supported)
         _parses(_read(candidate, CONFIG))
     except InvalidModel as error:
@@ -55,7 +56,7 @@ def analyse(candidate: Candidate, supported: Iterable[str]) -> Descriptor:
     Raises:
         InvalidModel: it cannot be served; the reason says what is wrong or missing.
     """
-    _require_acceptable(candidate)
+    _require_acceptable(candidate, supported)
     config, sizes = parse_config(_read(candidate, CONFIG))
     weights = _read_weights(candidate, supported)
     size_bytes = sum(file.size_bytes for file in _weight_files(candidate, supported))
@@ -88,7 +89,17 @@ def _descriptor(
     )
 
 
-def _require_acceptable(candidate: Candidate) -> None:
+def _require_more_than_gguf(candidate: Candidate, supported: Iterable[str]) -> None:
+    names = [file.path for file in candidate.files]
+    found = [name for name in names if name.endswith(GGUF)]
+    if found and not any(name.endswith(tuple(supported)) for name in names):
+        raise InvalidModel(
+            f"{found[0]} is GGUF, which the engines here do not serve: drop the model's "
+            "Hugging Face folder, with config.json, a tokenizer and safetensors"
+        )
+
+
+def _require_acceptable(candidate: Candidate, supported: Iterable[str]) -> None:
     name = PurePath(candidate.path).name
     unreadable = [file.path for file in candidate.files if not file.readable]
     if candidate.leaves:
@@ -98,6 +109,7 @@ def _require_acceptable(candidate: Candidate) -> None:
         )
     if candidate.unfinished:
         raise InvalidModel("a file in it is not finished yet")
+    _require_more_than_gguf(candidate, supported)
     if candidate.is_file:
         raise InvalidModel(f"{name} needs a folder of its own with config.json and a tokenizer")
     if unreadable:

@@ -18,6 +18,7 @@ from modelium.common.records import Descriptor
 from modelium.watcher import analysis
 from modelium.watcher.listing import (
     CONFIG,
+    GGUF,
     Candidate,
     File,
     Listing,
@@ -99,7 +100,7 @@ class ModelFolders:
             return Candidate(str(path), (File(".", 0, entry.st_mtime_ns),), leaves=path.name)
         if path.is_dir():
             return self._folder(path, root)
-        if not path.is_file() or not path.name.endswith(self._supported):
+        if not path.is_file() or not path.name.endswith((*self._supported, GGUF)):
             return None
         file = self._file(path, path.name)
         return Candidate(str(path), (file,) if file else (), is_file=True)

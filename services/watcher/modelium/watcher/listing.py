@@ -13,6 +13,8 @@ from typing import Final
 PARTIAL_ENDINGS: Final = (".part", ".partial", ".tmp", ".incomplete", ".crdownload", ".lock")
 """Names that downloaders and copiers give to what they have not finished."""
 CONFIG: Final = "config.json"
+GGUF: Final = ".gguf"
+"""No engine here serves it; it is looked at to say so."""
 _LONGEST_NAME: Final = 128
 
 
