@@ -42,7 +42,7 @@ class Machine:
         for name in TOOLS:
             (self.programs / name).symlink_to(shutil.which(name) or name)
         (folder / "scripts").mkdir()
-        for script in ("bootstrap", "apt-install"):
+        for script in ("bootstrap", "apt-install", "compose"):
             shutil.copy(ROOT / "scripts" / script, folder / "scripts")
         self.started: list[psutil.Process] = []
 
@@ -179,3 +179,28 @@ def test_the_cpu_engine_gets_torch_for_the_cpu(
     assert (engine / ".complete").exists()
     calls = [c for c in (engine / "bin" / "calls").read_text().splitlines() if "install" in c]
     assert [part in call for part, call in zip(asked, calls, strict=False)] == [True] * len(asked)
+
+
+def compose(machine: Machine, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [machine.folder / "scripts" / "compose", *words],
+        env={"PATH": str(machine.programs)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_compose_says_in_a_line_that_there_is_no_engine(machine: Machine) -> None:
+    machine.program("docker", "echo warning >&2; echo Cannot connect. Is it running? >&2; exit 1")
+    machine.program("docker-compose", 'echo "asked: $*"')
+    refused = compose(machine, "--profile", "gpu", "up", "-d")
+    assert refused.returncode == 69
+    assert refused.stdout == ""
+    assert refused.stderr.splitlines()[0].endswith("answers: Cannot connect. Is it running?")
+    assert compose(machine, "version").stdout == "asked: version\n"
+
+
+def test_compose_goes_on_where_an_engine_answers(machine: Machine) -> None:
+    machine.program("docker", '[ "$1" = version ]')
+    machine.program("docker-compose", 'echo "asked: $*"')
+    assert compose(machine, "up", "-d").stdout == "asked: up -d\n"
