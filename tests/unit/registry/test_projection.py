@@ -43,6 +43,16 @@ def kept(record: ModelRecord | None, *events: Event) -> ModelRecord:
     return result
 
 
+def test_when_it_was_discovered_stays_whatever_happens_then() -> None:
+    first = kept(None, facts.discovered())
+    assert first.discovered_at == NOW
+    later = after(first, facts.analyzing(), facts.analyzed(), now=NOW + timedelta(hours=1))
+    later = after(later, facts.discovered(fingerprint="f2"), now=NOW + timedelta(hours=2))
+    assert later and later.discovered_at == NOW
+    lacking = at(S.DISCOVERED)  # of before records had it
+    assert kept(lacking, facts.analyzing()).discovered_at == NOW
+
+
 NOT_NEWS: list[tuple[str, ModelRecord | None, Event]] = [
     ("a path without a name is completed by the watcher", None, facts.discovered(model=None)),
     ("nor without a fingerprint", None, facts.discovered(fingerprint="")),

@@ -154,6 +154,7 @@ class ModelRecord(Record):
     path: str
     fingerprint: str = ""
     size_bytes: int = Field(default=0, ge=0, description="of all its files")
+    discovered_at: datetime | None = Field(default=None, description="when it was first seen")
     descriptor: Descriptor | None = None
     refused: bool = Field(default=False, description="it fits no device: nobody should wait")
     removed: bool = Field(default=False, description="its files are gone; it ends with its engine")

@@ -117,12 +117,15 @@ def apply(record: ModelRecord | None, event: Event, now: datetime) -> ModelRecor
     if state is None:
         return None
     if record is None:
-        return _first(event, state)
-    changed = record.model_copy(update=_CHANGES[type(event)](record, event, now) | {"state": state})
+        return _first(event, state, now)
+    changes = _CHANGES[type(event)](record, event, now)
+    # Records of before there was `discovered_at` get it late.
+    always = {"state": state, "discovered_at": record.discovered_at or now}
+    changed = record.model_copy(update=changes | always)
     return changed if is_live(changed) else _at_rest(changed)
 
 
-def _first(event: Event, state: ModelState) -> ModelRecord:
+def _first(event: Event, state: ModelState, now: datetime) -> ModelRecord:
     if not isinstance(event, ev.ModelDiscovered) or event.model is None:
         raise TypeError(f"{type(event).__name__} cannot be the first of a model")
     return ModelRecord(
@@ -132,6 +135,7 @@ def _first(event: Event, state: ModelState) -> ModelRecord:
         path=event.path,
         fingerprint=event.fingerprint,
         size_bytes=event.size_bytes,
+        discovered_at=now,
     )
 
 

@@ -1,5 +1,7 @@
 """How models are listed."""
 
+from datetime import UTC, datetime
+
 from modelium.common.records import ModelState, RuntimeKind, Task
 from modelium.common.testing import a_descriptor, a_model_record
 from modelium.gateway.pages.views import (
@@ -39,6 +41,15 @@ def test_capabilities_are_the_routes_that_the_model_answers() -> None:
         "/v2/models/{model}/versions/{version}/infer",
     )
     assert info.eta_s == 3
+
+
+def test_a_model_was_created_when_it_was_first_seen_however_often_it_is_loaded() -> None:
+    seen_at = datetime(2026, 1, 2, tzinfo=UTC)
+    late = datetime(2026, 3, 4, tzinfo=UTC)
+    record = a_model_record(discovered_at=seen_at, loaded_at=late, updated_at=late)
+    assert model_card(record, 0).created == int(seen_at.timestamp())
+    assert anthropic_card(record, 0).created_at == seen_at
+    assert model_card(a_model_record(updated_at=late), 0).created == 0
 
 
 def test_a_model_that_is_not_analysed_is_listed_too() -> None:

@@ -42,15 +42,16 @@ def model_info(record: ModelRecord, eta_s: int | None) -> ModelInfo:
     )
 
 
-def _since(record: ModelRecord) -> datetime:
-    return record.loaded_at or record.updated_at or _EPOCH
+def _created(record: ModelRecord) -> datetime:
+    """The same however often it is loaded, as clients of OpenAI's expect."""
+    return record.discovered_at or _EPOCH
 
 
 def model_card(record: ModelRecord, eta_s: int | None) -> ModelCard:
     """One entry of `/v1/models`, loaded or not."""
     return ModelCard(
         id=record.model,
-        created=int(_since(record).timestamp()),
+        created=int(_created(record).timestamp()),
         modelium=model_info(record, eta_s),
     )
 
@@ -61,7 +62,7 @@ def anthropic_card(record: ModelRecord, eta_s: int | None) -> AnthropicCard:
     return AnthropicCard(
         id=record.model,
         display_name=record.model,
-        created_at=_since(record),
+        created_at=_created(record),
         max_input_tokens=info.context_length or None,
         modelium=info,
     )
