@@ -53,6 +53,23 @@ class Command:
         assert ended.returncode == expect, ended.stderr
         return ended.stdout
 
+    def complete(self, *words: str) -> list[str]:
+        """What a shell offers for these words, of which the last is begun."""
+        asked = {
+            "_MODELIUM_COMPLETE": "complete_bash",
+            "COMP_WORDS": " ".join(("modelium", *words)),
+            "COMP_CWORD": str(len(words)),
+        }
+        ended = subprocess.run(
+            [Path(sys.executable).parent / "modelium"],  # completion goes by the program's name
+            cwd=self.folder,
+            env=self._environment | asked,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        return ended.stdout.split()
+
 
 @pytest.fixture
 def command(tmp_path: Path, own_redis: Server, nats: Server) -> Iterator[Command]:
@@ -85,6 +102,14 @@ def test_a_key_can_be_revoked_by_its_id_its_beginning_or_itself(command: Command
         name = made["key_id"] if named == "id" else made[named]
         assert json.loads(command.run("keys", "revoke", name, "--json"))["revoked_at"]
     assert command.run("keys", "list").count("revoked on") == 3
+
+
+def test_a_shell_completes_the_keys_there_are(command: Command) -> None:
+    kept, ended = (json.loads(command.run("keys", "create", "--json")) for _ in range(2))
+    command.run("keys", "revoke", ended["key_id"])
+    assert command.complete("keys", "revoke", "mk-") == [kept["prefix"]]
+    known = {kept["key_id"], ended["key_id"]}
+    assert set(command.complete("usage", "--key", "")) == known
 
 
 def test_what_makes_no_sense_is_refused_and_makes_nothing(command: Command) -> None:

@@ -20,6 +20,12 @@ def _groups(incomplete: str) -> list[str]:
     return [group for group in GROUPS if group.startswith(incomplete)]
 
 
+def _revocable_keys(incomplete: str) -> list[str]:
+    from modelium.cli.keys import revocable_keys
+
+    return revocable_keys(incomplete)
+
+
 def _key_ids(incomplete: str) -> list[str]:
     from modelium.cli.keys import key_ids
 
@@ -86,7 +92,8 @@ def list_keys(config: Config = None, as_json: AsJson = False) -> None:
 @keys_app.command("revoke")
 def revoke(
     key: Annotated[
-        str, typer.Argument(help="Its id, or its beginning as listed.", autocompletion=_key_ids)
+        str,
+        typer.Argument(help="Its id, or its beginning as listed.", autocompletion=_revocable_keys),
     ],
     config: Config = None,
     as_json: AsJson = False,
@@ -102,7 +109,7 @@ def usage(
     organization: Annotated[
         str | None, typer.Option("--organization", "-o", help="Left out: all you may see.")
     ] = None,
-    key: Annotated[str | None, typer.Option(help="Id of a key.")] = None,
+    key: Annotated[str | None, typer.Option(help="Id of a key.", autocompletion=_key_ids)] = None,
     model: Annotated[str | None, typer.Option(autocompletion=model_names)] = None,
     first: Annotated[
         str | None, typer.Option("--from", help="Day, 2026-01-31. Left out: 30 days.")

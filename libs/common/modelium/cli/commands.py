@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from modelium.cli.access_commands import keys_app, usage
-from modelium.cli.options import AsJson, Config, gateway_client, model_names
+from modelium.cli.options import (
+    AsJson,
+    Config,
+    gateway_client,
+    log_names,
+    model_names,
+    service_names,
+)
 
 HELP = """Many models, few GPUs, one OpenAI-compatible API.
 
@@ -118,7 +125,10 @@ def run(
 @app.command()
 def logs(
     what: Annotated[
-        str | None, typer.Argument(help="A service, nats, redis, or a model; left out: all.")
+        str | None,
+        typer.Argument(
+            help="A service, nats, redis, or a model; left out: all.", autocompletion=log_names
+        ),
     ] = None,
     config: Config = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
@@ -144,7 +154,11 @@ def doctor(config: Config = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def health(service: Annotated[str, typer.Argument(help="For example registry.")]) -> None:
+def health(
+    service: Annotated[
+        str, typer.Argument(help="For example registry.", autocompletion=service_names)
+    ],
+) -> None:
     """Ask a service on this machine whether it is ready; exit code 0 or 1."""
     from modelium.cli.health import is_ready
 

@@ -128,18 +128,27 @@ def revoke(config: Path | None, named: str, *, as_json: bool) -> None:
         say(f"The key {key.prefix}… of {key.organization} {key.refusal(utc_now())}.")
 
 
-def key_ids(incomplete: str) -> list[str]:
+def revocable_keys(incomplete: str) -> list[str]:
     """Prefixes of keys that can still be revoked; for shell completion."""
+    names = [key.prefix for key in _keys_at_hand() if key.revoked_at is None]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def key_ids(incomplete: str) -> list[str]:
+    """Ids of all keys, as usage names them; for shell completion."""
+    return [key.key_id for key in _keys_at_hand() if key.key_id.startswith(incomplete)]
+
+
+def _keys_at_hand() -> list[ApiKey]:
+    """None where the store does not answer at once."""
 
     async def work(store: RedisStore) -> list[ApiKey]:
         return await store.api_keys.all()
 
     try:
-        keys = _with_store(load(None), work, retry_for_s=COMPLETION_RETRY_S)
+        return _with_store(load(None), work, retry_for_s=COMPLETION_RETRY_S)
     except ModeliumError:
         return []
-    names = [key.prefix for key in keys if key.revoked_at is None]
-    return [name for name in names if name.startswith(incomplete)]
 
 
 def _with_store(

@@ -25,6 +25,21 @@ def model_names(incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
+def service_names(incomplete: str) -> list[str]:
+    """For shell completion."""
+    from modelium.cli.programs import SERVICES
+
+    return [name for name in SERVICES if name.startswith(incomplete)]
+
+
+def log_names(incomplete: str) -> list[str]:
+    """For shell completion: processes, then models."""
+    from modelium.cli.logs import PROCESSES
+
+    processes = [name for name in PROCESSES if name.startswith(incomplete)]
+    return processes + model_names(incomplete)
+
+
 def gateway_client(config: Path | None) -> Any:
     """The gateway's API; see `GatewayClient`."""
     from modelium.cli.gateway_client import GatewayClient
