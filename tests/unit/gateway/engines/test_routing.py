@@ -139,6 +139,53 @@ def test_eta_counts_from_when_the_load_began_not_from_its_last_record() -> None:
     assert known.eta_s("qwen", 115) == 5
 
 
+def among(*others: ModelRecord) -> RouteTable:
+    """`qwen` is not loaded, and takes 10 s; 5 s have passed at 105."""
+    known = RouteTable()
+    for one in (record(load_s=10.0), *others):
+        known.apply(one, 100)
+    return known
+
+
+LOADING = {"state": ModelState.LOADING, "load_s": 20.0, "device_ids": ("gpu-0",)}
+
+
+@pytest.mark.parametrize(
+    ("others", "ahead", "eta_s"),
+    [
+        ([], [], 10),
+        ([record(model="a", **LOADING)], [], 25),  # 15 are left of its load
+        ([record(model="a", **LOADING)], ["a"], 25),  # counted once
+        ([record(model="a", **LOADING), loaded(model="b", device_ids=("gpu-1",))], [], 10),
+        ([record(model="a", load_s=3.0), record(model="b", load_s=4.0)], ["b", "a"], 17),
+        ([record(model="a", **LOADING), record(model="b", load_s=4.0)], ["b"], 29),
+        ([loaded(model="a"), record(model="b", refused=True)], ["a", "b", "gone"], 10),
+        (
+            [
+                record(model="a", **LOADING),
+                loaded(model="b", device_ids=("gpu-1",)),
+                record(model="c", load_s=4.0),
+            ],
+            ["c"],
+            14,  # on the second device, which is free first
+        ),
+    ],
+)
+def test_eta_counts_the_loads_that_come_before(
+    others: list[ModelRecord], ahead: list[str], eta_s: int
+) -> None:
+    assert among(*others).eta_s("qwen", 105, ahead) == eta_s
+
+
+def test_eta_forgets_a_load_that_has_ended_or_whose_model_is_gone() -> None:
+    known = among(record(model="a", **LOADING))
+    known.apply(record(2, model="a"), 105)
+    assert known.eta_s("qwen", 105) == 10
+    known.apply(record(3, model="a", **LOADING), 105)
+    known.forget("a")
+    assert known.eta_s("qwen", 105) == 10
+
+
 def test_removed_models_are_not_shown() -> None:
     known = table(record(), record(model="gone", removed=True))
     assert [one.model for one in known.records()] == ["qwen"]

@@ -29,6 +29,14 @@ def test_the_oldest_wait_is_that_of_the_first() -> None:
     assert room.oldest_wait_s("llama", 7) == 0
 
 
+def test_those_are_ahead_that_are_waited_for_longer() -> None:
+    room = WaitingRoom(10, 1000)
+    for now_s, model in enumerate(("qwen", "llama", "phi", "qwen")):
+        room.enter(a_call(model), "", now_s)
+    assert [room.ahead_of(m) for m in ("qwen", "phi")] == [[], ["qwen", "llama"]]
+    assert room.ahead_of("not waited for") == ["qwen", "llama", "phi"]
+
+
 def test_one_more_than_the_bound_is_refused_and_others_are_not_affected() -> None:
     room = WaitingRoom(2, 1000)
     room.enter(a_call("qwen"), "", 0)

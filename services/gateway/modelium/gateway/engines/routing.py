@@ -4,6 +4,7 @@ Pure. Fed with records by `model_updates.py`; read by the hot path, which theref
 neither NATS nor Redis. Which instance a request gets is `dispatch.py`'s, who waits `holding.py`'s.
 """
 
+import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -95,6 +96,8 @@ class RouteTable:
     """The newest known record of every model. Times are monotonic seconds."""
 
     _entries: dict[str, _Entry] = field(default_factory=dict)
+    _with_engine: dict[str, _Entry] = field(default_factory=dict)
+    """The few of them that hold devices."""
 
     def apply(self, record: ModelRecord, now_s: float) -> bool:
         """Take over `record` unless it is older than the known one; whether anything changed.
@@ -107,11 +110,15 @@ class RouteTable:
         since_s = now_s
         if known is not None and known.record.state is record.state:
             since_s = known.since_s
-        self._entries[record.model] = _Entry(record, _outcome(record), since_s)
+        entry = self._entries[record.model] = _Entry(record, _outcome(record), since_s)
+        self._with_engine.pop(record.model, None)
+        if record.device_ids:
+            self._with_engine[record.model] = entry
         return True
 
     def forget(self, model: str) -> bool:
         """Drop a model; whether it was known."""
+        self._with_engine.pop(model, None)
         return self._entries.pop(model, None) is not None
 
     def replace(
@@ -162,22 +169,52 @@ class RouteTable:
         known = (entry.record for entry in self._entries.values())
         return sorted((r for r in known if not r.removed), key=lambda record: record.model)
 
-    def eta_s(self, model: str, now_s: float) -> int | None:
+    def eta_s(self, model: str, now_s: float, ahead: Iterable[str] = ()) -> int | None:
         """Seconds until `model` may serve (0: it does), by its last load; None: never as it is.
 
-        A late load is taken to need half as long again as it is late, so that a client does not
-        come back in vain every second.
+        Its load begins when a device is done with what loads there and with the models `ahead`,
+        which have been waited for longer; devices without an engine are not known here.
         """
         entry = self._entries.get(model)
         if entry is None or isinstance(entry.outcome, Refused | Unplaceable | Unknown):
             return None
         if isinstance(entry.outcome, Route):
             return 0
-        expected_s = entry.record.load_s or DEFAULT_LOAD_S
         if entry.record.state is ModelState.LOADING:
-            loading_s = now_s - entry.since_s
-            expected_s = max(expected_s - loading_s, (loading_s - expected_s) / 2)
-        return max(1, round(expected_s))
+            return max(1, round(_left_s(entry, now_s)))
+        free_in_s = self._devices_free_in_s(now_s)
+        for other in ahead:
+            first = self._entries.get(other)
+            if first is not None and first.outcome is _WAITING and not _loads(first):
+                heapq.heapreplace(free_in_s, free_in_s[0] + _load_s(first))
+        return max(1, round(free_in_s[0] + _load_s(entry)))
+
+    def _devices_free_in_s(self, now_s: float) -> list[float]:
+        """Of each device with an engine, a heap: when what loads there is loaded."""
+        free_in_s: dict[str, float] = {}
+        for entry in self._with_engine.values():
+            left_s = _left_s(entry, now_s) if _loads(entry) else 0.0
+            for device_id in entry.record.device_ids:
+                free_in_s[device_id] = max(left_s, free_in_s.get(device_id, 0.0))
+        heap = list(free_in_s.values()) or [0.0]
+        heapq.heapify(heap)
+        return heap
+
+
+def _loads(entry: _Entry) -> bool:
+    return entry.record.state is ModelState.LOADING
+
+
+def _load_s(entry: _Entry) -> float:
+    return entry.record.load_s or DEFAULT_LOAD_S
+
+
+def _left_s(entry: _Entry, now_s: float) -> float:
+    """What is left of a load. A late one is taken to need half as long again as it is late, so
+    that a client does not come back in vain every second.
+    """
+    loading_s, expected_s = now_s - entry.since_s, _load_s(entry)
+    return max(expected_s - loading_s, (loading_s - expected_s) / 2)
 
 
 def _newer(record: ModelRecord, known: ModelRecord) -> bool:

@@ -149,7 +149,7 @@ class Holding:
         return errors.model_busy(model, self._room.count(model), _BUSY_RETRY_S)
 
     def _refusal(self, full: QueueFull) -> ApiError:
-        eta_s = self._table.eta_s(full.model, self._clock.monotonic()) or _BUSY_RETRY_S
+        eta_s = self._eta_s(full.model) or _BUSY_RETRY_S
         if full.max_bytes is not None:
             return errors.queue_bytes_full(full.model, full.max_bytes, eta_s)
         return errors.queue_full(full.model, full.waiting, eta_s)
@@ -188,9 +188,12 @@ class Holding:
         return Loading(
             state=record.state if record else "unknown",
             position=position,
-            eta_s=self._table.eta_s(model, self._clock.monotonic()),
+            eta_s=self._eta_s(model),
             reason=record.reason if record else "",
         )
+
+    def _eta_s(self, model: str) -> int | None:
+        return self._table.eta_s(model, self._clock.monotonic(), self._room.ahead_of(model))
 
     def changed(self, model: str) -> None:
         """A model's record has changed: let those go on, or give up, that wait for it."""

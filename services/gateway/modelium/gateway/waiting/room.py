@@ -224,6 +224,12 @@ class WaitingRoom:
         """The models that somebody waits for."""
         return list(self._queues)
 
+    def ahead_of(self, model: str) -> list[str]:
+        """The models that somebody has waited for longer, the longest first."""
+        since_s = {name: oldest.since_s for name in self._queues if (oldest := self.oldest(name))}
+        mine_s = since_s.get(model, math.inf)
+        return sorted((m for m in since_s if since_s[m] < mine_s), key=lambda m: since_s[m])
+
     def wake(self, model: str) -> None:
         """Let all who wait for `model` look again: there may be no sense in waiting any more."""
         queue = self._queues.get(model)
