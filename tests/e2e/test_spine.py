@@ -109,6 +109,26 @@ def test_an_idle_model_is_unloaded_and_a_pinned_one_is_not(tmp_path: Path) -> No
         assert system.model("pinned")["state"] == "loaded"
 
 
+def test_a_model_that_never_fits_beside_a_pinned_one_is_refused_and_told_why(
+    tmp_path: Path,
+) -> None:
+    policies = {"always_loaded": ["pinned"]}
+    with running(
+        tmp_path,
+        engine_python=stub_python(tmp_path, *ENGINE),
+        slot_bytes=ONE_ENGINE,
+        settings={**ENGINE_SETTINGS, "orchestration": {"policies": policies}},
+    ) as system:
+        write_sample_model(system.models / "pinned")
+        system.wait_for_state("pinned", "loaded")
+        drop(system, "other")
+        with pytest.raises(urllib.error.HTTPError, match="503") as refused:
+            system.chat("other")
+        told = json.loads(refused.value.read())["error"]
+        assert told["code"] == "capacity_exceeded"
+        assert "beside pinned, which is always loaded" in told["message"]
+
+
 def test_another_system_may_announce_and_request_models_over_nats(system: System) -> None:
     outside = system.folder / "elsewhere" / "far"
     write_sample_model(outside)
