@@ -34,6 +34,10 @@ class Queue:
     cause: str
     never: bool = False
     """Waiting cannot help: it fits no device there is, beside what is always loaded."""
+    device_id: str = ""
+    """Whose memory the reason is about; empty: none."""
+    victims: tuple[str, ...] = ()
+    """Models that give way for it there, those first that are already on their way out."""
 
 
 Action = Load | Unload | Queue

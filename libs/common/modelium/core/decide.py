@@ -138,7 +138,7 @@ def _fits_nowhere(books: Books, waiter: ModelView) -> Queue:
     beside = books.pinned[best.device_id] if large else ()
     reason = reasons.too_small(_needed(waiter, best), best, books.left_bytes(best), beside)
     cause = f"never:{best.device_id}:{reasons.names(beside)}"
-    return Queue(waiter.model, reason, cause=cause, never=True)
+    return Queue(waiter.model, reason, cause=cause, never=True, device_id=best.device_id)
 
 
 def _follow(books: Books, advice: Iterable[Decision]) -> Iterable[Action]:

@@ -104,6 +104,8 @@ def _evict(books: Books, waiter: ModelView, way: _Way, policy: Policy) -> list[A
         waiter.model,
         f"{_room(books, waiter, way.device)}; waiting for {reasons.names(going)} to drain",
         cause=f"drain:{way.device.device_id}:{reasons.names(going)}",
+        device_id=way.device.device_id,
+        victims=tuple(model.model for model in going),
     )
     stoppable = [victim for victim in way.victims.victims if books.can_stop(victim)]
     if not stoppable:
@@ -123,7 +125,8 @@ def _explain(books: Books, waiter: ModelView, roomy: Sequence[DeviceView], polic
     older = books.claimed.get(device.device_id)
     if older:
         reason = f"{_room(books, waiter, device)}; {older} is served there first"
-        return Queue(waiter.model, reason, cause=f"behind:{device.device_id}:{older}")
+        cause = f"behind:{device.device_id}:{older}"
+        return Queue(waiter.model, reason, cause=cause, device_id=device.device_id)
     if books.busy(device):
         return loading(books, waiter, device)
     return _because(books, waiter, device, books.in_state(device, *STOPPABLE), policy)
@@ -138,7 +141,8 @@ def loading(books: Books, waiter: ModelView, device: DeviceView) -> Queue:
     reason = f"waiting until {listed} is started or stopped on {device.name}"
     if books.free[device.device_id] < waiter.needed[device.kind]:
         reason = f"{_room(books, waiter, device)}; {reason}"
-    return Queue(waiter.model, reason, cause=f"busy:{device.device_id}:{listed}")
+    cause = f"busy:{device.device_id}:{listed}"
+    return Queue(waiter.model, reason, cause=cause, device_id=device.device_id)
 
 
 def _because(
@@ -150,7 +154,8 @@ def _because(
 ) -> Queue:
     sentence, cause = reasons.obstacle(residents, policy)
     reason = f"{_room(books, waiter, device)}; {sentence}"
-    return Queue(waiter.model, reason, cause=f"{cause}:{device.device_id}")
+    cause = f"{cause}:{device.device_id}"
+    return Queue(waiter.model, reason, cause=cause, device_id=device.device_id)
 
 
 def _room(books: Books, waiter: ModelView, device: DeviceView) -> str:
