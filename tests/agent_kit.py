@@ -7,10 +7,10 @@ from typing import Any
 
 import psutil
 
-from modelium.common.bus import Handlers
+from modelium.common.bus import A, Handlers
 from modelium.common.clock import SystemClock
 from modelium.common.errors import DependencyUnavailable
-from modelium.common.events import GatewayStats, LoadModel, Message, UnloadModel
+from modelium.common.events import GatewayStats, LoadModel, Message, Question, UnloadModel
 from modelium.common.figures import GatewayModelStats
 from modelium.common.records import DeviceKind, InstanceId, RuntimeKind, Task, instance_id
 from modelium.common.testing import a_descriptor
@@ -107,6 +107,12 @@ class AwayBus:
     async def follow(
         self, handlers: Handlers, *, on_gap: Callable[[], Awaitable[None]] | None = None
     ) -> None:
+        raise NotImplementedError
+
+    async def ask(self, question: Question, answer: type[A], *, timeout_s: float) -> A:
+        raise NotImplementedError
+
+    async def answer(self, handlers: Handlers) -> None:
         raise NotImplementedError
 
 

@@ -28,7 +28,7 @@ from modelium.common.testing import (
     a_device,
     a_model_record,
 )
-from modelium.orchestrator.handlers import EVENT_HANDLERS, LIVE_HANDLERS
+from modelium.orchestrator.handlers import EVENT_HANDLERS, LIVE_HANDLERS, QUESTION_HANDLERS
 from modelium.orchestrator.owner import Owner
 from modelium.orchestrator.resync import Resync
 from modelium.registry import handlers as registry
@@ -96,6 +96,7 @@ class Rig:
             resync.remind(),
             self.bus.follow(live, on_gap=resync.soon),
             self.bus.consume("orchestrator", events),
+            self.bus.answer(bind(QUESTION_HANDLERS, owner=owner)),
             owner.tick(),
             owner.run(),
         ]

@@ -11,8 +11,9 @@ from importlib.metadata import version
 from typing import Any
 
 from modelium.common.envelope import ce_type
-from modelium.common.events import MESSAGES, Command, Message
+from modelium.common.events import MESSAGES, Command, Message, Question
 
+QUESTIONS = tuple(kind for kind in MESSAGES if issubclass(kind, Question))
 _REF = "#/components/schemas/{model}"
 
 _HEADERS: dict[str, Any] = {
@@ -34,7 +35,7 @@ _HEADERS: dict[str, Any] = {
 def document() -> dict[str, Any]:
     """The whole document, as plain values."""
     schemas: dict[str, Any] = {}
-    for kind in MESSAGES:
+    for kind in (*MESSAGES, *(question.answered_with for question in QUESTIONS)):
         schema = kind.model_json_schema(ref_template=_REF)
         schemas |= schema.pop("$defs", {})
         schemas[kind.__name__] = schema
@@ -47,10 +48,12 @@ def document() -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "servers": {"nats": {"host": "127.0.0.1:4222", "protocol": "nats"}},
-        "channels": {_channel_id(kind): _channel(kind) for kind in MESSAGES},
+        "channels": {_channel_id(kind): _channel(kind) for kind in MESSAGES}
+        | {_reply_id(kind): _reply_channel(kind) for kind in QUESTIONS},
         "operations": _operations(),
         "components": {
-            "messages": {kind.__name__: _message(kind) for kind in MESSAGES},
+            "messages": {kind.__name__: _message(kind) for kind in MESSAGES}
+            | {kind.answered_with.__name__: _answer(kind) for kind in QUESTIONS},
             "messageTraits": {"cloudEvent": {"headers": _HEADERS}},
             "schemas": dict(sorted(schemas.items())),
         },
@@ -73,9 +76,22 @@ def _channel(kind: type[Message]) -> dict[str, Any]:
     return channel
 
 
+def _reply_id(question: type[Question]) -> str:
+    return f"{_channel_id(question)}.reply"
+
+
+def _reply_channel(question: type[Question]) -> dict[str, Any]:
+    name = question.answered_with.__name__
+    return {
+        "address": None,
+        "description": "The inbox that the question names, by NATS' request and reply.",
+        "messages": {name: {"$ref": f"#/components/messages/{name}"}},
+    }
+
+
 def _operations() -> dict[str, Any]:
     """Modelium both sends and receives each of them; other systems may do either."""
-    return {
+    operations: dict[str, Any] = {
         f"{action}{kind.__name__}": {
             "action": action,
             "channel": {"$ref": f"#/channels/{_channel_id(kind)}"},
@@ -83,6 +99,20 @@ def _operations() -> dict[str, Any]:
         }
         for kind in MESSAGES
         for action in ("send", "receive")
+    }
+    for kind in QUESTIONS:
+        for action in ("send", "receive"):
+            reply = {"channel": {"$ref": f"#/channels/{_reply_id(kind)}"}}
+            operations[f"{action}{kind.__name__}"]["reply"] = reply
+    return operations
+
+
+def _answer(question: type[Question]) -> dict[str, Any]:
+    kind = question.answered_with
+    return {
+        "title": kind.__name__,
+        "summary": (kind.__doc__ or "").strip(),
+        "payload": {"$ref": _REF.format(model=kind.__name__)},
     }
 
 

@@ -1,4 +1,4 @@
-"""The bus as services see it: publish messages, consume them durably, follow them live.
+"""The bus as services see it: publish messages, consume them durably, follow them live, ask.
 
 `nats_bus.NatsBus` is the real one, `testing.InMemoryBus` the one for unit tests; both pass the
 same contract suite (`tests/contract`). The outcome of a handler is told by how it ends: it returns,
@@ -11,12 +11,16 @@ A message that waits to be delivered again lets the later ones pass.
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from modelium.common.events import Message
+from modelium.common.events import Message, Question
+from modelium.common.records import Frozen
 
-# A handler takes its own message class; a mapping of them cannot say that in types.
-Handler = Callable[..., Awaitable[None]]
+A = TypeVar("A", bound=Frozen)
+
+# A handler takes its own message class; a mapping of them cannot say that in types. What it
+# returns counts for a question only.
+Handler = Callable[..., Awaitable[object]]
 Handlers = Mapping[type[Message], Handler]
 
 
@@ -74,6 +78,20 @@ class Bus(Protocol):
         Messages sent while this process or NATS is away are missed: `on_gap` is awaited once when
         the subscription stands, and again whenever messages may have been missed. A handler that
         raises is logged and the message is gone.
+        """
+
+    async def ask(self, question: Question, answer: type[A], *, timeout_s: float) -> A:
+        """What the service says to which the question goes; `answer` is its `answered_with`.
+
+        Raises:
+            DependencyUnavailable: NATS is away, nobody answers within the time, or whoever does
+                cannot.
+        """
+
+    async def answer(self, handlers: Handlers) -> None:
+        """Answer questions with what their handlers return, one after the other, until cancelled.
+
+        Of several that answer one kind of question, each is put to one.
         """
 
     @property

@@ -8,6 +8,7 @@
 - Anything else: again with a growing delay, dead letter after the fifth time.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,7 @@ from modelium.common.bus import Handler
 from modelium.common.envelope import TRACEPARENT, TRACEPARENT_HEADER, Arrived, decode
 from modelium.common.errors import DependencyUnavailable, IllegalTransition, Reject, RetryLater
 from modelium.common.events import Message
+from modelium.common.records import Frozen
 
 MAX_FAILURES: Final = 5
 FIRST_DELAY_S: Final = 0.5
@@ -58,6 +60,23 @@ async def deliver(kind: type[Message], arrived: Arrived, handler: Handler) -> No
         await handler(decode(kind, arrived))
     finally:
         TRACEPARENT.reset(token)
+
+
+async def reply_to(
+    kind: type[Message], arrived: Arrived, handler: Handler, send: Callable[[bytes], None]
+) -> None:
+    """Give `send` the handler's answer to a question.
+
+    Raises:
+        ValidationError: it is not such a question.
+    """
+
+    async def answering(message: Message) -> None:
+        answer = await handler(message)
+        assert isinstance(answer, Frozen)
+        send(answer.model_dump_json().encode())
+
+    await deliver(kind, arrived, answering)
 
 
 def outcome(error: Exception | None, failures: int) -> Outcome:

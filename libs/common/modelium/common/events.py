@@ -16,6 +16,7 @@ from modelium.common.figures import (
     ModelFigures,
 )
 from modelium.common.message import Message as Message
+from modelium.common.message import Question as Question
 from modelium.common.records import (
     AgentId,
     Descriptor,
@@ -30,6 +31,7 @@ from modelium.common.records import (
 from modelium.common.reports import GatewayStats as GatewayStats
 from modelium.common.reports import KeyChanged as KeyChanged
 from modelium.common.reports import MemoryMeasured as MemoryMeasured
+from modelium.common.reports import PlanAsked as PlanAsked
 
 
 class ModelDiscovered(Message):

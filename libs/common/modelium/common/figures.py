@@ -96,6 +96,8 @@ class Decision(Frozen):
     confidence: float = Field(default=1.0, ge=0, le=1)
     dropped_by: str | None = Field(default=None, description="the rule that forbids it")
     refused: bool = Field(default=False, description="queued, but it fits no device there is")
+    device_ids: tuple[str, ...] = Field(default=(), description="where it is loaded, or waits")
+    victims: tuple[str, ...] = Field(default=(), description="models that give way for it there")
 
 
 class DeploymentPlan(Frozen):

@@ -18,3 +18,12 @@ class Message(Frozen):
 
     message_id: str = Field(default_factory=lambda: uuid4().hex, min_length=1)
     occurred_at: datetime = Field(default_factory=utc_now)
+
+
+class Question(Message):
+    """Base of what is asked and answered at once, over NATS' request and reply; never stored."""
+
+    stored: ClassVar[bool] = False
+    asked_of: ClassVar[str]
+    """The service that answers."""
+    answered_with: ClassVar[type[Frozen]]

@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from modelium.common import metrics
-from modelium.common.bus import Handlers
+from modelium.common.bus import A, Handlers
 from modelium.common.clock import Clock, SystemClock
 from modelium.common.envelope import encode
-from modelium.common.events import Command, Message
+from modelium.common.events import Command, Message, Question
+from modelium.common.nats_answers import NatsAnswerer, asked
 from modelium.common.nats_connection import NatsConnection
 from modelium.common.nats_consumer import NatsConsumer
 from modelium.common.nats_follower import NatsFollower
@@ -81,3 +82,11 @@ class NatsBus:
         self, handlers: Handlers, *, on_gap: Callable[[], Awaitable[None]] | None = None
     ) -> None:
         await NatsFollower(self._connection, handlers, on_gap).run()
+
+    async def ask(self, question: Question, answer: type[A], *, timeout_s: float) -> A:
+        payload, headers = encode(question, self._source)
+        reply = await asked(self._connection, question, payload, headers, timeout_s)
+        return answer.model_validate_json(reply)
+
+    async def answer(self, handlers: Handlers) -> None:
+        await NatsAnswerer(self._connection, handlers).run()

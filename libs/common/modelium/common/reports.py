@@ -1,11 +1,14 @@
 """Reports of services about themselves; each may be lost, for it is said again or read again soon.
 
+And what is asked of a service and answered at once.
+
 `events.py` has them too, with all other messages.
 """
 
 from modelium.common.figures import GatewayModelStats
-from modelium.common.message import Message
-from modelium.common.records import MemoryRecord
+from modelium.common.message import Message, Question
+from modelium.common.plans import PlanAnswer
+from modelium.common.records import MemoryRecord, ModelName
 
 
 class GatewayStats(Message):
@@ -34,3 +37,13 @@ class MemoryMeasured(Message):
     stored = False
 
     record: MemoryRecord
+
+
+class PlanAsked(Question):
+    """What would happen if this model were asked for now?"""
+
+    subject = "plan.asked"
+    asked_of = "orchestrator"
+    answered_with = PlanAnswer
+
+    model: ModelName

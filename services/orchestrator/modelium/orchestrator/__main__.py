@@ -4,7 +4,7 @@ from typing import Final
 
 from modelium.common.bus import bind
 from modelium.common.service import Shell, run
-from modelium.orchestrator.handlers import EVENT_HANDLERS, LIVE_HANDLERS
+from modelium.orchestrator.handlers import EVENT_HANDLERS, LIVE_HANDLERS, QUESTION_HANDLERS
 from modelium.orchestrator.owner import Owner
 from modelium.orchestrator.resync import Resync
 
@@ -19,6 +19,8 @@ async def build(shell: Shell) -> None:
     shell.task("remind", resync.remind())
     shell.task("follow", shell.bus.follow(bind(LIVE_HANDLERS, owner=owner), on_gap=resync.soon))
     shell.task("consume", shell.bus.consume(DURABLE, bind(EVENT_HANDLERS, owner=owner)))
+    # Only who decides may say what would be decided.
+    shell.task("answer", shell.bus.answer(bind(QUESTION_HANDLERS, owner=owner)))
     shell.task("tick", owner.tick())
     shell.task("owner", owner.run())
 

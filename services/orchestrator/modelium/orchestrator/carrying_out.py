@@ -113,8 +113,16 @@ _KIND: Final = {Load: DecidedAction.LOAD, Unload: DecidedAction.EVICT}
 
 
 def _decision(action: Action, kind: DecidedAction) -> Decision:
-    refused = isinstance(action, Queue) and action.never
-    return Decision(model=action.model, action=kind, reason=action.reason, refused=refused)
+    decision = Decision(model=action.model, action=kind, reason=action.reason)
+    match action:
+        case Queue(never=never, device_id=device_id, victims=victims):
+            where = (device_id,) if device_id else ()
+            return decision.model_copy(
+                update={"refused": never, "device_ids": where, "victims": victims}
+            )
+        case Load(device_ids=device_ids):
+            return decision.model_copy(update={"device_ids": device_ids})
+    return decision
 
 
 def _fields(command: LoadModel | UnloadModel) -> dict[str, str | int]:

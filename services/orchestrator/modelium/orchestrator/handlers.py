@@ -1,15 +1,24 @@
-"""Hands every message to the owner of the state; decides nothing."""
+"""Hands every message and question to the owner of the state; decides nothing."""
 
 from typing import Final
 
 from modelium.common import events as ev
 from modelium.common.bus import Handler
+from modelium.common.plans import PlanAnswer
 from modelium.orchestrator.owner import Owner
+from modelium.orchestrator.planning import Asked
 
 
 async def on_message(message: ev.Message, *, owner: Owner) -> None:
     """Posted is handled: whatever is lost with this process is said again by its sender."""
     owner.post(message)
+
+
+async def on_plan_asked(question: ev.PlanAsked, *, owner: Owner) -> PlanAnswer:
+    """Answered by the owner, between two decisions."""
+    asked = Asked(question.model)
+    owner.post(asked)
+    return await asked.answer
 
 
 EVENT_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
@@ -23,4 +32,9 @@ LIVE_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
     ev.GatewayStats: on_message,
     ev.MemoryMeasured: on_message,
 }
-HANDLERS: Final[dict[type[ev.Message], Handler]] = {**EVENT_HANDLERS, **LIVE_HANDLERS}
+QUESTION_HANDLERS: Final[dict[type[ev.Message], Handler]] = {ev.PlanAsked: on_plan_asked}
+HANDLERS: Final[dict[type[ev.Message], Handler]] = {
+    **EVENT_HANDLERS,
+    **LIVE_HANDLERS,
+    **QUESTION_HANDLERS,
+}

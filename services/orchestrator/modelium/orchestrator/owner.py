@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -28,6 +29,7 @@ from modelium.common.load_settings import Settings
 from modelium.common.records import BY_GATEWAY, MemoryRecord, ModelRecord, RuntimeKind
 from modelium.core.decide import decide
 from modelium.core.measurements import Measurements
+from modelium.core.plan import plan
 from modelium.core.policy import memory_policy, policy
 from modelium.orchestrator.advising import Advising
 from modelium.orchestrator.carrying_out import CarryingOut, publish
@@ -35,6 +37,7 @@ from modelium.orchestrator.lost import LostEngines
 from modelium.orchestrator.misnamed import Misnamed
 from modelium.orchestrator.orphans import Orphans
 from modelium.orchestrator.placement_state import WANTED_FOR_S, PlacementState
+from modelium.orchestrator.planning import Asked
 from modelium.orchestrator.views import Numbers, snapshot
 
 TICK_S: Final = 1.0
@@ -60,7 +63,7 @@ class Resynced:
 
 log = structlog.get_logger()
 
-Posted = Message | Ticked | Resynced
+Posted = Message | Ticked | Resynced | Asked
 
 
 class Owner:
@@ -77,6 +80,7 @@ class Owner:
         self._orphans = Orphans()
         self._misnamed = Misnamed(self._numbers.policy.always_loaded)
         self._said_by_brain: list[DecisionMade] = []
+        self._questions: list[Asked] = []
         self._acted_at_s = now_s
         drain_s = settings.orchestration.policies.drain_deadline_seconds
         self._carrying_out = CarryingOut(
@@ -123,7 +127,7 @@ class Owner:
                 now - posted.occurred_at < STALE_AFTER
             ):
                 self._asked(posted, now_s)
-            case DecisionMade() | MemoryMeasured():
+            case DecisionMade() | MemoryMeasured() | Asked():
                 self._noted(posted)
             case _:
                 pass
@@ -133,8 +137,10 @@ class Owner:
             setting = "orchestration.policies.always_loaded"
             log.warning("always_loaded.no_such_model", models=names, setting=setting)
 
-    def _noted(self, message: DecisionMade | MemoryMeasured) -> None:
-        if isinstance(message, MemoryMeasured):
+    def _noted(self, message: DecisionMade | MemoryMeasured | Asked) -> None:
+        if isinstance(message, Asked):
+            self._questions.append(message)
+        elif isinstance(message, MemoryMeasured):
             self._state.measurements = self._state.measurements.with_record(message.record)
         elif message.origin == "brain" and message.plan is None:
             self._said_by_brain.append(message)
@@ -155,10 +161,12 @@ class Owner:
             self._lost.excuse()
         self._acted_at_s = now_s
         self._state.expire(now_s)
-        if self._bus.connected and self._state.is_ready(now_s):
+        ready = self._bus.connected and self._state.is_ready(now_s)
+        if ready:
             await self._report_lost(now_s)
             await self._decide(now_s)
             await self._tidy(now_s)
+        self._answer(ready, now_s)
 
     async def _report_lost(self, now_s: float) -> None:
         for failed in self._lost.find(self._state, now_s):
@@ -175,6 +183,22 @@ class Owner:
             seen, advice.current(now_s), self._numbers.policy, advice_age_s=advice.age_s(now_s)
         )
         await self._carrying_out.actions(actions, seen, now_s)
+
+    def _answer(self, ready: bool, now_s: float) -> None:
+        """Tell those who asked what the next decision would be, after all that was just decided."""
+        questions, self._questions = self._questions, []
+        if not questions:
+            return
+        seen = snapshot(self._state, self._numbers, now_s, self._clock.now())
+        planned = partial(
+            plan,
+            seen,
+            policy=self._numbers.policy,
+            advice=self._advising.advice.current(now_s),
+            advice_age_s=self._advising.advice.age_s(now_s),
+        )
+        for question in questions:
+            question.tell(planned if ready else None)
 
     async def _tidy(self, now_s: float) -> None:
         await self._carrying_out.again(now_s)

@@ -6,17 +6,18 @@ hold the same `InMemoryBus` are connected with each other.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import count
 
 from modelium.common.boundary import attempt
-from modelium.common.bus import Handler, Handlers
+from modelium.common.bus import A, Handler, Handlers
 from modelium.common.clock import Clock, SystemClock
-from modelium.common.delivery import Again, Dead, deliver, outcome
+from modelium.common.delivery import Again, Dead, deliver, outcome, reply_to
 from modelium.common.envelope import Arrived, encode
-from modelium.common.events import Message
+from modelium.common.errors import DependencyUnavailable
+from modelium.common.events import Message, Question
 from modelium.common.subjects import STREAMS, dead, subject_for, subject_of
 from modelium.common.testing.clock import yield_to_others
 
@@ -90,6 +91,7 @@ class InMemoryBus:
         self._followers: list[_Mailbox] = []
         self._gaps: list[Callable[[], Awaitable[None]]] = []
         self._progress = asyncio.Event()
+        self._answering: dict[type[Message], Handler] = {}
 
     def of(self, kind: type[Message]) -> list[Message]:
         """The published messages of one kind."""
@@ -181,6 +183,28 @@ class InMemoryBus:
             self._followers.remove(mailbox)
             if on_gap:
                 self._gaps.remove(on_gap)
+
+    async def ask(self, question: Question, answer: type[A], *, timeout_s: float) -> A:
+        handler = self._answering.get(type(question))
+        if handler is None:
+            raise DependencyUnavailable(f"The {question.asked_of} does not run", "Start it")
+        answers: list[bytes] = []
+        arrived = Arrived(*encode(question, self._source))
+        error: Exception | None = TimeoutError()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                error = await attempt(reply_to(type(question), arrived, handler, answers.append))
+        if error is not None:
+            raise DependencyUnavailable(f"The {question.asked_of} did not answer", str(error))
+        return answer.model_validate_json(answers[0])
+
+    async def answer(self, handlers: Handlers) -> None:
+        self._answering.update(handlers)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for kind in handlers:
+                self._answering.pop(kind, None)
 
     @contextmanager
     def _counted(self, mailbox: _Mailbox) -> Iterator[None]:
