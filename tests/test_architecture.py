@@ -228,7 +228,9 @@ def test_subjects_streams_and_keys_are_spelled_in_one_place(module: Module) -> N
             keys.MEMORY,
             keys.API_KEYS,
             keys.GATEWAYS,
+            keys.REQUESTS,
         }
+        assert not text.startswith((keys.DECISIONS, keys.decision(""), keys.request("")))
         assert not text.startswith((keys.api_key(""), keys.slots(""), keys.LIMITS, USAGE))
         assert not text.startswith(keys.memory(""))
 

@@ -18,6 +18,10 @@ API_KEYS: Final = "modelium:api_keys"
 """Set of all ids of API keys."""
 GATEWAYS: Final = "modelium:gateways"
 """Sorted set: the gateways that share limits, each with the time its lease ends."""
+DECISIONS: Final = "modelium:decisions"
+"""List: ids of all kept decisions, the newest first."""
+REQUESTS: Final = "modelium:requests"
+"""List: ids of all kept requests that waited for a load, the newest first."""
 LIMITS: Final = "modelium:limits"
 """Prefix of the lists in which the library `limits` notes what was taken in the last minute."""
 USAGE_ORGANIZATIONS: Final = "modelium:usage:organizations"
@@ -62,3 +66,18 @@ def usage(organization: str, day: str) -> str:
 def usage_sequence(gateway_id: str) -> str:
     """String: the last batch of usage that a gateway has written."""
     return f"modelium:usage_sequence:{gateway_id}"
+
+
+def decision(decision_id: str) -> str:
+    """Hash: one `DecisionRecord`; expires."""
+    return f"modelium:decision:{decision_id}"
+
+
+def decisions(model: str) -> str:
+    """List: ids of the kept decisions about a model, the newest first; expires."""
+    return f"modelium:decisions:{model}"
+
+
+def request(request_id: str) -> str:
+    """Hash: one `RequestRecord`; expires."""
+    return f"modelium:request:{request_id}"

@@ -20,9 +20,10 @@ from modelium.common.errors import Conflict
 from modelium.common.hash_codec import from_hash, to_hash
 from modelium.common.records import AgentRecord, InstanceRecord, MemoryRecord, ModelRecord, Record
 from modelium.common.redis_store_connection import AWAY, Connection
+from modelium.common.redis_store_history import RedisHistory
 from modelium.common.redis_store_leases import RedisLeases
 from modelium.common.redis_store_usage import RedisUsageLog
-from modelium.common.store import AgentRecords, Leases, Records, UsageLog
+from modelium.common.store import AgentRecords, History, Leases, Records, UsageLog
 
 R = TypeVar("R", bound=Record)
 
@@ -192,6 +193,7 @@ class RedisStore:
         )
         self.leases: Leases = RedisLeases(self._connection)
         self.usage: UsageLog = RedisUsageLog(self._connection)
+        self.history: History = RedisHistory(self._connection)
 
     async def ping(self) -> bool:
         try:

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Protocol, TypeVar
 
 from modelium.common.api_keys import ApiKey
+from modelium.common.history import DecisionRecord, RequestRecord
 from modelium.common.records import AgentRecord, InstanceRecord, MemoryRecord, ModelRecord, Record
 from modelium.common.usage import Usage
 
@@ -101,6 +102,36 @@ class UsageLog(Protocol):
         """The rows of these days, of one organisation or of all; by organisation and day."""
 
 
+class History(Protocol):
+    """What is kept for explaining: bounded in number and time (`history.py`).
+
+    The registry notes decisions, gateways note requests.
+    """
+
+    async def note_decision(self, record: DecisionRecord) -> None:
+        """Keep it; told twice equals once.
+
+        Raises:
+            DependencyUnavailable: Redis is away.
+        """
+
+    async def decision(self, decision_id: str) -> DecisionRecord | None:
+        """One of them; None: it never was, or is kept no longer."""
+
+    async def decisions_of(self, model: str, *, most: int) -> list[DecisionRecord]:
+        """The newest about a model, those first that were made first."""
+
+    async def note_requests(self, records: Sequence[RequestRecord]) -> None:
+        """Keep them, instead of what was noted of the same requests before.
+
+        Raises:
+            DependencyUnavailable: Redis did not answer within a second.
+        """
+
+    async def request(self, request_id: str) -> RequestRecord | None:
+        """One of them; None: it never waited for a load, or is kept no longer."""
+
+
 class Store(Protocol):
     """What services need of Redis."""
 
@@ -111,6 +142,7 @@ class Store(Protocol):
     api_keys: Records[ApiKey]
     leases: Leases
     usage: UsageLog
+    history: History
 
     async def ping(self) -> bool:
         """Whether Redis answers within a second; for readiness."""

@@ -19,6 +19,7 @@ from modelium.common.records import AgentRecord, ModelRecord, ModelState
 from modelium.common.store import Store
 from modelium.registry.instances import adopted, instance_of, may_adopt
 from modelium.registry.memory import has_grown
+from modelium.registry.past import keep
 from modelium.registry.projection import Event, after_decision, apply, is_news
 from modelium.registry.remembering import remember
 
@@ -53,7 +54,8 @@ async def on_event(event: Event, *, store: Store, bus: Bus, clock: Clock) -> Non
 
 
 async def on_decision_made(event: ev.DecisionMade, *, store: Store, bus: Bus, clock: Clock) -> None:
-    """Show why a model waits; announced only when the reason is another, so nothing echoes."""
+    """Keep it, and show why a model waits; announced only when the reason is another: no echo."""
+    await keep(event, store=store)
     for decision in event.decisions:
         before, record = await _change(store, decision.model, partial(after_decision, decision))
         if record is not before:

@@ -8,7 +8,8 @@ from modelium.common.api_keys import ApiKey
 from modelium.common.clock import Clock, SystemClock
 from modelium.common.errors import Conflict
 from modelium.common.records import AgentRecord, InstanceRecord, MemoryRecord, ModelRecord, Record
-from modelium.common.store import AgentRecords, Leases, Records, UsageLog
+from modelium.common.store import AgentRecords, History, Leases, Records, UsageLog
+from modelium.common.testing.history import InMemoryHistory
 from modelium.common.testing.shares import InMemoryLeases, InMemoryUsageLog
 
 R = TypeVar("R", bound=Record)
@@ -73,6 +74,7 @@ class InMemoryStore:
         self.api_keys: Records[ApiKey] = _Records(ApiKey, "key_id", clock)
         self.leases: Leases = InMemoryLeases(clock, lambda: self.answers)
         self.usage: UsageLog = InMemoryUsageLog(lambda: self.answers)
+        self.history: History = InMemoryHistory(clock, lambda: self.answers)
 
     async def ping(self) -> bool:
         return self.answers

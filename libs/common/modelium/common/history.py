@@ -1,0 +1,51 @@
+"""What is kept of the past for `modelium explain`: decisions, and requests that waited for a load.
+
+Pure and frozen; `store.History` keeps them, each for a while and not too many.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from pydantic import Field
+
+from modelium.common.figures import Decision, DecisionSource, DeploymentPlan
+from modelium.common.records import Frozen, ModelName, ModelState
+
+DECISIONS_KEPT: Final = 10_000
+DECISIONS_KEPT_PER_MODEL: Final = 100
+DECISION_KEPT_FOR: Final = timedelta(days=7)
+"""As long as the stream keeps the message."""
+REQUESTS_KEPT: Final = 10_000
+REQUEST_KEPT_FOR: Final = timedelta(days=1)
+
+
+class DecisionRecord(Frozen):
+    """A `decision.made` as it was said."""
+
+    decision_id: str = Field(min_length=1, description="the message's id")
+    made_at: datetime
+    origin: str = Field(description="brain or orchestrator")
+    source: DecisionSource
+    inputs_digest: str
+    decisions: tuple[Decision, ...] = ()
+    plan: DeploymentPlan | None = Field(default=None, description="how a new model is served")
+
+    def models(self) -> tuple[str, ...]:
+        """All that it is about, those that give way included."""
+        about = [name for each in self.decisions for name in (each.model, *each.victims)]
+        return tuple(dict.fromkeys([*about, *([self.plan.model] if self.plan else [])]))
+
+
+class RequestRecord(Frozen):
+    """A request that found its model not loaded, and waited."""
+
+    request_id: str = Field(min_length=1, description="its x-request-id")
+    model: ModelName
+    gateway_id: str
+    found: ModelState = Field(description="the model's state when it came")
+    since: datetime = Field(description="when it began to wait")
+    waited_s: float | None = Field(default=None, ge=0, description="null: it waits still")
+    ended: str = Field(
+        default="",
+        description="how the wait ended: `served`, `left` by its client, or the code of its error",
+    )

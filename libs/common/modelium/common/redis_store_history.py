@@ -1,0 +1,121 @@
+"""Kept decisions and requests in Redis; implements `store.History`.
+
+A hash each, which expires; a list of all ids, the newest first, beyond whose bound the oldest hash
+is deleted; and a list of ids per model. Ids of hashes that are gone are passed over.
+"""
+
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+import structlog
+from pydantic import ValidationError
+
+from modelium.common import history, keys
+from modelium.common.hash_codec import from_hash, to_hash
+from modelium.common.history import DecisionRecord, RequestRecord
+from modelium.common.records import Frozen
+from modelium.common.redis_store_connection import Connection
+
+F = TypeVar("F", bound=Frozen)
+
+# KEYS: the hash, the list of all, then lists of models. ARGV: id, seconds it is kept, most of all,
+# most per model, prefix of the hashes, then fields and values.
+_NOTE: Final = """
+local known = redis.call('EXISTS', KEYS[1]) == 1
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], unpack(ARGV, 6))
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+if known then return 0 end
+for i = 2, #KEYS do
+  redis.call('LPUSH', KEYS[i], ARGV[1])
+  redis.call('EXPIRE', KEYS[i], ARGV[2])
+  if i > 2 then redis.call('LTRIM', KEYS[i], 0, ARGV[4] - 1) end
+end
+while redis.call('LLEN', KEYS[2]) > tonumber(ARGV[3]) do
+  redis.call('DEL', ARGV[5] .. redis.call('RPOP', KEYS[2]))
+end
+return 1
+"""
+
+_log = structlog.get_logger()
+
+
+class RedisHistory:
+    """See `store.History`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._note = connection.redis.register_script(_NOTE)
+
+    async def note_decision(self, record: DecisionRecord) -> None:
+        lists = [keys.DECISIONS, *map(keys.decisions, record.models())]
+
+        async def write() -> None:
+            await self._note(
+                keys=[keys.decision(record.decision_id), *lists],
+                args=[
+                    record.decision_id,
+                    int(history.DECISION_KEPT_FOR.total_seconds()),
+                    history.DECISIONS_KEPT,
+                    history.DECISIONS_KEPT_PER_MODEL,
+                    keys.decision(""),
+                    *_flat(record),
+                ],
+            )
+
+        await self._connection.retried(write)
+
+    async def decision(self, decision_id: str) -> DecisionRecord | None:
+        return next(iter(await self._read(DecisionRecord, [keys.decision(decision_id)])), None)
+
+    async def decisions_of(self, model: str, *, most: int) -> list[DecisionRecord]:
+        async def newest() -> list[str]:
+            found = self._connection.redis.lrange(keys.decisions(model), 0, most - 1)
+            return [str(decision_id) for decision_id in await found]
+
+        ids = await self._connection.retried(newest)
+        return await self._read(DecisionRecord, [keys.decision(found) for found in reversed(ids)])
+
+    async def note_requests(self, records: Sequence[RequestRecord]) -> None:
+        async def write() -> None:
+            pipeline = self._connection.redis.pipeline(transaction=False)
+            for record in records:
+                await self._note(
+                    keys=[keys.request(record.request_id), keys.REQUESTS],
+                    args=[
+                        record.request_id,
+                        int(history.REQUEST_KEPT_FOR.total_seconds()),
+                        history.REQUESTS_KEPT,
+                        0,
+                        keys.request(""),
+                        *_flat(record),
+                    ],
+                    client=pipeline,
+                )
+            await pipeline.execute()
+
+        if records:
+            await self._connection.once(write)
+
+    async def request(self, request_id: str) -> RequestRecord | None:
+        return next(iter(await self._read(RequestRecord, [keys.request(request_id)])), None)
+
+    async def _read(self, kind: type[F], names: list[str]) -> list[F]:
+        found = await self._connection.retried(lambda: self._connection.hashes(names))
+        return [
+            record
+            for name, fields in zip(names, found, strict=True)
+            if fields and (record := _parsed(kind, name, fields)) is not None
+        ]
+
+
+def _flat(record: Frozen) -> list[str]:
+    return [text for field in to_hash(record).items() for text in field]
+
+
+def _parsed(kind: type[F], name: str, fields: dict[str, str]) -> F | None:
+    try:
+        return from_hash(kind, fields)
+    except ValidationError as error:
+        _log.warning("store.record_skipped", key=name, reason=str(error))
+        return None

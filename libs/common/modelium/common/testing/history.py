@@ -1,0 +1,74 @@
+"""What is kept for explaining, in memory: bounded in number and time like the real one."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from modelium.common import history
+from modelium.common.clock import Clock
+from modelium.common.errors import DependencyUnavailable
+from modelium.common.history import DecisionRecord, RequestRecord
+
+T = TypeVar("T")
+
+
+class _Kept(Generic[T]):
+    """The newest `most` of a kind, each for a while."""
+
+    def __init__(self, clock: Clock, kept_for: timedelta, most: int) -> None:
+        self._clock = clock
+        self._kept_for = kept_for
+        self._most = most
+        self._noted: dict[str, tuple[datetime, T]] = {}
+
+    def note(self, name: str, record: T) -> None:
+        self._noted[name] = (self._clock.now() + self._kept_for, record)
+        while len(self._noted) > self._most:
+            del self._noted[next(iter(self._noted))]
+
+    def get(self, name: str) -> T | None:
+        ends, record = self._noted.get(name, (self._clock.now(), None))
+        return record if self._clock.now() < ends else None
+
+    def all(self) -> list[T]:
+        found = [self.get(name) for name in self._noted]
+        return [record for record in found if record is not None]
+
+
+class InMemoryHistory:
+    """Implements `store.History`."""
+
+    def __init__(self, clock: Clock, answers: Callable[[], bool]) -> None:
+        self._answers = answers
+        self._decisions: _Kept[DecisionRecord] = _Kept(
+            clock, history.DECISION_KEPT_FOR, history.DECISIONS_KEPT
+        )
+        self._requests: _Kept[RequestRecord] = _Kept(
+            clock, history.REQUEST_KEPT_FOR, history.REQUESTS_KEPT
+        )
+
+    async def note_decision(self, record: DecisionRecord) -> None:
+        self._must_answer()
+        self._decisions.note(record.decision_id, record)
+
+    async def decision(self, decision_id: str) -> DecisionRecord | None:
+        self._must_answer()
+        return self._decisions.get(decision_id)
+
+    async def decisions_of(self, model: str, *, most: int) -> list[DecisionRecord]:
+        self._must_answer()
+        about = [record for record in self._decisions.all() if model in record.models()]
+        return about[-min(most, history.DECISIONS_KEPT_PER_MODEL) :]
+
+    async def note_requests(self, records: Sequence[RequestRecord]) -> None:
+        self._must_answer()
+        for record in records:
+            self._requests.note(record.request_id, record)
+
+    async def request(self, request_id: str) -> RequestRecord | None:
+        self._must_answer()
+        return self._requests.get(request_id)
+
+    def _must_answer(self) -> None:
+        if not self._answers():
+            raise DependencyUnavailable("The store in memory is away", "Set `answers` again")

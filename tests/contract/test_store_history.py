@@ -1,0 +1,179 @@
+"""What is kept for explaining: the same in memory and on Redis, and never too much of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from modelium.common import history, keys
+from modelium.common.errors import DependencyUnavailable
+from modelium.common.figures import DecidedAction, Decision, DecisionSource, DeploymentPlan
+from modelium.common.history import DecisionRecord, RequestRecord
+from modelium.common.records import ModelState, RuntimeKind
+from modelium.common.redis_store import RedisStore
+from modelium.common.store import Store
+from modelium.common.testing import in_memory_store
+from tests.servers import Server
+from tests.system import free_port
+
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@asynccontextmanager
+async def opened(server: Server) -> AsyncIterator[tuple[RedisStore, Redis]]:
+    """An empty store, and its Redis as a person sees it."""
+    raw: Redis = Redis.from_url(server.url, decode_responses=True)
+    await raw.flushall()
+    store = RedisStore(server.url)
+    yield store, raw
+    await store.close()
+    await raw.aclose()
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield await in_memory_store()
+        return
+    async with opened(request.getfixturevalue("redis")) as (on_redis, _):
+        yield on_redis
+
+
+def a_decision(number: int = 0, model: str = "qwen", **changes: Any) -> DecisionRecord:
+    decision = Decision(model=model, action=DecidedAction.QUEUE, reason="«b», at [100 %]")
+    fields = {
+        "decision_id": f"d{number}",
+        "made_at": START + timedelta(seconds=number),
+        "origin": "orchestrator",
+        "source": DecisionSource.RULES,
+        "inputs_digest": "0123",
+        "decisions": (decision,),
+    }
+    return DecisionRecord.model_validate(fields | changes)
+
+
+def a_request(number: int = 0, **changes: Any) -> RequestRecord:
+    fields = {
+        "request_id": f"r{number}",
+        "model": "qwen",
+        "gateway_id": "gateway-1",
+        "found": ModelState.UNLOADED,
+        "since": START,
+    }
+    return RequestRecord.model_validate(fields | changes)
+
+
+async def test_what_was_never_noted_is_none(store: Store) -> None:
+    assert await store.history.decision("d0") is None
+    assert await store.history.decisions_of("qwen", most=5) == []
+    assert await store.history.request("r0") is None
+
+
+async def test_a_decision_is_read_as_it_was_noted(store: Store) -> None:
+    plan = DeploymentPlan(
+        model="qwen", runtime=RuntimeKind.VLLM, needed_bytes=5, confidence=0.5, reasoning="fits"
+    )
+    dropped = Decision(
+        model="b", action=DecidedAction.EVICT, reason="", confidence=0.25, dropped_by="pinned"
+    )
+    for record in (a_decision(), a_decision(1, decisions=(dropped,)), a_decision(2, plan=plan)):
+        await store.history.note_decision(record)
+        assert await store.history.decision(record.decision_id) == record
+
+
+async def test_decisions_of_a_model_come_in_the_order_they_were_made(store: Store) -> None:
+    records = [a_decision(number, model="qwen" if number % 2 else "b") for number in range(6)]
+    for record in records:
+        await store.history.note_decision(record)
+    assert await store.history.decisions_of("qwen", most=9) == [records[1], records[3], records[5]]
+    assert await store.history.decisions_of("qwen", most=2) == [records[3], records[5]]
+
+
+async def test_a_decision_is_also_about_those_that_give_way_and_are_planned_for(
+    store: Store,
+) -> None:
+    [queue] = a_decision().decisions
+    record = a_decision(decisions=(queue.model_copy(update={"victims": ("a", "b")}),))
+    await store.history.note_decision(record)
+    for model in ("qwen", "a", "b"):
+        assert await store.history.decisions_of(model, most=1) == [record]
+
+
+async def test_noted_twice_is_kept_once(store: Store) -> None:
+    for _ in range(2):
+        await store.history.note_decision(a_decision())
+    assert len(await store.history.decisions_of("qwen", most=9)) == 1
+
+
+async def test_only_the_newest_decisions_of_a_model_are_kept(store: Store) -> None:
+    for number in range(history.DECISIONS_KEPT_PER_MODEL + 2):
+        await store.history.note_decision(a_decision(number))
+    kept = await store.history.decisions_of("qwen", most=1000)
+    assert len(kept) == history.DECISIONS_KEPT_PER_MODEL
+    assert kept[0].decision_id == "d2"
+
+
+async def test_the_oldest_go_when_there_are_too_many(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "DECISIONS_KEPT", 3)
+    monkeypatch.setattr(history, "REQUESTS_KEPT", 3)
+    store = await in_memory_store() if not isinstance(store, RedisStore) else store
+    await store.history.note_requests([a_request(number) for number in range(5)])
+    for number in range(5):
+        await store.history.note_decision(a_decision(number))
+    found = [await store.history.decision(f"d{n}") is not None for n in range(5)]
+    assert found == [False, False, True, True, True]
+    found = [await store.history.request(f"r{n}") is not None for n in range(5)]
+    assert found == [False, False, True, True, True]
+    assert len(await store.history.decisions_of("qwen", most=9)) == 3
+
+
+async def test_a_request_is_noted_anew_when_it_ends(store: Store) -> None:
+    await store.history.note_requests([a_request(), a_request(1)])
+    ended = a_request(waited_s=3.25, ended="served")
+    await store.history.note_requests([ended])
+    assert await store.history.request("r0") == ended
+    assert await store.history.request("r1") == a_request(1)
+
+
+async def test_nothing_is_kept_for_ever(redis: Server) -> None:
+    async with opened(redis) as (store, raw):
+        await store.history.note_decision(a_decision())
+        await store.history.note_requests([a_request()])
+        left = {name: await raw.ttl(name) async for name in raw.scan_iter("*")}
+    of_requests = {keys.request("r0"), keys.REQUESTS}
+    assert left.keys() == of_requests | {
+        keys.decision("d0"),
+        keys.DECISIONS,
+        keys.decisions("qwen"),
+    }
+    for name, seconds in left.items():
+        assert 0 < seconds <= (1 if name in of_requests else 7) * 86_400
+
+
+async def test_a_decision_reads_by_eye(redis: Server) -> None:
+    async with opened(redis) as (store, raw):
+        await store.history.note_decision(a_decision())
+        page = await raw.hgetall(keys.decision("d0"))
+    assert (page["origin"], page["source"]) == ("orchestrator", "rules")
+    assert page["made_at"] == "2026-01-02T03:04:05Z"
+
+
+async def test_one_spoiled_by_hand_is_passed_over(redis: Server) -> None:
+    async with opened(redis) as (store, raw):
+        for number in range(2):
+            await store.history.note_decision(a_decision(number))
+        await raw.hset(keys.decision("d0"), "made_at", "yesterday")
+        kept = await store.history.decisions_of("qwen", most=9)
+    assert [record.decision_id for record in kept] == ["d1"]
+
+
+async def test_requests_are_not_noted_while_redis_is_away() -> None:
+    store = RedisStore(f"redis://127.0.0.1:{free_port()}/0")
+    with pytest.raises(DependencyUnavailable):
+        await store.history.note_requests([a_request()])
+    await store.close()
