@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from modelium.common import history, keys
+from modelium.common import keys
+from modelium.common.clock import SystemClock
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.figures import DecidedAction, Decision, DecisionSource, DeploymentPlan
-from modelium.common.history import DecisionRecord, RequestRecord
+from modelium.common.history import Bounds, DecisionRecord, RequestRecord
 from modelium.common.records import ModelState, RuntimeKind
-from modelium.common.redis_store import RedisStore
-from modelium.common.store import Store
+from modelium.common.redis_store import RETRY_FOR_S, RedisStore
+from modelium.common.redis_store_connection import Connection
+from modelium.common.redis_store_history import RedisHistory
+from modelium.common.store import History, Store
 from modelium.common.testing import in_memory_store
+from modelium.common.testing.history import InMemoryHistory
 from tests.servers import Server
 from tests.system import free_port
 
@@ -40,6 +44,20 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
         return
     async with opened(request.getfixturevalue("redis")) as (on_redis, _):
         yield on_redis
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def small(request: pytest.FixtureRequest) -> AsyncIterator[History]:
+    """One that keeps little."""
+    bounds = Bounds(decisions=4, decisions_per_model=2, requests=3)
+    if request.param == "memory":
+        yield InMemoryHistory(SystemClock(), lambda: True, bounds)
+        return
+    server: Server = request.getfixturevalue("redis")
+    connection = Connection(server.url, RETRY_FOR_S)
+    await connection.redis.flushall()
+    yield RedisHistory(connection, bounds)
+    await connection.redis.aclose()
 
 
 def a_decision(number: int = 0, model: str = "qwen", **changes: Any) -> DecisionRecord:
@@ -108,28 +126,21 @@ async def test_noted_twice_is_kept_once(store: Store) -> None:
     assert len(await store.history.decisions_of("qwen", most=9)) == 1
 
 
-async def test_only_the_newest_decisions_of_a_model_are_kept(store: Store) -> None:
-    for number in range(history.DECISIONS_KEPT_PER_MODEL + 2):
-        await store.history.note_decision(a_decision(number))
-    kept = await store.history.decisions_of("qwen", most=1000)
-    assert len(kept) == history.DECISIONS_KEPT_PER_MODEL
-    assert kept[0].decision_id == "d2"
-
-
-async def test_the_oldest_go_when_there_are_too_many(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(history, "DECISIONS_KEPT", 3)
-    monkeypatch.setattr(history, "REQUESTS_KEPT", 3)
-    store = await in_memory_store() if not isinstance(store, RedisStore) else store
-    await store.history.note_requests([a_request(number) for number in range(5)])
+async def test_the_oldest_go_when_there_are_too_many(small: History) -> None:
     for number in range(5):
-        await store.history.note_decision(a_decision(number))
-    found = [await store.history.decision(f"d{n}") is not None for n in range(5)]
-    assert found == [False, False, True, True, True]
-    found = [await store.history.request(f"r{n}") is not None for n in range(5)]
-    assert found == [False, False, True, True, True]
-    assert len(await store.history.decisions_of("qwen", most=9)) == 3
+        await small.note_decision(a_decision(number))
+    await small.note_requests([a_request(number) for number in range(5)])
+    decisions = [await small.decision(f"d{number}") for number in range(5)]
+    requests = [await small.request(f"r{number}") for number in range(5)]
+    assert [record is not None for record in decisions] == [False, True, True, True, True]
+    assert [record is not None for record in requests] == [False, False, True, True, True]
+
+
+async def test_only_the_newest_decisions_of_a_model_are_kept(small: History) -> None:
+    for number in range(4):
+        await small.note_decision(a_decision(number))
+    kept = await small.decisions_of("qwen", most=9)
+    assert [record.decision_id for record in kept] == ["d2", "d3"]
 
 
 async def test_a_request_is_noted_anew_when_it_ends(store: Store) -> None:

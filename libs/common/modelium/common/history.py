@@ -3,6 +3,7 @@
 Pure and frozen; `store.History` keeps them, each for a while and not too many.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,12 +12,20 @@ from pydantic import Field
 from modelium.common.figures import Decision, DecisionSource, DeploymentPlan
 from modelium.common.records import Frozen, ModelName, ModelState
 
-DECISIONS_KEPT: Final = 10_000
-DECISIONS_KEPT_PER_MODEL: Final = 100
-DECISION_KEPT_FOR: Final = timedelta(days=7)
-"""As long as the stream keeps the message."""
-REQUESTS_KEPT: Final = 10_000
-REQUEST_KEPT_FOR: Final = timedelta(days=1)
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much is kept, and for how long."""
+
+    decisions: int = 10_000
+    decisions_per_model: int = 100
+    decisions_for: timedelta = timedelta(days=7)
+    """As long as the stream keeps the message."""
+    requests: int = 10_000
+    requests_for: timedelta = timedelta(days=1)
+
+
+BOUNDS: Final = Bounds()
 
 
 class DecisionRecord(Frozen):

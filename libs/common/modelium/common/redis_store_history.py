@@ -10,9 +10,9 @@ from typing import Final, TypeVar
 import structlog
 from pydantic import ValidationError
 
-from modelium.common import history, keys
+from modelium.common import keys
 from modelium.common.hash_codec import from_hash, to_hash
-from modelium.common.history import DecisionRecord, RequestRecord
+from modelium.common.history import BOUNDS, Bounds, DecisionRecord, RequestRecord
 from modelium.common.records import Frozen
 from modelium.common.redis_store_connection import Connection
 
@@ -43,7 +43,8 @@ _log = structlog.get_logger()
 class RedisHistory:
     """See `store.History`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, bounds: Bounds = BOUNDS) -> None:
+        self._bounds = bounds
         self._connection = connection
         self._note = connection.redis.register_script(_NOTE)
 
@@ -55,9 +56,9 @@ class RedisHistory:
                 keys=[keys.decision(record.decision_id), *lists],
                 args=[
                     record.decision_id,
-                    int(history.DECISION_KEPT_FOR.total_seconds()),
-                    history.DECISIONS_KEPT,
-                    history.DECISIONS_KEPT_PER_MODEL,
+                    int(self._bounds.decisions_for.total_seconds()),
+                    self._bounds.decisions,
+                    self._bounds.decisions_per_model,
                     keys.decision(""),
                     *_flat(record),
                 ],
@@ -84,8 +85,8 @@ class RedisHistory:
                     keys=[keys.request(record.request_id), keys.REQUESTS],
                     args=[
                         record.request_id,
-                        int(history.REQUEST_KEPT_FOR.total_seconds()),
-                        history.REQUESTS_KEPT,
+                        int(self._bounds.requests_for.total_seconds()),
+                        self._bounds.requests,
                         0,
                         keys.request(""),
                         *_flat(record),

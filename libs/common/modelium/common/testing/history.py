@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from modelium.common import history
 from modelium.common.clock import Clock
 from modelium.common.errors import DependencyUnavailable
-from modelium.common.history import DecisionRecord, RequestRecord
+from modelium.common.history import BOUNDS, Bounds, DecisionRecord, RequestRecord
 
 T = TypeVar("T")
 
@@ -38,14 +37,13 @@ class _Kept(Generic[T]):
 class InMemoryHistory:
     """Implements `store.History`."""
 
-    def __init__(self, clock: Clock, answers: Callable[[], bool]) -> None:
+    def __init__(self, clock: Clock, answers: Callable[[], bool], bounds: Bounds = BOUNDS) -> None:
         self._answers = answers
+        self._bounds = bounds
         self._decisions: _Kept[DecisionRecord] = _Kept(
-            clock, history.DECISION_KEPT_FOR, history.DECISIONS_KEPT
+            clock, bounds.decisions_for, bounds.decisions
         )
-        self._requests: _Kept[RequestRecord] = _Kept(
-            clock, history.REQUEST_KEPT_FOR, history.REQUESTS_KEPT
-        )
+        self._requests: _Kept[RequestRecord] = _Kept(clock, bounds.requests_for, bounds.requests)
 
     async def note_decision(self, record: DecisionRecord) -> None:
         self._must_answer()
@@ -58,7 +56,7 @@ class InMemoryHistory:
     async def decisions_of(self, model: str, *, most: int) -> list[DecisionRecord]:
         self._must_answer()
         about = [record for record in self._decisions.all() if model in record.models()]
-        return about[-min(most, history.DECISIONS_KEPT_PER_MODEL) :]
+        return about[-min(most, self._bounds.decisions_per_model) :]
 
     async def note_requests(self, records: Sequence[RequestRecord]) -> None:
         self._must_answer()
