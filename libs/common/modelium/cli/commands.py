@@ -106,6 +106,36 @@ def unload(
 
 
 @app.command()
+def plan(model: Model, config: Config = None, as_json: AsJson = False) -> None:
+    """Show what would happen if a model were asked for now, and who would give way."""
+    from modelium.cli.plan import show_plan
+
+    show_plan(gateway_client(config), model, as_json=as_json)
+
+
+@app.command()
+def explain(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL|REQUEST|DECISION",
+            help="Name of a model, an x-request-id, or id of a decision.",
+            autocompletion=model_names,
+        ),
+    ],
+    config: Config = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=100, help="Newest decisions of a model.")
+    ] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show what happened to a model or a request, or what a decision was, and why."""
+    from modelium.cli.explain import show_explanation
+
+    show_explanation(gateway_client(config), what, limit, as_json=as_json)
+
+
+@app.command()
 def run(
     model: Model,
     prompt: Annotated[str | None, typer.Argument(help="Left out: a conversation.")] = None,

@@ -88,6 +88,14 @@ class GatewayClient:
         """Ask for a model to be drained and unloaded; returns at once."""
         return self._json("POST", f"/admin/models/{quote(name, safe='')}/unload", {})
 
+    def plan(self, name: str) -> Any:
+        """What would happen if the model were asked for now."""
+        return self._json("GET", f"/admin/plan/{quote(name, safe='')}")
+
+    def explain(self, what: str, limit: int) -> Any:
+        """What is kept of a model, a request or a decision."""
+        return self._json("GET", f"/admin/explain/{quote(what, safe='')}?limit={limit}")
+
     def usage(self, query: Sequence[tuple[str, str]]) -> Any:
         """GET /admin/usage."""
         return self._json("GET", f"/admin/usage?{urlencode(query)}")

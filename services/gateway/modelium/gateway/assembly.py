@@ -26,6 +26,7 @@ from modelium.gateway.pages.api import ColdParts, cold_app
 from modelium.gateway.proxy import Limits, Proxy
 from modelium.gateway.reporting.announcing import Announcer
 from modelium.gateway.reporting.stats import Stats
+from modelium.gateway.reporting.waits import WaitLog
 from modelium.gateway.waiting.demand import Demand
 from modelium.gateway.waiting.holding import Holding
 from modelium.gateway.waiting.room import WaitingRoom
@@ -52,6 +53,7 @@ class Parts:
     announcer: Announcer
     holding: Holding
     demand: Demand
+    waits: WaitLog
     pulse: Pulse
 
 
@@ -68,6 +70,7 @@ class Gateway(Parts):
             ("store", self.updates.run()),
             ("holding", self.holding.tick()),
             ("demand", self.demand.run()),
+            ("waits", self.waits.run()),
             ("pulse", self.pulse.run()),
             ("stats.beat", self.announcer.beat()),
             ("stats", self.announcer.run()),
@@ -105,6 +108,7 @@ def assemble(
         upstream=upstream,
         access=access,
         stats=stats,
+        waits=parts.waits,
         pulse=parts.pulse,
         request_ids=RequestIds(around.instance),
         clock=clock,
@@ -160,6 +164,7 @@ def _parts(around: Surroundings, settings: GatewaySettings, pulse: Pulse) -> Par
         announcer=announcer,
         holding=holding,
         demand=demand,
+        waits=WaitLog(table=table, store=around.store, clock=clock, gateway_id=around.instance),
         pulse=pulse,
     )
 

@@ -38,6 +38,7 @@ from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.engines.upstream import EngineGone, Upstream
 from modelium.gateway.ongoing import Ongoing, asking
 from modelium.gateway.reporting.stats import Ending, Stats
+from modelium.gateway.reporting.waits import WaitLog
 from modelium.gateway.waiting.holding import Holding
 
 Prepare = Callable[[Scope, bytes, Any], Call]
@@ -77,6 +78,7 @@ class Proxy:
     upstream: Upstream
     access: Access
     stats: Stats
+    waits: WaitLog
     pulse: Pulse
     request_ids: RequestIds
     clock: Clock
@@ -206,7 +208,8 @@ class Proxy:
         while True:
             lease = self.dispatch.enter(request.call, organization)
             if lease is None:
-                lease = await self._held(request, deadline_s, again=was_there)
+                with self.waits.waiting(request.client.request_id, request.call.model):
+                    lease = await self._held(request, deadline_s, again=was_there)
             was_there = True
             try:
                 await self._attempt(request, lease)

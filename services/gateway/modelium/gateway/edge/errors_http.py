@@ -29,6 +29,15 @@ def not_found(what: str) -> ApiError:
     return ApiError(404, "not_found", "invalid_request_error", what)
 
 
+def not_explained(what: str) -> ApiError:
+    """404 for what is neither known nor kept."""
+    text = (
+        f"Nothing is kept of {what[:128]!r}: it is no model, no decision of the last 7 days, and "
+        "no request of the last day that waited for a load."
+    )
+    return not_found(text)
+
+
 def method_not_allowed(method: str, path: str, *, allow: str) -> ApiError:
     """405; `allow`: the methods that the route answers."""
     text = f"{path[:256]} does not answer {method[:32]}, only {allow}."
