@@ -106,6 +106,11 @@ def test_what_is_not_known_is_not_said(capsys: pytest.CaptureFixture[str]) -> No
     assert sentence == "qwen would be refused: waiting cannot help."
 
 
+def test_a_loaded_model_needs_no_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    [sentence] = said_of_plan(capsys, outcome="route", reason="it is loaded", eta_s=0)
+    assert sentence == "qwen is loaded on CPU slot 0: a request is served at once."
+
+
 def test_those_that_give_way_are_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     [_, _, _, titles, row] = said_of_plan(capsys, outcome="displace", victims=[VICTIM])
     assert titles.split() == ["GIVES", "WAY", "MEMORY", "IN", "FLIGHT", "WHY"]

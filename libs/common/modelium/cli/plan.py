@@ -15,6 +15,8 @@ SENTENCES: Final = {
     "refuse": "{model} would be refused: waiting cannot help.",
 }
 
+SAYS_IT_ALL: Final = {"route", "join"}
+
 
 def show_plan(client: GatewayClient, model: str, *, as_json: bool) -> None:
     """Print it in a sentence or two, with those that would give way."""
@@ -23,7 +25,8 @@ def show_plan(client: GatewayClient, model: str, *, as_json: bool) -> None:
         out_json(plan)
         return
     out(_sentence(plan))
-    out(f"  {plan['reason']}")
+    if plan["outcome"] not in SAYS_IT_ALL:
+        out(f"  {plan['reason']}")
     if plan["victims"]:
         out()
         out_table(

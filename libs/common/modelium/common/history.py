@@ -17,7 +17,7 @@ from modelium.common.records import Frozen, ModelName, ModelState
 class Bounds:
     """How much is kept, and for how long."""
 
-    decisions: int = 10_000
+    decisions: int = 5_000
     decisions_per_model: int = 100
     decisions_for: timedelta = timedelta(days=7)
     """As long as the stream keeps the message."""
@@ -53,7 +53,9 @@ class RequestRecord(Frozen):
     gateway_id: str
     found: ModelState = Field(description="the model's state when it came")
     since: datetime = Field(description="when it began to wait")
-    waited_s: float | None = Field(default=None, ge=0, description="null: it waits still")
+    waited_s: float | None = Field(
+        default=None, ge=0, description="null: it waits still, or its gateway was killed"
+    )
     ended: str = Field(
         default="",
         description="how the wait ended: `served`, `left` by its client, or the code of its error",

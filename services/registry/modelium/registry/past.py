@@ -1,8 +1,13 @@
 """Keeps what was decided, for `modelium explain`."""
 
+from typing import Final
+
 from modelium.common.events import DecisionMade
 from modelium.common.history import DecisionRecord
 from modelium.common.store import Store
+
+BRAIN: Final = "brain"
+"""The `origin` of its decisions."""
 
 
 async def keep(event: DecisionMade, *, store: Store) -> None:
@@ -10,8 +15,7 @@ async def keep(event: DecisionMade, *, store: Store) -> None:
     record = _record(event)
     if not record.models():
         return
-    last = await store.history.decisions_of(record.models()[0], most=1)
-    if not any(_says_again(record, earlier) for earlier in last):
+    if record.origin != BRAIN or not await _is_repeated(record, store):
         await store.history.note_decision(record)
 
 
@@ -27,9 +31,14 @@ def _record(event: DecisionMade) -> DecisionRecord:
     )
 
 
-def _says_again(record: DecisionRecord, earlier: DecisionRecord) -> bool:
+async def _is_repeated(record: DecisionRecord, store: Store) -> bool:
     """The brain repeats its advice with every tick, which would leave no room for the rest."""
-    same = record.origin == earlier.origin == "brain" and record.plan is earlier.plan is None
+    last = await store.history.decisions_of(record.models()[0], most=1)
+    return any(_says_the_same(record, earlier) for earlier in last)
+
+
+def _says_the_same(record: DecisionRecord, earlier: DecisionRecord) -> bool:
+    same = record.origin == earlier.origin and record.plan == earlier.plan
     return same and _what(record) == _what(earlier)
 
 
