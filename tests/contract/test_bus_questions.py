@@ -116,10 +116,9 @@ async def test_of_two_that_answer_one_does(nats: Server) -> None:
         answered_by(one, noting),
         answered_by(other, noting),
     ):
-        asked.clear()
         await ask(one)
         await ask(other)
-        assert asked == ["qwen", "qwen"]
+        assert asked.count("qwen") == 2
 
 
 async def test_a_server_that_is_away_is_named() -> None:
