@@ -56,10 +56,10 @@ SITUATIONS: list[tuple[str, tuple[ModelView | DeviceView, ...], str, str]] = [
         "needs 3.0 GiB, CPU slot 0 has 1.0 GiB free; b is in use",
     ),
     (
-        "one that is pinned never does",
+        "it fits nowhere beside what is pinned",
         (device(free=1), PINNED, cold("a")),
-        "wait",
-        "needs 3.0 GiB, CPU slot 0 has 1.0 GiB free; p is always loaded",
+        "refuse",
+        "needs 3.0 GiB, but CPU slot 0 has 1.0 GiB beside p, which is always loaded",
     ),
     (
         "it fits, once the device is no longer busy",
