@@ -6,6 +6,8 @@ a sender does not know are ignored; `message_id` and `occurred_at` may be left o
 messages, then the bus fills in an id that is the same on every redelivery.
 """
 
+from typing import Literal
+
 from pydantic import Field
 
 from modelium.common.figures import (
@@ -142,17 +144,25 @@ class RuntimeLoaded(RuntimeEvent):
     endpoint: str = Field(description="base URL that gateways can reach")
     fingerprint: str = ""
     load_s: float | None = Field(default=None, ge=0)
+    wake_s: float | None = Field(default=None, ge=0, description="of its last wake")
     reserved_bytes: int = Field(ge=0)
     resident_bytes: int = Field(ge=0, description="measured on each device; 0: not known")
     memory: EngineMemory | None = None
 
 
 class RuntimeSleeping(RuntimeEvent):
-    """The engine sleeps: its weights are in host memory and its device memory was measured free."""
+    """The engine sleeps, and its device memory was measured free."""
 
     subject = "runtime.sleeping"
 
+    sleep_level: Literal[1, 2] = Field(
+        default=1, description="1: its weights are in host memory; 2: they are discarded"
+    )
     resident_bytes: int = Field(ge=0, description="what it still holds of each device")
+    fingerprint: str = ""
+    load_s: float | None = Field(default=None, ge=0)
+    wake_s: float | None = Field(default=None, ge=0, description="of its last wake")
+    reserved_bytes: int = Field(default=0, ge=0)
 
 
 class RuntimeUnloading(RuntimeEvent):
@@ -194,6 +204,11 @@ class AgentHeartbeat(Message):
     launcher: str
     devices: tuple[Device, ...]
     instances: tuple[Instance, ...]
+    sleep_memory_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="host memory that its sleeping engines may take; 0: they cannot sleep",
+    )
 
 
 class MetricsTick(Message):
@@ -257,6 +272,9 @@ class SleepModel(Command):
 
     subject = "command.{agent_id}.sleep"
 
+    level: Literal[1, 2] = Field(
+        default=1, description="1: keep the weights in host memory; 2: discard them"
+    )
     drain_deadline_s: float = Field(ge=0)
 
 

@@ -94,6 +94,10 @@ class DeviceKind(StrEnum):
     CPU = "cpu"
 
 
+POOLING_TASKS: Final = frozenset({Task.EMBEDDING, Task.CLASSIFY, Task.RERANK})
+"""Their engines answer with vectors or scores; asleep they keep most of their memory."""
+
+
 class FailureKind(StrEnum):
     """Why an engine is gone although nobody asked for it."""
 
@@ -104,6 +108,8 @@ class FailureKind(StrEnum):
     CANCELLED = "cancelled"
     LOST = "lost"
     """Its agent has gone silent; the engine may still run."""
+    SLEEP_FAILED = "sleep_failed"
+    """It did not fall asleep, or did not wake, as it should: it is not put to sleep any more."""
 
 
 class Descriptor(Frozen):
@@ -171,6 +177,18 @@ class ModelRecord(Record):
     reserved_bytes: int = Field(default=0, ge=0, description="of each device, by the ledger")
     resident_bytes: int = Field(default=0, ge=0, description="measured on each device")
     load_s: float | None = Field(default=None, ge=0, description="how long its last load took")
+    wake_s: float | None = Field(default=None, ge=0, description="how long its last wake took")
+    sleep_level: int = Field(
+        default=0, ge=0, le=2, description="of its engine while it sleeps or is woken; 0: awake"
+    )
+    asleep_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="what its engine held of each device when it last slept; 0: not known",
+    )
+    sleepless: str = Field(
+        default="", description="why its engine is not put to sleep any more; empty: it may be"
+    )
     failures: int = Field(default=0, ge=0, description="in a row; back to 0 when it is loaded")
     retry_at: datetime | None = Field(default=None, description="no load before this")
     loaded_at: datetime | None = None
@@ -237,6 +255,8 @@ class Instance(Frozen):
     reserved_bytes: int = Field(default=0, ge=0)
     resident_bytes: int = Field(default=0, ge=0)
     load_s: float | None = None
+    wake_s: float | None = None
+    sleep_level: int = Field(default=0, ge=0, le=2, description="0: awake")
     memory: EngineMemory | None = None
 
 

@@ -9,7 +9,7 @@ Precedence: environment, then the file, then the defaults below. The file is the
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from modelium.common.records import AGENT_ID_PATTERN, ModelName
 from modelium.common.settings_base import GIB, MIB, Section
@@ -214,6 +214,11 @@ class RuntimeAgent(Section):
     )
     memory_free_timeout_seconds: PositiveFloat = Field(
         default=10.0, description="Seconds to wait for a stopped engine's memory to be free."
+    )
+    sleep_memory_bytes: NonNegativeInt | None = Field(
+        default=None,
+        description="Bytes of host memory for sleeping engines; empty: half of what is free at the"
+        " start, as loads need it too; 0: none sleep.",
     )
     exit_drain_seconds: NonNegativeFloat = Field(
         default=2.0, description="Seconds requests get to end when the agent itself is stopped."
