@@ -9,13 +9,8 @@ from modelium.common.errors import IllegalTransition
 from modelium.common.figures import DecidedAction, Decision
 from modelium.common.records import LIVE_STATES, FailureKind, ModelRecord, ModelState
 from modelium.common.testing import a_descriptor, a_model_record
-from modelium.registry.projection import (
-    Event,
-    after_decision,
-    apply,
-    is_news,
-    retry_delay_s,
-)
+from modelium.registry.news import Event, is_news
+from modelium.registry.projection import after_decision, apply, retry_delay_s
 
 from . import facts
 

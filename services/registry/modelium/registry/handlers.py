@@ -19,8 +19,9 @@ from modelium.common.records import AgentRecord, ModelRecord, ModelState
 from modelium.common.store import Store
 from modelium.registry.instances import adopted, instance_of, may_adopt
 from modelium.registry.memory import has_grown
+from modelium.registry.news import Event, is_news
 from modelium.registry.past import keep
-from modelium.registry.projection import Event, after_decision, apply, is_news
+from modelium.registry.projection import after_decision, apply
 from modelium.registry.remembering import remember
 
 AGENT_TTL_S: Final = 15.0

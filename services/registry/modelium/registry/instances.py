@@ -30,6 +30,8 @@ def instance_of(record: ModelRecord | None) -> InstanceRecord | None:
         reserved_bytes=record.reserved_bytes,
         resident_bytes=record.resident_bytes,
         load_s=record.load_s,
+        wake_s=record.wake_s,
+        sleep_level=record.sleep_level,
     )
 
 
@@ -88,16 +90,14 @@ def _fact(instance: Instance, seen_at: datetime) -> RuntimeEvent:
         "agent_id": instance.agent_id,
         "device_ids": instance.device_ids,
         "generation": instance.generation,
+        "fingerprint": instance.fingerprint,
+        "load_s": instance.load_s,
+        "wake_s": instance.wake_s,
+        "reserved_bytes": instance.reserved_bytes,
         "resident_bytes": instance.resident_bytes,
         "occurred_at": seen_at,
     }
     if instance.state is InstanceState.SLEEPING:
-        return RuntimeSleeping.model_validate(engine)
-    serves = {
-        "endpoint": instance.endpoint,
-        "fingerprint": instance.fingerprint,
-        "load_s": instance.load_s,
-        "reserved_bytes": instance.reserved_bytes,
-        "memory": instance.memory,
-    }
+        return RuntimeSleeping.model_validate(engine | {"sleep_level": instance.sleep_level or 1})
+    serves = {"endpoint": instance.endpoint, "memory": instance.memory}
     return RuntimeLoaded.model_validate(engine | serves)

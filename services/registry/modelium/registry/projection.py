@@ -1,8 +1,7 @@
 """What an event makes of a model's record; pure.
 
-`lifecycle.py` says which state follows; here is what else changes, and which events change nothing:
-repeats, facts of an ended or superseded load attempt, and facts about other files than the
-record's. Who stores and announces the result is `handlers.py`.
+`lifecycle.py` says which state follows; here is what else changes. Which events change nothing is
+in `news.py`; who stores and announces the result is `handlers.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,14 +11,11 @@ from typing import Any, Final
 from modelium.common import events as ev
 from modelium.common.figures import DecidedAction, Decision
 from modelium.common.lifecycle import next_state
-from modelium.common.records import LIVE_STATES, FailureKind, ModelRecord, ModelState
+from modelium.common.records import FailureKind, ModelRecord, ModelState
 from modelium.registry import reasons
 from modelium.registry.instances import endpoint_of
+from modelium.registry.news import Event, is_live
 
-FilesEvent = (
-    ev.ModelDiscovered | ev.ModelAnalyzing | ev.ModelAnalyzed | ev.ModelRejected | ev.ModelRemoved
-)
-Event = FilesEvent | ev.RuntimeEvent
 Changes = dict[str, Any]
 
 FIRST_RETRY_S: Final = 10.0
@@ -34,77 +30,16 @@ _NO_ENGINE: Final[Mapping[str, Any]] = {
     "loaded_fingerprint": None,
     "reserved_bytes": 0,
     "resident_bytes": 0,
+    "sleep_level": 0,
     "loaded_at": None,
 }
 _NEVER_FAILED: Final[Mapping[str, Any]] = {"failures": 0, "retry_at": None}
 _NEW_FILES: Final[Mapping[str, Any]] = {**_NEVER_FAILED, "refused": False}
+_NEVER_SLEPT: Final[Mapping[str, Any]] = {"wake_s": None, "asleep_bytes": 0, "sleepless": ""}
 _DECIDED_BY_ENGINE: Final = frozenset(
     {ModelState.LOADED, ModelState.LOADING, ModelState.UNLOADING, ModelState.REJECTED}
 )
 """States whose reason a decision does not replace."""
-
-
-def is_live(record: ModelRecord) -> bool:
-    """Whether an engine of the model may hold memory."""
-    return record.state in LIVE_STATES
-
-
-def is_news(record: ModelRecord | None, event: Event) -> bool:
-    """False when the event changes nothing, and the record is only to be announced again."""
-    if record is None:
-        return isinstance(event, ev.ModelDiscovered) and bool(event.model and event.fingerprint)
-    if isinstance(event, ev.RuntimeEvent):
-        return _is_engine_news(record, event)
-    if isinstance(event, ev.ModelDiscovered):
-        return _is_discovery_news(record, event)
-    return event.path == record.path and _is_files_news(record, event)
-
-
-def _is_discovery_news(record: ModelRecord, event: ev.ModelDiscovered) -> bool:
-    """The watcher completes an event without a name or fingerprint and publishes it again.
-
-    A model keeps its name as long as its files are there: the same name from another path is
-    heard only when they are gone or cannot be served.
-    """
-    if not (event.model and event.fingerprint):
-        return False
-    if event.path != record.path:
-        return record.removed or record.state == ModelState.REJECTED
-    return record.removed or event.fingerprint != record.fingerprint
-
-
-def _is_files_news(record: ModelRecord, event: FilesEvent) -> bool:
-    match event:
-        case ev.ModelAnalyzing():
-            same = event.fingerprint == record.fingerprint
-            return same and record.state == ModelState.DISCOVERED
-        case ev.ModelAnalyzed():
-            return _is_analysis_news(record, event)
-        case ev.ModelRejected():
-            other = event.fingerprint not in ("", record.fingerprint)
-            known = record.state == ModelState.REJECTED and record.reason == event.reason
-            return not other and not known
-    return not record.removed
-
-
-def _is_analysis_news(record: ModelRecord, event: ev.ModelAnalyzed) -> bool:
-    """An analysis of files that have changed since is late, unless it heals what did not work."""
-    if event.fingerprint != record.fingerprint:
-        return record.state in (ModelState.ERROR, ModelState.REJECTED)
-    unfinished = (ModelState.DISCOVERED, ModelState.ANALYZING, ModelState.REJECTED)
-    return record.state in unfinished or record.descriptor != event.descriptor
-
-
-def _is_engine_news(record: ModelRecord, event: ev.RuntimeEvent) -> bool:
-    if event.generation <= record.ended_generation or event.generation < record.generation:
-        return False
-    same = event.generation == record.generation
-    match event:
-        case ev.RuntimeLoading():
-            return not same or record.state not in (ModelState.LOADED, ModelState.UNLOADING)
-        case ev.RuntimeFailed(kind=FailureKind.LOST):
-            return same and is_live(record)
-    return True
 
 
 def apply(record: ModelRecord | None, event: Event, now: datetime) -> ModelRecord | None:
@@ -169,11 +104,17 @@ def _discovered(record: ModelRecord, event: ev.ModelDiscovered, _now: datetime) 
         "fingerprint": event.fingerprint,
         "size_bytes": event.size_bytes,
         "removed": False,
-        **_NEW_FILES,
+        **_new_files(record, event.fingerprint),
     }
     if is_live(record):
         return files
     return files | {"descriptor": None, "reason": reasons.NOT_ANALYSED}
+
+
+def _new_files(record: ModelRecord, fingerprint: str) -> Changes:
+    """How well an engine slept says nothing about one of other files."""
+    same = fingerprint == record.fingerprint
+    return dict(_NEW_FILES) if same else {**_NEW_FILES, **_NEVER_SLEPT}
 
 
 def _analyzing(_record: ModelRecord, _event: ev.ModelAnalyzing, _now: datetime) -> Changes:
@@ -185,7 +126,7 @@ def _analyzed(record: ModelRecord, event: ev.ModelAnalyzed, _now: datetime) -> C
         "fingerprint": event.fingerprint,
         "size_bytes": event.size_bytes,
         "descriptor": event.descriptor,
-        **_NEW_FILES,
+        **_new_files(record, event.fingerprint),
     }
     return files if is_live(record) else files | {"reason": reasons.NOT_REQUESTED}
 
@@ -216,6 +157,7 @@ def _loading(record: ModelRecord, event: ev.RuntimeLoading, _now: datetime) -> C
     return _engine(event) | {
         "reserved_bytes": event.reserved_bytes,
         "resident_bytes": record.resident_bytes if woken else 0,
+        "sleep_level": record.sleep_level if woken else 0,
         "loaded_fingerprint": record.loaded_fingerprint if woken else None,
         "loaded_at": None,
         "retry_at": None,
@@ -229,18 +171,35 @@ def _loaded(record: ModelRecord, event: ev.RuntimeLoaded, now: datetime) -> Chan
         "endpoint": event.endpoint,
         "endpoints": (endpoint_of(event),),
         "loaded_fingerprint": event.fingerprint or record.fingerprint,
-        "load_s": record.load_s if event.load_s is None else event.load_s,
+        **_durations(record, event),
         "reserved_bytes": event.reserved_bytes,
         "resident_bytes": event.resident_bytes,
+        "sleep_level": 0,
         "loaded_at": record.loaded_at if repeated else now,
         "reason": "",
         **_NEVER_FAILED,
     }
 
 
-def _sleeping(_record: ModelRecord, event: ev.RuntimeSleeping, _now: datetime) -> Changes:
-    sleeps = {"resident_bytes": event.resident_bytes, "loaded_at": None, "reason": reasons.ASLEEP}
-    return _engine(event) | sleeps
+def _durations(record: ModelRecord, event: ev.RuntimeLoaded | ev.RuntimeSleeping) -> Changes:
+    return {
+        "load_s": record.load_s if event.load_s is None else event.load_s,
+        "wake_s": record.wake_s if event.wake_s is None else event.wake_s,
+    }
+
+
+def _sleeping(record: ModelRecord, event: ev.RuntimeSleeping, _now: datetime) -> Changes:
+    files = event.fingerprint or record.loaded_fingerprint
+    return _engine(event) | {
+        **_durations(record, event),
+        "loaded_fingerprint": files,
+        "reserved_bytes": event.reserved_bytes or record.reserved_bytes,
+        "resident_bytes": event.resident_bytes,
+        "sleep_level": event.sleep_level,
+        "asleep_bytes": event.resident_bytes,
+        "loaded_at": None,
+        "reason": reasons.asleep(event.sleep_level),
+    }
 
 
 def _unloading(_record: ModelRecord, event: ev.RuntimeUnloading, _now: datetime) -> Changes:
@@ -262,6 +221,8 @@ def _failed(record: ModelRecord, event: ev.RuntimeFailed, now: datetime) -> Chan
     end = dict(_NO_ENGINE) if event.kind is FailureKind.LOST else _ended(event)
     if event.kind is FailureKind.CANCELLED:
         return end | {"reason": reasons.failed(event.reason, None)}
+    if event.kind is FailureKind.SLEEP_FAILED:
+        return end | _unfit_to_sleep(record, event)
     failures = record.failures + 1
     wait_s = retry_delay_s(failures)
     return end | {
@@ -269,6 +230,13 @@ def _failed(record: ModelRecord, event: ev.RuntimeFailed, now: datetime) -> Chan
         "retry_at": now + timedelta(seconds=wait_s),
         "reason": reasons.failed(event.reason, wait_s),
     }
+
+
+def _unfit_to_sleep(record: ModelRecord, event: ev.RuntimeFailed) -> Changes:
+    """Its files are fine, so it may be loaded again at once; it only never sleeps again."""
+    reason = {"reason": reasons.failed(event.reason, None)}
+    of_these_files = event.fingerprint in ("", record.fingerprint)
+    return reason | ({"sleepless": event.reason} if of_these_files else {})
 
 
 def retry_delay_s(failures: int) -> float:

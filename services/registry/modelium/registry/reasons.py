@@ -9,13 +9,18 @@ from typing import Final
 NOT_ANALYSED: Final = "waiting for its files to be analysed"
 ANALYSING: Final = "analysing its files"
 NOT_REQUESTED: Final = "not requested yet"
-ASLEEP: Final = "asleep: its weights are in host memory"
 FILES_GONE: Final = "its files are gone; it ends with its engine"
 
 
 def loading(device_ids: Sequence[str]) -> str:
     """An engine is being started or woken."""
     return f"loading on {', '.join(device_ids) or 'a device'}"
+
+
+def asleep(level: int) -> str:
+    """The engine is there, without its memory."""
+    weights = "in host memory" if level == 1 else "on disk only"
+    return f"asleep: its weights are {weights}"
 
 
 def draining(why: str) -> str:
