@@ -25,6 +25,9 @@ EVENTS_REDELIVERED: Final = Counter(
 EVENTS_DEAD_LETTERED: Final = Counter(
     "modelium_events_dead_lettered_total", "Messages that could not be handled.", ["subject"]
 )
+LEADER: Final = Gauge(
+    "modelium_leader", "1 while this process leads, of those that share a lease.", ["lease"]
+)
 TASKS: Final = Gauge("modelium_tasks", "Tasks of asyncio that have not ended.")
 
 

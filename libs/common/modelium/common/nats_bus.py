@@ -16,6 +16,7 @@ from modelium.common.nats_answers import NatsAnswerer, asked
 from modelium.common.nats_connection import NatsConnection
 from modelium.common.nats_consumer import NatsConsumer
 from modelium.common.nats_follower import NatsFollower
+from modelium.common.nats_lease import NatsLeaseCell
 from modelium.common.subjects import COMMANDS_STREAM, EVENTS_STREAM, subject_for, subject_of
 
 ACK_WAIT_S: Final = 10.0
@@ -53,6 +54,10 @@ class NatsBus:
     @property
     def connected(self) -> bool:
         return self._connection.connected
+
+    def lease_cell(self, name: str) -> NatsLeaseCell:
+        """Where the lease of this name is kept."""
+        return NatsLeaseCell(self._connection, name)
 
     async def publish(self, message: Message) -> None:
         payload, headers = encode(message, self._source)

@@ -32,6 +32,7 @@ from modelium.common.nats_topology import declare_consumer, declare_streams
 from modelium.common.subjects import dead
 
 FETCH_S: Final = 1.0
+"""And no longer than half of the time for which a message may be in hand (`lease.in_hand_s`)."""
 PAUSE_S: Final = 0.2
 _HEADER_LENGTH: Final = 1000
 
@@ -100,7 +101,7 @@ class NatsConsumer:
 
     async def _next(self, pull: Pull) -> None:
         try:
-            [msg] = await pull.fetch(1, timeout=FETCH_S)
+            [msg] = await pull.fetch(1, timeout=min(FETCH_S, self._ack_wait_s / 2))
         except nats.errors.TimeoutError:
             return
         self._at_work = msg

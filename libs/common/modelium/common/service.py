@@ -27,6 +27,7 @@ from modelium.common.clock import Clock, SystemClock
 from modelium.common.errors import ExitCode, ModeliumError
 from modelium.common.health import Checks, health_app
 from modelium.common.http_server import bind, serve_http
+from modelium.common.lease import Lease, in_hand_s
 from modelium.common.load_settings import Settings, load
 from modelium.common.nats_bus import NatsBus
 from modelium.common.redis_store import RedisStore
@@ -47,6 +48,8 @@ class Shell(Protocol):
     store: Store
     instance: str
     """`<service>-<random>`: this process; `ce-source` of all it publishes."""
+    lease: Lease
+    """For a service of which one process leads; it holds nothing unless its `run` is run."""
     resources: AsyncExitStack
     """Closed in reverse order after all tasks have ended."""
     checks: Checks
@@ -79,6 +82,7 @@ class _Shell:
     bus: Bus
     store: Store
     instance: str
+    lease: Lease
     resources: AsyncExitStack
     group: asyncio.TaskGroup
     checks: Checks = field(default_factory=Checks)
@@ -131,11 +135,14 @@ async def _main(name: str, build: Build, config: Path | None, health_surface: bo
     instance = f"{name}-{uuid4().hex[:8]}"
     logs.configure(settings.logging, service=name, instance=instance)
     metrics.announce_build(name)
-    bus = NatsBus(settings.nats.url, source=instance)
+    # What a process had in hand, and was held up with, comes first to the one that takes over.
+    ack_wait_s = in_hand_s(settings.orchestration.lease_seconds)
+    bus = NatsBus(settings.nats.url, source=instance, ack_wait_s=ack_wait_s)
     store = RedisStore(settings.redis.url)
+    lease = _lease(name, bus, instance, settings)
     try:
         async with AsyncExitStack() as resources, asyncio.TaskGroup() as group:
-            shell = _Shell(settings, SystemClock(), bus, store, instance, resources, group)
+            shell = _Shell(settings, SystemClock(), bus, store, instance, lease, resources, group)
             group.create_task(_until_stopped(stop, shell))
             if health_surface:
                 _serve_health(name, shell)
@@ -146,6 +153,16 @@ async def _main(name: str, build: Build, config: Path | None, health_surface: bo
             _log.info("service.started")
     except* _Stop:
         _log.info("service.stopped")
+
+
+def _lease(name: str, bus: NatsBus, instance: str, settings: Settings) -> Lease:
+    return Lease(
+        bus.lease_cell(name),
+        name=name,
+        holder=instance,
+        seconds=settings.orchestration.lease_seconds,
+        clock=SystemClock(),
+    )
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -101,6 +101,13 @@ class Orchestration(Section):
     decision_interval_seconds: PositiveFloat = Field(
         default=10.0, description="Seconds between two ticks."
     )
+    lease_seconds: float = Field(
+        default=4.0,
+        ge=1,
+        le=60,
+        description="Seconds of silence after which another orchestrator or registry takes over; "
+        "shorter, and one on a busy machine may lose it by mistake.",
+    )
     model_discovery: ModelDiscovery = ModelDiscovery()
     policies: Policies = Policies()
 

@@ -16,6 +16,9 @@ COMMANDS_STREAM: Final = "MODELIUM_COMMANDS"
 DEAD_STREAM: Final = "MODELIUM_DEAD"
 """Messages that could not be handled, with the reason in `Modelium-Reason`: kept for 30 days."""
 
+LEASES_BUCKET: Final = "MODELIUM_LEASES"
+"""Key-value bucket: a key per service of which one process leads (`lease.py`)."""
+
 DEAD_PREFIX: Final = "dead."
 
 

@@ -6,6 +6,7 @@ here waits for real time.
 
 from modelium.common.testing.bus import DeadLetter, InMemoryBus
 from modelium.common.testing.clock import FakeClock, yield_to_others
+from modelium.common.testing.lease import InMemoryLeaseCell
 from modelium.common.testing.samples import (
     a_descriptor,
     a_device,
@@ -20,6 +21,7 @@ __all__ = [
     "DeadLetter",
     "FakeClock",
     "InMemoryBus",
+    "InMemoryLeaseCell",
     "InMemoryStore",
     "a_descriptor",
     "a_device",
