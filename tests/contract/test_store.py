@@ -117,6 +117,18 @@ async def test_of_many_saves_at_once_one_wins(store: Store) -> None:
     assert found.version == 2
 
 
+async def test_a_record_that_was_saved_in_between_is_not_deleted(store: Store) -> None:
+    """Whoever decided to forget it had not seen that."""
+    first = await store.models.save(a_model_record())
+    second = await store.models.save(first.model_copy(update={"reason": "second"}))
+    with pytest.raises(Conflict):
+        await store.models.delete("qwen", version=first.version)
+    assert await store.models.get("qwen") == second
+    await store.models.delete("qwen", version=second.version)
+    await store.models.delete("qwen", version=second.version)
+    assert await store.models.all() == []
+
+
 async def test_delete_forgets_and_may_be_repeated(store: Store) -> None:
     await store.instances.save(an_instance_record())
     for _ in range(2):

@@ -39,6 +39,15 @@ redis.call('SADD', KEYS[2], ARGV[2])
 return 1
 """
 
+# KEYS: hash, set of ids. ARGV: expected version (empty: any), id.
+_DELETE: Final = """
+local version = redis.call('HGET', KEYS[1], 'version')
+if version and ARGV[1] ~= '' and version ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('SREM', KEYS[2], ARGV[2])
+return 1
+"""
+
 _log = structlog.get_logger()
 
 
@@ -89,6 +98,7 @@ class _Records(_Hashes[R]):
         self._id_field = id_field
         self._clock = clock
         self._save_script = self._redis.register_script(_SAVE)
+        self._delete_script = self._redis.register_script(_DELETE)
 
     async def save(self, record: R) -> R:
         changes = {"version": record.version + 1, "updated_at": self._clock.now()}
@@ -115,14 +125,15 @@ class _Records(_Hashes[R]):
         [found] = await self._connection.hashes([self._key(record_id)])
         return found
 
-    async def delete(self, record_id: str) -> None:
-        async def forget() -> None:
-            pipeline = self._redis.pipeline(transaction=True)
-            pipeline.delete(self._key(record_id))
-            pipeline.srem(self._ids, record_id)
-            await pipeline.execute()
-
-        await self._connection.retried(forget)
+    async def delete(self, record_id: str, *, version: int | None = None) -> None:
+        expected = "" if version is None else str(version)
+        done = await self._connection.retried(
+            lambda: self._delete_script(
+                keys=[self._key(record_id), self._ids], args=[expected, record_id]
+            )
+        )
+        if done != 1:
+            raise Conflict(self._key(record_id), version or 0)
 
 
 class _AgentRecords(_Hashes[AgentRecord]):

@@ -40,8 +40,12 @@ class Records(Protocol[R]):
             Conflict: somebody else saved in between.
         """
 
-    async def delete(self, record_id: str) -> None:
-        """Forget it; no error if it is not there."""
+    async def delete(self, record_id: str, *, version: int | None = None) -> None:
+        """Forget it; no error if it is not there.
+
+        Raises:
+            Conflict: it is not at this `version` (None: any will do).
+        """
 
 
 class AgentRecords(Protocol):

@@ -108,7 +108,8 @@ async def _save(
     if wanted == before:
         return before
     if wanted is None:
-        await store.models.delete(model)
+        if before is not None:
+            await store.models.delete(model, version=before.version)
         return None
     return await store.models.save(wanted)
 

@@ -39,7 +39,10 @@ class _Records(Generic[R]):
         self._saved[record_id] = saved.model_dump_json()
         return saved
 
-    async def delete(self, record_id: str) -> None:
+    async def delete(self, record_id: str, *, version: int | None = None) -> None:
+        stored = self._saved.get(record_id)
+        if stored and version not in (None, json.loads(stored)["version"]):
+            raise Conflict(record_id, version or 0)
         self._saved.pop(record_id, None)
 
 
