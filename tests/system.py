@@ -139,19 +139,24 @@ class System:
     def start(self, *names: str) -> None:
         """Start these processes (none: all) and wait until each is ready."""
         for name in names or (*SERVERS, *SERVICES):
-            log = (self.folder / f"{name}.log").open("ab")
-            self.children[name] = subprocess.Popen(  # the whole point: a child we can kill
-                self._command(name),
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-                env={**os.environ, "MODELIUM_RUN": str(self.folder)},
-            )
+            self.spawn(name, self.command(name))
         for name in names or SERVICES:
             if name in SERVICES:
                 wait_until(f"{name} is ready", lambda name=name: self.is_ready(name))
 
-    def _command(self, name: str) -> list[str]:
+    def spawn(self, name: str, command: list[str], **environment: str) -> None:
+        """Start a child of this system; what it says goes to a log of its name."""
+        log = (self.folder / f"{name}.log").open("ab")
+        self.children[name] = subprocess.Popen(  # the whole point: a child we can kill
+            command,
+            stdout=log,
+            stderr=log,
+            cwd=self.folder,
+            env={**os.environ, "MODELIUM_RUN": str(self.folder), **environment},
+        )
+
+    def command(self, name: str) -> list[str]:
+        """What a process is started with."""
         port = str(self.ports[name])
         if name == "nats":
             return [
@@ -197,7 +202,8 @@ class System:
 
     def stop(self) -> list[psutil.Process]:
         """SIGTERM everything, services first; returns what is left of it (nothing, one hopes)."""
-        for group in (SERVICES[::-1], SERVERS):
+        services = [name for name in self.children if name not in SERVERS]
+        for group in (services[::-1], SERVERS):
             alive = [self.children[n] for n in group if n in self.children]
             for child in alive:
                 child.send_signal(signal.SIGTERM)

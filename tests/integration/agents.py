@@ -19,6 +19,7 @@ from modelium.runtime_agent.announcing import Announcer
 from modelium.runtime_agent.devices import CpuSlots
 from modelium.runtime_agent.drain import LEASE_S, DrainTracker
 from modelium.runtime_agent.engine_http import EngineHttp
+from modelium.runtime_agent.fence import Fence, fenced
 from modelium.runtime_agent.handlers import COMMANDS, FOLLOWED
 from modelium.runtime_agent.journal import Journal
 from modelium.runtime_agent.lanes import Lanes
@@ -126,14 +127,14 @@ async def an_agent(
         announce=Announcer(bus, clock),
     )
     supervisor = Supervisor(tools, agent_id="local")
-    known = {"supervisor": supervisor, "drains": tools.drains, "clock": clock}
+    fence = Fence(folder / "newest-epoch")
+    known = {"supervisor": supervisor, "drains": tools.drains, "clock": clock, "fence": fence}
+    commands = fenced(bind(COMMANDS, **known), fence)
     await supervisor.adopt()
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(supervisor.run()),
-            group.create_task(
-                bus.consume("agent-local", bind(COMMANDS, **known), agent_id="local")
-            ),
+            group.create_task(bus.consume("agent-local", commands, agent_id="local")),
             group.create_task(bus.follow(bind(FOLLOWED, **known))),
         ]
         try:

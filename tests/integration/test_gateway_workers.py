@@ -135,7 +135,7 @@ def test_a_wrong_setting_ends_all_workers_with_its_exit_code(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MODELIUM_GATEWAY__HOST", "0.0.0.0")
-    command = system._command("gateway")
+    command = system.command("gateway")
     gateway = psutil.Popen(command, cwd=system.folder)
     assert gateway.wait(60) == ExitCode.CONFIG
 
@@ -145,5 +145,5 @@ def test_a_port_that_another_gateway_has_is_refused(
 ) -> None:
     with bind_socket("127.0.0.1", system.ports["gateway"], setting="test", shared=True) as other:
         other.listen()
-        gateway = psutil.Popen(system._command("gateway"), cwd=system.folder)
+        gateway = psutil.Popen(system.command("gateway"), cwd=system.folder)
         assert gateway.wait(60) == ExitCode.UNAVAILABLE

@@ -33,6 +33,7 @@ from modelium.common.records import (
 from modelium.common.reports import GatewayStats as GatewayStats
 from modelium.common.reports import KeyChanged as KeyChanged
 from modelium.common.reports import MemoryMeasured as MemoryMeasured
+from modelium.common.reports import OrchestratorHeartbeat as OrchestratorHeartbeat
 from modelium.common.reports import PlanAsked as PlanAsked
 
 
@@ -241,6 +242,9 @@ class Command(Message):
     model: ModelName
     instance_id: str
     generation: int = Field(ge=1)
+    epoch: int | None = Field(
+        default=None, ge=1, description="of the sender's lease; left out: not asked about"
+    )
 
 
 class LoadModel(Command):

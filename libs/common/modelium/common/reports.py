@@ -5,6 +5,8 @@ And what is asked of a service and answered at once.
 `events.py` has them too, with all other messages.
 """
 
+from pydantic import Field
+
 from modelium.common.figures import GatewayModelStats
 from modelium.common.message import Message, Question
 from modelium.common.plans import PlanAnswer
@@ -19,6 +21,16 @@ class GatewayStats(Message):
 
     gateway_id: str
     models: tuple[GatewayModelStats, ...]
+
+
+class OrchestratorHeartbeat(Message):
+    """The orchestrator that leads; commands of a lower epoch are refused from now on."""
+
+    subject = "orchestrator.heartbeat"
+    stored = False
+
+    orchestrator_id: str
+    epoch: int = Field(ge=1, description="of its lease; a later leader's is higher")
 
 
 class KeyChanged(Message):

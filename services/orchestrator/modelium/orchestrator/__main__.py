@@ -4,7 +4,9 @@ from typing import Final
 
 from modelium.common.bus import bind
 from modelium.common.service import Shell, run
-from modelium.orchestrator.handlers import EVENT_HANDLERS, LIVE_HANDLERS, QUESTION_HANDLERS
+from modelium.orchestrator.fenced_bus import FencedBus
+from modelium.orchestrator.handlers import EVENT_HANDLERS, FOLLOWED, QUESTION_HANDLERS
+from modelium.orchestrator.leading import Leading
 from modelium.orchestrator.owner import Owner
 from modelium.orchestrator.resync import Resync
 
@@ -13,16 +15,28 @@ DURABLE: Final = "orchestrator"
 
 async def build(shell: Shell) -> None:
     """Run the owner of the state, and everything that posts to it."""
-    owner = Owner(bus=shell.bus, clock=shell.clock, settings=shell.settings)
+    bus, lease = FencedBus(shell.bus, shell.lease), shell.lease
+    owner = Owner(bus=bus, clock=shell.clock, settings=shell.settings, leads=False)
     resync = Resync(store=shell.store, owner=owner, clock=shell.clock)
+    leading = Leading(
+        lease=lease,
+        bus=shell.bus,
+        clock=shell.clock,
+        owner=owner,
+        resync=resync,
+        orchestrator_id=shell.instance,
+    )
+    events, questions = bind(EVENT_HANDLERS, owner=owner), bind(QUESTION_HANDLERS, owner=owner)
     shell.task("resync", resync.run())
     shell.task("remind", resync.remind())
-    shell.task("follow", shell.bus.follow(bind(LIVE_HANDLERS, owner=owner), on_gap=resync.soon))
-    shell.task("consume", shell.bus.consume(DURABLE, bind(EVENT_HANDLERS, owner=owner)))
+    shell.task("follow", bus.follow(bind(FOLLOWED, owner=owner), on_gap=resync.soon))
+    shell.task("consume", lease.while_leading(lambda: bus.consume(DURABLE, events)))
     # Only who decides may say what would be decided.
-    shell.task("answer", shell.bus.answer(bind(QUESTION_HANDLERS, owner=owner)))
+    shell.task("answer", lease.while_leading(lambda: bus.answer(questions)))
     shell.task("tick", owner.tick())
     shell.task("owner", owner.run())
+    shell.task("lead", lease.while_leading(leading.term))
+    shell.task("lease", lease.run())
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ class Advising:
         if not self.advice.brain_leads and self._rules_may_lead:
             await self._let_rules_advise(tick, now_s)
         self.advice.ticked(digest_of_tick(tick))
-        await self._bus.publish(tick)
+        await publish(self._bus, tick)
 
     async def brain_said(self, message: DecisionMade, seen: Snapshot, now_s: float) -> None:
         """Follow the brain's decisions on one of the last ticks, but for those the guard drops."""

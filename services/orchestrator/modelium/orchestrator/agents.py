@@ -33,9 +33,9 @@ class Agents:
         at_s, _ = self._heard.get(agent_id, (self._hearing_since_s, None))
         return now_s - max(at_s, self._hearing_since_s) >= SILENT_AFTER_S
 
-    def has_spoken(self, agent_id: str) -> bool:
-        """Whether it was heard at all since this process started."""
-        return agent_id in self._heard
+    def has_spoken(self, agent_id: str, *, since_s: float) -> bool:
+        """Whether it was heard since then."""
+        return agent_id in self._heard and self._heard[agent_id][0] >= since_s
 
     def alive(self, now_s: float) -> tuple[AgentHeartbeat, ...]:
         """The newest heartbeats of all that are not silent, ordered by agent."""

@@ -119,9 +119,9 @@ class Demand:
             for gone in [model for model in noted if model not in models]:
                 del noted[gone]
 
-    def any_gateway(self, now_s: float) -> bool:
-        """Whether any gateway holds its lease."""
-        return any(now_s - at_s < LEASE_S for at_s, _ in self._heard.values())
+    def any_gateway(self, now_s: float, *, since_s: float) -> bool:
+        """Whether any gateway that holds its lease has spoken since."""
+        return any(now_s - at_s < LEASE_S and at_s >= since_s for at_s, _ in self._heard.values())
 
     def all_have_spoken(self, since_s: float, now_s: float) -> bool:
         """Whether every gateway that holds its lease has said something after `since_s`."""

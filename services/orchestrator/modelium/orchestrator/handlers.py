@@ -32,6 +32,12 @@ LIVE_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
     ev.GatewayStats: on_message,
     ev.MemoryMeasured: on_message,
 }
+FOLLOWED: Final[dict[type[ev.Message], Handler]] = {
+    **LIVE_HANDLERS,
+    # Consumed by the one that leads; whoever takes over from it must know them too.
+    ev.ModelRequested: on_message,
+    ev.ModelUnloadRequested: on_message,
+}
 QUESTION_HANDLERS: Final[dict[type[ev.Message], Handler]] = {ev.PlanAsked: on_plan_asked}
 HANDLERS: Final[dict[type[ev.Message], Handler]] = {
     **EVENT_HANDLERS,

@@ -61,33 +61,59 @@ class Resynced:
     memory: Sequence[MemoryRecord]
 
 
+@dataclass(frozen=True)
+class TermBegan:
+    """This orchestrator leads from now on."""
+
+
+@dataclass(frozen=True)
+class TermEnded:
+    """It does not lead any more."""
+
+
 log = structlog.get_logger()
 
-Posted = Message | Ticked | Resynced | Asked
+Posted = Message | Ticked | Resynced | Asked | TermBegan | TermEnded
 
 
 class Owner:
-    """Run `run` in one task and `tick` in another; `post` from anywhere on the loop."""
+    """Run `run` in one task and `tick` in another; `post` from anywhere on the loop.
 
-    def __init__(self, *, bus: Bus, clock: Clock, settings: Settings) -> None:
+    One that does not lead applies what is posted, and does nothing else.
+    """
+
+    def __init__(self, *, bus: Bus, clock: Clock, settings: Settings, leads: bool = True) -> None:
         now_s = clock.monotonic()
         self._bus = bus
         self._clock = clock
+        self._settings = settings
+        self._leads = leads
         self._numbers = _numbers(settings)
         self._inbox: asyncio.Queue[Posted] = asyncio.Queue()
         self._state = PlacementState(now_s)
+        self._questions: list[Asked] = []
+        self._acted_at_s = now_s
+        self._remember_nothing_done(now_s)
+
+    def _remember_nothing_done(self, now_s: float) -> None:
+        """What was done and said before this term was another's doing."""
         self._lost = LostEngines()
         self._orphans = Orphans()
         self._misnamed = Misnamed(self._numbers.policy.always_loaded)
         self._said_by_brain: list[DecisionMade] = []
-        self._questions: list[Asked] = []
-        self._acted_at_s = now_s
-        drain_s = settings.orchestration.policies.drain_deadline_seconds
+        drain_s = self._settings.orchestration.policies.drain_deadline_seconds
         self._carrying_out = CarryingOut(
-            bus=bus, state=self._state, memory=self._numbers.memory, drain_deadline_s=drain_s
+            bus=self._bus,
+            state=self._state,
+            memory=self._numbers.memory,
+            drain_deadline_s=drain_s,
         )
         self._advising = Advising(
-            bus=bus, state=self._state, settings=settings, policy=self._numbers.policy, now_s=now_s
+            bus=self._bus,
+            state=self._state,
+            settings=self._settings,
+            policy=self._numbers.policy,
+            now_s=now_s,
         )
 
     def post(self, posted: Posted) -> None:
@@ -130,7 +156,15 @@ class Owner:
             case DecisionMade() | MemoryMeasured() | Asked():
                 self._noted(posted)
             case _:
-                pass
+                self._lead(posted, now_s)
+
+    def _lead(self, posted: Posted, now_s: float) -> None:
+        if isinstance(posted, TermBegan):
+            self._leads = True
+            self._state.begin_term(now_s)
+            self._remember_nothing_done(now_s)
+        elif isinstance(posted, TermEnded):
+            self._leads = False
 
     def _warn_of_misnamed(self, now_s: float) -> None:
         if names := self._misnamed.find(self._state.records, now_s):
@@ -161,7 +195,7 @@ class Owner:
             self._lost.excuse()
         self._acted_at_s = now_s
         self._state.expire(now_s)
-        ready = self._bus.connected and self._state.is_ready(now_s)
+        ready = self._leads and self._bus.connected and self._state.is_ready(now_s)
         if ready:
             await self._report_lost(now_s)
             await self._decide(now_s)
@@ -170,7 +204,8 @@ class Owner:
 
     async def _report_lost(self, now_s: float) -> None:
         for failed in self._lost.find(self._state, now_s):
-            await publish(self._bus, failed)
+            if not await publish(self._bus, failed):
+                self._lost.reported.discard(failed.instance_id)
 
     async def _decide(self, now_s: float) -> None:
         seen = snapshot(self._state, self._numbers, now_s, self._clock.now())

@@ -26,7 +26,8 @@ RESYNC_TRUSTED_S: Final = 5.0
 """A record that was announced more recently than this is newer than what the store was read to be;
 an older one is replaced even by a lower version, for the store may have been lost."""
 SETTLE_S: Final = 2.0
-"""After a start: how long heartbeats and stats are waited for before anything is decided."""
+"""After a start, or when another has led until now: how long heartbeats and stats are waited for
+before anything is decided."""
 
 
 class PlacementState:
@@ -57,10 +58,22 @@ class PlacementState:
 
     def is_ready(self, now_s: float) -> bool:
         """Whether enough was heard to decide: the store, and agents and gateways or a pause."""
-        everybody = self.demand.any_gateway(now_s) and all(
-            self.agents.has_spoken(agent_id) for agent_id in self._expected_agents
+        since_s = self._started_s
+        everybody = self.demand.any_gateway(now_s, since_s=since_s) and all(
+            self.agents.has_spoken(agent_id, since_s=since_s) for agent_id in self._expected_agents
         )
         return self._synced and (everybody or now_s - self._started_s >= SETTLE_S)
+
+    def begin_term(self, now_s: float) -> None:
+        """Another has led until now: what it commanded last must show before anything is decided.
+
+        Its commands are not known here. Those that agents have begun they report; the others are
+        made again, under the same ids.
+        """
+        self._started_s = now_s
+        self._synced = False
+        self.sent.clear()
+        self.stopping.clear()
 
     def resynced(
         self, records: Iterable[ModelRecord], agents: Iterable[str], now_s: float, now: datetime

@@ -11,6 +11,7 @@ from modelium.runtime_agent.containers import connect
 from modelium.runtime_agent.devices import CpuSlots, Devices
 from modelium.runtime_agent.drain import DrainTracker, doubt_silence
 from modelium.runtime_agent.engine_http import EngineHttp
+from modelium.runtime_agent.fence import Fence, fenced
 from modelium.runtime_agent.gpus import find_gpus
 from modelium.runtime_agent.handlers import COMMANDS, FOLLOWED
 from modelium.runtime_agent.heartbeat import beat
@@ -34,8 +35,15 @@ async def build(shell: Shell) -> None:
     async def missed_stats() -> None:
         tools.drains.missed_some(shell.clock.monotonic())
 
-    dependencies = {"supervisor": supervisor, "drains": tools.drains, "clock": shell.clock}
-    commands, followed = bind(COMMANDS, **dependencies), bind(FOLLOWED, **dependencies)
+    fence = Fence(agent.state_directory / "newest-epoch")
+    dependencies = {
+        "supervisor": supervisor,
+        "drains": tools.drains,
+        "clock": shell.clock,
+        "fence": fence,
+    }
+    commands = fenced(bind(COMMANDS, **dependencies), fence)
+    followed = bind(FOLLOWED, **dependencies)
     shell.task("engines", supervisor.run())
     shell.task("gateways", shell.bus.follow(followed, on_gap=missed_stats))
     shell.task("silence", doubt_silence(tools.drains, shell.bus, shell.clock))

@@ -2,8 +2,16 @@
 
 from modelium.common.bus import Handlers
 from modelium.common.clock import Clock
-from modelium.common.events import GatewayStats, LoadModel, SleepModel, UnloadModel, WakeModel
+from modelium.common.events import (
+    GatewayStats,
+    LoadModel,
+    OrchestratorHeartbeat,
+    SleepModel,
+    UnloadModel,
+    WakeModel,
+)
 from modelium.runtime_agent.drain import DrainTracker
+from modelium.runtime_agent.fence import Fence
 from modelium.runtime_agent.supervisor import Supervisor
 
 
@@ -32,11 +40,19 @@ async def on_gateway_stats(stats: GatewayStats, *, drains: DrainTracker, clock: 
     drains.heard(stats, clock.monotonic())
 
 
+async def on_orchestrator_heartbeat(heartbeat: OrchestratorHeartbeat, *, fence: Fence) -> None:
+    """Learn which orchestrator leads before it commands anything."""
+    await fence.heard(heartbeat.epoch)
+
+
 COMMANDS: Handlers = {
     LoadModel: load_model,
     UnloadModel: unload_model,
     SleepModel: sleep_model,
     WakeModel: wake_model,
 }
-FOLLOWED: Handlers = {GatewayStats: on_gateway_stats}
+FOLLOWED: Handlers = {
+    GatewayStats: on_gateway_stats,
+    OrchestratorHeartbeat: on_orchestrator_heartbeat,
+}
 HANDLERS: Handlers = {**COMMANDS, **FOLLOWED}
