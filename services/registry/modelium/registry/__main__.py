@@ -6,10 +6,16 @@ from modelium.registry.handlers import EVENT_HANDLERS, LIVE_HANDLERS
 
 
 async def build(shell: Shell) -> None:
-    """Consume everything in one call, so that events of one model are applied in their order."""
-    needs = {"store": shell.store, "bus": shell.bus, "clock": shell.clock}
-    shell.task("events", shell.bus.consume("registry", bind(EVENT_HANDLERS, **needs)))
-    shell.task("heartbeats", shell.bus.follow(bind(LIVE_HANDLERS, **needs)))
+    """Consume everything in one call, so that events of one model are applied in their order.
+
+    For the same reason only one registry does so at a time.
+    """
+    bus, lease = shell.bus, shell.lease
+    needs = {"store": shell.store, "bus": bus, "clock": shell.clock}
+    events, live = bind(EVENT_HANDLERS, **needs), bind(LIVE_HANDLERS, **needs)
+    shell.task("events", lease.while_leading(lambda: bus.consume("registry", events)))
+    shell.task("heartbeats", lease.while_leading(lambda: bus.follow(live)))
+    shell.task("lease", lease.run())
 
 
 if __name__ == "__main__":
