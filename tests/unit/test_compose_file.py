@@ -54,6 +54,11 @@ def test_only_agents_are_root_and_hold_the_socket(name: str) -> None:
     assert ("docker.sock" in mounts) == is_agent
 
 
+@pytest.mark.parametrize("name", ["orchestrator", "registry"])
+def test_two_containers_of_a_service_with_a_lease_do_not_get_in_each_others_way(name: str) -> None:
+    assert not {"container_name", "ports", "hostname"} & RUNNING[name].keys()
+
+
 def test_models_are_mounted_read_only_wherever_they_are_mounted() -> None:
     mounts = [str(v) for s in SERVICES.values() for v in s.get("volumes", []) if "/models" in v]
     assert len(mounts) == 3  # the watcher and two agents
