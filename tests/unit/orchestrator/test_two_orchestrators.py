@@ -18,10 +18,12 @@ from modelium.common.events import (
     ModelRequested,
     ModelUnloadRequested,
     OrchestratorHeartbeat,
+    PlanAsked,
 )
 from modelium.common.health import Checks
 from modelium.common.lease import Held, Lease
 from modelium.common.load_settings import Settings
+from modelium.common.plans import PlanAnswer
 from modelium.common.records import ModelRecord, ModelState
 from modelium.common.store import Store
 from modelium.common.testing import FakeClock, InMemoryBus, InMemoryLeaseCell
@@ -191,6 +193,19 @@ async def test_what_was_unloaded_for_an_operator_is_not_unloaded_again() -> None
         await first.kill()
         await rig.seconds(TAKEN_OVER_S)
         assert rig.commands() == ["load a.1", "unload a.1", "load a.2"]
+
+
+async def test_what_would_happen_is_asked_of_the_one_that_leads() -> None:
+    async with two(a_model("a")) as (rig, [first, _]):
+
+        async def planned() -> bool:
+            answer = await rig.bus.ask(PlanAsked(model="a"), PlanAnswer, timeout_s=5)
+            return answer.plan is not None
+
+        assert [await planned() for _ in range(4)] == [True] * 4
+        await first.kill()
+        await rig.seconds(TAKEN_OVER_S)
+        assert [await planned() for _ in range(4)] == [True] * 4
 
 
 async def test_after_a_clean_stop_the_other_leads_before_the_lease_has_ended() -> None:
