@@ -13,7 +13,7 @@ from typing import Final
 
 from benchmarks.policy import baselines, speed
 from benchmarks.policy.modelium import Modelium
-from benchmarks.policy.node import RESTART, SLEEP_LIKE, Node, drawn_sizes
+from benchmarks.policy.node import GB, IDEAL, MEASURED, RESTART, SLEEP_LIKE, Node, drawn_sizes
 from benchmarks.policy.report import CLAIRVOYANT, LRU, OURS, Case, Results, line, summary
 from benchmarks.policy.simulate import Driver, Outcome, run
 from benchmarks.policy.traces import GENERATED, Trace, generated, in_folder
@@ -29,6 +29,7 @@ DRIVERS: Final[dict[str, Callable[[], Driver]]] = {
     CLAIRVOYANT: baselines.clairvoyant,
 }
 AZURE: Final = "azfn2019_100models"
+HOST_BYTES: Final = 512 * GB
 
 
 def main() -> None:
@@ -63,12 +64,16 @@ def _traces(hours: float) -> list[Trace]:
 
 def _cases(trace: Trace) -> Iterable[Case]:
     if trace.name == AZURE:
+        yield Case(trace.name, 8, RESTART, levels=IDEAL)
+        yield Case(trace.name, 8, RESTART, levels=MEASURED)
         yield Case(trace.name, 16, RESTART)
         yield Case(trace.name, 8, RESTART)
         yield Case(trace.name, 8, SLEEP_LIKE)
         yield Case(trace.name, 4, RESTART, overload=True)
     else:
         few = 8 if trace.name.startswith(GENERATED) else 4
+        yield Case(trace.name, few, RESTART, levels=IDEAL)
+        yield Case(trace.name, few, RESTART, levels=MEASURED)
         yield Case(trace.name, 2 * few, RESTART)
         yield Case(trace.name, few, RESTART)
         yield Case(trace.name, few, SLEEP_LIKE)
@@ -80,7 +85,13 @@ def _runs(case: Case, trace: Trace, seeds: int) -> dict[str, list[Outcome]]:
     for seed in range(seeds):
         for name, driver in DRIVERS.items():
             sizes = drawn_sizes(models, seed=seed)
-            node = Node(sizes, devices=case.devices, load_time=case.load_time)
+            node = Node(
+                sizes,
+                devices=case.devices,
+                load_time=case.load_time,
+                host_bytes=HOST_BYTES if case.levels else 0,
+                levels=case.levels if name == OURS else (),
+            )
             outcomes[name].append(run(node, trace.requests, driver()))
     return outcomes
 

@@ -2,19 +2,21 @@
 
 from dataclasses import dataclass, field
 
-from benchmarks.policy.node import Model, Node, State
+from benchmarks.policy.node import ASLEEP_BYTES, Level, Model, Node, State
 from benchmarks.policy.simulate import someone_waits
 from modelium.common.records import DeviceKind, ModelState
-from modelium.core.actions import Action, Load, Unload
+from modelium.core.actions import Action, Load, Sleep, Unload, Wake
 from modelium.core.decide import decide
 from modelium.core.policy import Policy
-from modelium.core.snapshot import DeviceView, ModelView, Snapshot
+from modelium.core.snapshot import DeviceView, HostView, ModelView, SleepView, Snapshot
 
+AGENT = "local"
 STATES = {
     State.COLD: ModelState.UNLOADED,
     State.LOADING: ModelState.LOADING,
     State.LOADED: ModelState.LOADED,
     State.DRAINING: ModelState.UNLOADING,
+    State.ASLEEP: ModelState.SLEEPING,
 }
 
 
@@ -48,7 +50,7 @@ class Modelium:
             devices=tuple(
                 DeviceView(
                     device_id=str(device.number),
-                    agent_id="local",
+                    agent_id=AGENT,
                     kind=DeviceKind.CUDA,
                     name=f"GPU {device.number}",
                     total_bytes=device.total_bytes,
@@ -56,6 +58,7 @@ class Modelium:
                 )
                 for device in node.devices
             ),
+            hosts=(HostView(AGENT, node.host_bytes, node.host_free_bytes),),
         )
 
     def _view(self, node: Node, model: Model) -> ModelView:
@@ -73,6 +76,10 @@ class Modelium:
                 node.load(node.models[model], node.devices[int(device_id)])
             case Unload(model):
                 node.stop(node.models[model])
+            case Sleep(model, level):
+                node.sleep(node.models[model], level)
+            case Wake(model):
+                node.wake(node.models[model])
             case _:
                 pass
 
@@ -85,7 +92,7 @@ def _seen(node: Node, model: Model) -> ModelView:
         state=STATES[model.state],
         needed=model.needed,
         device_ids=(str(model.device),) if engine else (),
-        held_bytes=model.size_bytes if engine else 0,
+        held_bytes=_held_bytes(model),
         waiting=len(model.waiting),
         wanted_for_s=now_s - model.waiting[0].at_s if model.waiting else None,
         in_flight=model.in_flight,
@@ -94,7 +101,29 @@ def _seen(node: Node, model: Model) -> ModelView:
         rate_per_s=model.rate.per_s(now_s),
         load_s=model.load_s if model.loads else None,
         habit=model.habit,
+        sleeps=tuple(_sleep_view(model, level) for level in node.levels),
+        asleep=_sleep_view(model, model.level) if model.level else None,
     )
+
+
+def _sleep_view(model: Model, level: Level) -> SleepView:
+    return SleepView(
+        level=level.number,
+        sleep_s=level.sleep.seconds(model.size_bytes),
+        wake_s=level.wake.seconds(model.size_bytes),
+        asleep_bytes=ASLEEP_BYTES,
+        host_bytes=model.size_bytes if level.in_host_memory else 0,
+    )
+
+
+def _held_bytes(model: Model) -> int:
+    match model.state:
+        case State.COLD:
+            return 0
+        case State.ASLEEP:
+            return ASLEEP_BYTES
+        case _:
+            return model.size_bytes
 
 
 def _idle_s(model: Model, now_s: float) -> float | None:

@@ -38,6 +38,28 @@ RESTART = LoadTime("restart", 25.0, 2 * GB)
 SLEEP_LIKE = LoadTime("sleep-like", 0.3, 20 * GB)
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One way to sleep."""
+
+    number: int
+    sleep: LoadTime
+    wake: LoadTime
+    in_host_memory: bool
+
+
+AT_ONCE = LoadTime("at once", 0.0, float("inf"))
+IDEAL = (Level(1, AT_ONCE, SLEEP_LIKE, in_host_memory=True),)
+"""As in PERFORMANCE.md section 4: an engine is asleep at once."""
+MEASURED = (
+    Level(1, LoadTime("", 0.3, 1.6 * GB), SLEEP_LIKE, in_host_memory=True),
+    Level(2, LoadTime("", 0.3, float("inf")), LoadTime("", 0.3, 2.6 * GB), in_host_memory=False),
+)
+"""vLLM PR #48337, Qwen3-8B on an A100: to sleep 10.6 and 0.3 s, to wake 2.2 and 6.5 s."""
+ASLEEP_BYTES = 1 * GB
+"""What an engine keeps of its device while it sleeps (ENGINES.md: 0.1 to 1.5 GB)."""
+
+
 class State(Enum):
     """Of a model's engine."""
 
@@ -45,6 +67,7 @@ class State(Enum):
     LOADING = "loading"
     LOADED = "loaded"
     DRAINING = "draining"
+    ASLEEP = "asleep"
 
 
 @dataclass(slots=True)
@@ -64,6 +87,9 @@ class Model:
     used_at_s: float | None = None
     loaded_at_s: float = 0.0
     loads: int = 0
+    wakes: int = 0
+    level: Level | None = None
+    """At which it sleeps, or is to sleep once it serves nobody."""
     habit: Habit = field(default_factory=Habit)
     rate: Rate = field(default_factory=Rate)
     needed: Mapping[DeviceKind, int] = field(default_factory=dict)
@@ -89,6 +115,7 @@ class Happening(Enum):
     """What may come next beside a request."""
 
     ENDED = "ended"
+    ASLEEP = "asleep"
     LOADED = "loaded"
 
 
@@ -102,6 +129,8 @@ class Node:
         devices: int,
         load_time: LoadTime,
         device_bytes: int = DEVICE_BYTES,
+        host_bytes: int = 0,
+        levels: tuple[Level, ...] = (),
     ) -> None:
         self.now_s = 0.0
         self.models = {
@@ -111,6 +140,9 @@ class Node:
         self.devices = [Device(number, device_bytes, device_bytes) for number in range(devices)]
         self.wanted: dict[str, Model] = {}
         """Models with waiters, the longest wait first."""
+        self.host_bytes = self.host_free_bytes = host_bytes
+        """Of host memory in which engines may sleep."""
+        self.levels = levels
         self.waits_s: list[float] = []
         self.most_waiting = 0
         """Models with waiters at the same time."""
@@ -128,6 +160,8 @@ class Node:
         self.now_s, _, happening, model = heappop(self._coming)
         if happening is Happening.ENDED:
             self._ended(model)
+        elif happening is Happening.ASLEEP:
+            self._fell_asleep(model)
         else:
             self._loaded(model)
 
@@ -160,11 +194,40 @@ class Node:
 
     def stop(self, model: Model) -> None:
         """Stop an engine once it serves nobody."""
+        if model.state is State.ASLEEP:
+            self._leave_host(model)
+            self._gone(model, held_bytes=ASLEEP_BYTES)
+            return
         if model.state is not State.LOADED:
             raise AssertionError(f"{model} cannot be stopped")
         model.state = State.DRAINING
         if not model.in_flight:
-            self._gone(model)
+            self._left(model)
+
+    def sleep(self, model: Model, number: int) -> None:
+        """Put an engine to sleep once it serves nobody."""
+        level = next(level for level in self.levels if level.number == number)
+        if level.in_host_memory:
+            self.host_free_bytes -= model.size_bytes
+        if model.state is not State.LOADED or self.host_free_bytes < 0:
+            raise AssertionError(f"{model} cannot be put to sleep")
+        model.state, model.level = State.DRAINING, level
+        if not model.in_flight:
+            self._left(model)
+
+    def wake(self, model: Model) -> None:
+        """Wake an engine."""
+        device = self.devices[model.device]
+        more = model.size_bytes - ASLEEP_BYTES
+        if model.state is not State.ASLEEP or device.loading or more > device.free_bytes:
+            raise AssertionError(f"{model} cannot be woken on {device}")
+        wake_s = model.level.wake.seconds(model.size_bytes) if model.level else 0.0
+        model.state = State.LOADING
+        model.wakes += 1
+        device.loading = True
+        device.free_bytes -= more
+        self._leave_host(model)
+        self._later(wake_s, Happening.LOADED, model)
 
     def _serve(self, model: Model, request: Request) -> None:
         self.waits_s.append(self.now_s - request.at_s)
@@ -178,7 +241,7 @@ class Node:
         if not model.in_flight:
             self.changed = True
             if model.state is State.DRAINING:
-                self._gone(model)
+                self._left(model)
 
     def _loaded(self, model: Model) -> None:
         model.state, model.loaded_at_s = State.LOADED, self.now_s
@@ -189,9 +252,29 @@ class Node:
         model.waiting = []
         self.changed = True
 
-    def _gone(self, model: Model) -> None:
+    def _left(self, model: Model) -> None:
+        """It serves nobody any more."""
+        if model.level is None:
+            self._gone(model, held_bytes=model.size_bytes)
+        else:
+            self.devices[model.device].loading = True
+            self._later(model.level.sleep.seconds(model.size_bytes), Happening.ASLEEP, model)
+
+    def _fell_asleep(self, model: Model) -> None:
         device = self.devices[model.device]
-        device.free_bytes += model.size_bytes
+        model.state = State.ASLEEP
+        device.free_bytes += model.size_bytes - ASLEEP_BYTES
+        device.loading = False
+        self.changed = True
+
+    def _leave_host(self, model: Model) -> None:
+        if model.level and model.level.in_host_memory:
+            self.host_free_bytes += model.size_bytes
+        model.level = None
+
+    def _gone(self, model: Model, *, held_bytes: int) -> None:
+        device = self.devices[model.device]
+        device.free_bytes += held_bytes
         del device.residents[model.name]
         model.state, model.device = State.COLD, -1
         self.changed = True

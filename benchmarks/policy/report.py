@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.policy.node import LoadTime
+from benchmarks.policy.node import Level, LoadTime
 from benchmarks.policy.simulate import Outcome
 from modelium.common.settings import Policies
 
@@ -28,9 +28,13 @@ class Case:
     load_time: LoadTime
     overload: bool = False
     """More is asked for than can be loaded: not part of the mean over the cases."""
+    levels: tuple[Level, ...] = ()
+    """At which Modelium's engines may sleep; nobody else's can."""
 
     def __str__(self) -> str:
-        return f"{self.trace}, {self.devices}, {self.load_time.name}"
+        levels = " and ".join(str(level.number) for level in self.levels)
+        tier = f" + asleep at {levels}" if levels else ""
+        return f"{self.trace}, {self.devices}, {self.load_time.name}{tier}"
 
 
 Outcomes = Mapping[str, list[Outcome]]
@@ -51,7 +55,7 @@ def line(case: Case, outcomes: Outcomes, *, first: bool) -> str:
 
 def summary(results: Results, *, hours: float, seeds: int) -> str:
     """Geometric means over the cases, and how far we are from LRU to the clairvoyant."""
-    usual = {case: outcomes for case, outcomes in results.items() if not case.overload}
+    usual = {c: o for c, o in results.items() if not c.overload and not c.levels}
     if not usual:
         return ""
     ratios = {

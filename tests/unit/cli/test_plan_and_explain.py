@@ -95,7 +95,7 @@ def test_every_outcome_has_its_sentence() -> None:
 
 def test_a_load_says_where_and_how_long(capsys: pytest.CaptureFixture[str]) -> None:
     assert said_of_plan(capsys) == [
-        "qwen would be loaded on CPU slot 0 (its last load took 12 s).",
+        "qwen would be loaded on CPU slot 0 (the last time it took 12 s).",
         "  needs 2.8 GiB, CPU slot 0 has 4.0 GiB free",
     ]
 
@@ -120,7 +120,7 @@ def test_those_that_give_way_are_a_table(capsys: pytest.CaptureFixture[str]) -> 
 def test_an_outcome_of_a_newer_gateway_is_shown_as_it_is(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert said_of_plan(capsys, outcome="wake")[0] == "qwen: wake"
+    assert said_of_plan(capsys, outcome="move")[0] == "qwen: move"
 
 
 def test_a_model_is_explained_by_its_decisions(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,14 +4,16 @@ from typing import Any
 
 from modelium.common.figures import Decision
 from modelium.common.records import DeviceKind, ModelState
-from modelium.core.actions import Action, Load, Queue, Unload
+from modelium.core.actions import Action, Load, Queue, Sleep, Unload, Wake
 from modelium.core.decide import decide
 from modelium.core.policy import Policy
-from modelium.core.snapshot import DeviceView, ModelView, Snapshot
+from modelium.core.snapshot import DeviceView, ModelView, SleepView, Snapshot
 
 GIB = 1 << 30
 POLICY = Policy(min_residency_s=5, displace_after_s=15)
 SLOT = "cpu-local-0"
+LEVEL_1 = SleepView(level=1, sleep_s=1, wake_s=1, asleep_bytes=GIB // 2, host_bytes=3 * GIB)
+LEVEL_2 = SleepView(level=2, sleep_s=0.1, wake_s=4, asleep_bytes=GIB // 2, host_bytes=0)
 
 
 def device(number: int = 0, *, total: float = 4, free: float | None = None) -> DeviceView:
@@ -59,6 +61,16 @@ def unloading(name: str, size: float = 3, *, on: int = 0, **changes: Any) -> Mod
     return loaded(name, size, on=on, **{"state": ModelState.UNLOADING} | changes)
 
 
+def sleepy(name: str, *ways: SleepView, **changes: Any) -> ModelView:
+    """Loaded, and able to sleep."""
+    return loaded(name, **{"sleeps": ways or (LEVEL_1,)} | changes)
+
+
+def asleep(name: str, way: SleepView = LEVEL_1, **changes: Any) -> ModelView:
+    sleeping = {"state": ModelState.SLEEPING, "held_bytes": way.asleep_bytes, "asleep": way}
+    return loaded(name, **sleeping | {"loaded_for_s": None} | changes)
+
+
 def seen(*things: ModelView | DeviceView) -> Snapshot:
     return Snapshot(
         models=tuple(thing for thing in things if isinstance(thing, ModelView)),
@@ -77,5 +89,9 @@ def _short(action: Action) -> str:
             return f"load {model} on {device_ids[0][-1]}"
         case Unload(model):
             return f"unload {model}"
+        case Sleep(model, level):
+            return f"sleep {model} at {level}"
+        case Wake(model):
+            return f"wake {model}"
         case _:
             return f"queue {action.model}"

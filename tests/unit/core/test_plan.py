@@ -17,6 +17,7 @@ from tests.unit.core.places import (
     GIB,
     POLICY,
     SLOT,
+    asleep,
     cold,
     device,
     loaded,
@@ -109,6 +110,12 @@ SITUATIONS: list[tuple[str, tuple[ModelView | DeviceView, ...], str, str]] = [
         (device(), cold("a", 5)),
         "refuse",
         "needs 5.0 GiB, but the largest device, CPU slot 0, has 4.0 GiB",
+    ),
+    (
+        "it sleeps",
+        (device(free=3), asleep("a")),
+        "wake",
+        "needs 2.5 GiB, CPU slot 0 has 3.0 GiB free",
     ),
     ("there is no device", (cold("a"),), "wait", "no runtime agent with a device is alive"),
 ]

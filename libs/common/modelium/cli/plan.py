@@ -10,6 +10,7 @@ SENTENCES: Final = {
     "route": "{model} is loaded{where}: a request is served at once.",
     "join": "{model} is being loaded{where}: a request joins that load{eta}.",
     "load": "{model} would be loaded{where}{eta}.",
+    "wake": "{model} sleeps{where} and would be woken{eta}.",
     "displace": "{model} would be loaded{where} once others have made room{eta}.",
     "wait": "{model} would have to wait.",
     "refuse": "{model} would be refused: waiting cannot help.",
@@ -37,7 +38,7 @@ def show_plan(client: GatewayClient, model: str, *, as_json: bool) -> None:
 
 def _sentence(plan: dict[str, Any]) -> str:
     where = f" on {plan['device_name'] or ', '.join(plan['device_ids'])}"
-    eta = "" if plan["eta_s"] is None else f" (its last load took {plan['eta_s']:.0f} s)"
+    eta = "" if plan["eta_s"] is None else f" (the last time it took {plan['eta_s']:.0f} s)"
     sentence = SENTENCES.get(plan["outcome"], "{model}: " + str(plan["outcome"]))
     return sentence.format(model=plan["model"], where=where if plan["device_ids"] else "", eta=eta)
 

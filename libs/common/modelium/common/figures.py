@@ -84,6 +84,7 @@ class DecidedAction(StrEnum):
     LOAD = "load"
     EVICT = "evict"
     SLEEP = "sleep"
+    WAKE = "wake"
     QUEUE = "queue"
 
 

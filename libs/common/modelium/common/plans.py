@@ -19,6 +19,8 @@ class PlanOutcome(StrEnum):
     """Its load has begun already."""
     LOAD = "load"
     """It fits, and its load begins."""
+    WAKE = "wake"
+    """Its engine sleeps, and there is room to wake it."""
     DISPLACE = "displace"
     """Others give way for it: they are drained, then it is loaded."""
     WAIT = "wait"

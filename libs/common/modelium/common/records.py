@@ -178,6 +178,12 @@ class ModelRecord(Record):
     resident_bytes: int = Field(default=0, ge=0, description="measured on each device")
     load_s: float | None = Field(default=None, ge=0, description="how long its last load took")
     wake_s: float | None = Field(default=None, ge=0, description="how long its last wake took")
+    sleep_s: float | None = Field(
+        default=None, ge=0, description="how long it took to fall asleep, drained"
+    )
+    slept_at_level: int = Field(
+        default=0, ge=0, le=2, description="at which sleep_s and wake_s were measured; 0: never"
+    )
     sleep_level: int = Field(
         default=0, ge=0, le=2, description="of its engine while it sleeps or is woken; 0: awake"
     )

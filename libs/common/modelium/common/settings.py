@@ -89,6 +89,13 @@ class Policies(Section):
         default=25.0,
         description="Seconds, times the models that wait, before a waiter displaces one in use.",
     )
+    deepest_sleep: int = Field(
+        default=2,
+        ge=0,
+        le=2,
+        description="Deepest level at which idle engines sleep where their platform can: 1 keeps "
+        "weights in host memory, 2 drops them and reads them again; 0: none sleeps.",
+    )
     drain_deadline_seconds: NonNegativeFloat = Field(
         default=120.0, description="Seconds requests in flight get to end before an unload."
     )

@@ -23,6 +23,25 @@ class Unload:
 
 
 @dataclass(frozen=True, slots=True)
+class Sleep:
+    """Drain the model's engine and put it to sleep."""
+
+    model: str
+    level: int
+    """See `SleepView`."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Wake the model's engine, which takes these bytes of each of its devices in all."""
+
+    model: str
+    reserve_bytes: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """The model is wanted and has to wait.
 
@@ -40,4 +59,7 @@ class Queue:
     """Models that give way for it there, those first that are already on their way out."""
 
 
-Action = Load | Unload | Queue
+Command = Load | Unload | Sleep | Wake
+"""What an agent is told to do."""
+
+Action = Command | Queue

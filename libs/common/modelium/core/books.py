@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from modelium.common.records import ModelState
 from modelium.core.habit import next_use_s
-from modelium.core.snapshot import STARTABLE, DeviceView, ModelView, Snapshot
+from modelium.core.snapshot import WAITABLE, DeviceView, ModelView, Snapshot
 from modelium.core.victims import STOPPABLE, by_worth
 
 
@@ -36,6 +36,10 @@ class Books:
     residents: dict[str, tuple[ModelView, ...]] = field(default_factory=dict)
     pinned: dict[str, tuple[ModelView, ...]] = field(default_factory=dict)
     """Device to its engines that never make room for anybody."""
+    host_free: dict[str, int] = field(default_factory=dict)
+    """Agent to the host memory that is free for engines to sleep in."""
+    asleep: dict[str, list[ModelView]] = field(default_factory=dict)
+    """Agent to its models that sleep."""
 
     def __post_init__(self) -> None:
         here: dict[str, list[ModelView]] = {d.device_id: [] for d in self.snapshot.devices}
@@ -55,6 +59,10 @@ class Books:
         )
         self.waiting = sum(map(self._can_be_served, self.snapshot.models))
         self.free = {d.device_id: d.free_bytes for d in self.snapshot.devices}
+        self.host_free = {host.agent_id: host.free_bytes for host in self.snapshot.hosts}
+        for model in self.snapshot.models:
+            if model.state is ModelState.SLEEPING:
+                self.asleep.setdefault(self.agent_of(model), []).append(model)
 
     def busy(self, device: DeviceView) -> bool:
         """Whether something is being started or stopped there, or is about to be."""
@@ -70,7 +78,7 @@ class Books:
         """Whether the model fits into what is free there now, and nobody older waits for it."""
         if device.device_id in self.claimed:
             return False
-        return model.needed[device.kind] <= self.free[device.device_id]
+        return model.more_bytes(device) <= self.free[device.device_id]
 
     def left_bytes(self, device: DeviceView) -> int:
         """What the device has for models that are not always loaded."""
@@ -99,7 +107,7 @@ class Books:
 
     def take(self, device: DeviceView, model: ModelView) -> None:
         """Set the model's bytes aside."""
-        self.free[device.device_id] -= model.needed[device.kind]
+        self.free[device.device_id] -= model.more_bytes(device)
 
     def command(self, device_ids: Iterable[str], model: ModelView) -> None:
         """An action of this round works on these devices."""
@@ -110,22 +118,27 @@ class Books:
         """Whether it has an engine on devices whose agent is alive and that got no order yet."""
         if any(device_id in self.commanded for device_id in model.device_ids):
             return False
-        return len(self._devices_of(model)) == len(model.device_ids) > 0
+        return len(self.devices_of(model)) == len(model.device_ids) > 0
 
     def can_stop(self, model: ModelView) -> bool:
         """Whether its engine's agent is there and none of its devices is at something else."""
-        return self.is_here(model) and not any(map(self.busy, self._devices_of(model)))
+        return self.is_here(model) and not any(map(self.busy, self.devices_of(model)))
+
+    def agent_of(self, model: ModelView) -> str:
+        """The agent that has its engine; empty: it has none, or its agent is not alive."""
+        return next((device.agent_id for device in self.devices_of(model)), "")
+
+    def devices_of(self, model: ModelView) -> list[DeviceView]:
+        """Those of its devices whose agent is alive."""
+        return [d for d in self.snapshot.devices if d.device_id in model.device_ids]
 
     def _can_be_served(self, model: ModelView) -> bool:
-        """Whether somebody waits for it and it may be loaded as soon as there is room."""
-        if model.wanted_for_s is None or model.state not in STARTABLE:
+        """Whether somebody waits for it and it may serve as soon as there is room."""
+        if model.wanted_for_s is None or model.state not in WAITABLE:
             return False
         if model.blocked or model.retry_in_s > 0:
             return False
         return any(self.can_hold(device, model) for device in self.snapshot.devices)
-
-    def _devices_of(self, model: ModelView) -> list[DeviceView]:
-        return [d for d in self.snapshot.devices if d.device_id in model.device_ids]
 
 
 def _stays(model: ModelView) -> bool:

@@ -16,11 +16,12 @@ from collections.abc import Iterable, Sequence
 from modelium.common.figures import DecidedAction, Decision
 from modelium.common.records import ModelState
 from modelium.core import displace, reasons
-from modelium.core.actions import Action, Load, Queue, Unload
+from modelium.core.actions import Action, Load, Queue, Unload, Wake
 from modelium.core.books import Books
 from modelium.core.guard import guard
 from modelium.core.policy import Policy
-from modelium.core.snapshot import STARTABLE, DeviceView, ModelView, Snapshot
+from modelium.core.snapshot import STARTABLE, WAITABLE, DeviceView, ModelView, Snapshot
+from modelium.core.tiers import departure, overslept
 from modelium.core.victims import STOPPABLE
 
 
@@ -43,7 +44,8 @@ def decide(
         actions += _serve(books, waiter, policy)
     for pinned in _pinned(snapshot):
         actions += _serve(books, pinned, policy)
-    actions += _follow(books, followed)
+    actions += _follow(books, followed, policy)
+    actions += overslept(books, policy)
     return actions
 
 
@@ -79,7 +81,11 @@ def _kept_long_enough(model: ModelView) -> bool:
 
 def _waiters(snapshot: Snapshot) -> list[ModelView]:
     """Models that somebody waits for and that do not serve, the oldest wait first."""
-    waiting = [m for m in snapshot.models if m.wanted_for_s is not None and not m.live]
+    waiting = [
+        m
+        for m in snapshot.models
+        if m.wanted_for_s is not None and (not m.live or m.state is ModelState.SLEEPING)
+    ]
     return sorted(waiting, key=lambda m: (-(m.wanted_for_s or 0.0), m.model))
 
 
@@ -87,28 +93,55 @@ def _pinned(snapshot: Snapshot) -> list[ModelView]:
     return [
         m
         for m in snapshot.models
-        if m.pinned and m.wanted_for_s is None and m.state in STARTABLE and not m.removed
+        if m.pinned and m.wanted_for_s is None and m.state in WAITABLE and not m.removed
     ]
 
 
 def _serve(books: Books, waiter: ModelView, policy: Policy) -> Sequence[Action]:
     if waiter.blocked:
         return [Queue(waiter.model, waiter.blocked, cause=waiter.blocked)]
-    if waiter.state not in STARTABLE or waiter.retry_in_s > 0:
+    if waiter.state not in WAITABLE or waiter.retry_in_s > 0:
         return []
+    if waiter.state is ModelState.SLEEPING:
+        return _wake(books, waiter, policy)
     roomy = [d for d in books.snapshot.devices if books.can_hold(d, waiter)]
     if not roomy:
         return [_fits_nowhere(books, waiter)]
     fitting = [d for d in roomy if books.fits(d, waiter)]
     idle = [d for d in fitting if not books.busy(d)]
     if idle:
-        return [_load(books, waiter, idle, reason="somebody waits" if _asked(waiter) else "pinned")]
+        return [_load(books, waiter, idle, reason=_why(waiter))]
     if fitting:
         device = _emptiest(books, fitting)
         queue = displace.loading(books, waiter, device)
         books.take(device, waiter)
         return [queue]
     return displace.make_room(books, waiter, roomy, policy)
+
+
+def _wake(books: Books, waiter: ModelView, policy: Policy) -> Sequence[Action]:
+    """On the devices where it sleeps, once there is room."""
+    if not books.is_here(waiter):
+        return []
+    devices = books.devices_of(waiter)
+    if not all(books.fits(device, waiter) for device in devices):
+        return displace.make_room(books, waiter, devices, policy)
+    busy = [device for device in devices if books.busy(device)]
+    if busy:
+        for device in devices:
+            books.take(device, waiter)
+        return [displace.loading(books, waiter, busy[0])]
+    return _wake_if_it_fits(books, waiter, _why(waiter))
+
+
+def _wake_if_it_fits(books: Books, model: ModelView, reason: str) -> Sequence[Action]:
+    devices = books.devices_of(model)
+    if not all(books.fits(device, model) for device in devices):
+        return []
+    for device in devices:
+        books.take(device, model)
+    books.command(model.device_ids, model)
+    return [Wake(model.model, _needed(model, devices[0]), reason)]
 
 
 def _load(books: Books, model: ModelView, idle: Sequence[DeviceView], *, reason: str) -> Load:
@@ -141,18 +174,29 @@ def _fits_nowhere(books: Books, waiter: ModelView) -> Queue:
     return Queue(waiter.model, reason, cause=cause, never=True, device_id=best.device_id)
 
 
-def _follow(books: Books, advice: Iterable[Decision]) -> Iterable[Action]:
+def _follow(books: Books, advice: Iterable[Decision], policy: Policy) -> Iterable[Action]:
     for decision in advice:
         model = books.snapshot.model(decision.model)
-        if model is None:
-            continue
-        if decision.action is DecidedAction.EVICT and books.can_stop(model):
+        if model is not None:
+            yield from _followed(books, model, decision, policy)
+
+
+def _followed(
+    books: Books, model: ModelView, decision: Decision, policy: Policy
+) -> Iterable[Action]:
+    reason = decision.reason
+    match decision.action:
+        case DecidedAction.EVICT if books.can_stop(model):
             books.command(model.device_ids, model)
-            yield Unload(model.model, decision.reason)
-        if decision.action is DecidedAction.LOAD and model.state in STARTABLE:
+            yield Unload(model.model, reason)
+        case DecidedAction.SLEEP if books.can_stop(model):
+            yield departure(books, model, reason, policy)
+        case DecidedAction.WAKE if books.can_stop(model):
+            yield from _wake_if_it_fits(books, model, reason)
+        case DecidedAction.LOAD if model.state in STARTABLE:
             idle = [d for d in _sized(books, model) if books.fits(d, model) and not books.busy(d)]
             if idle:
-                yield _load(books, model, idle, reason=decision.reason)
+                yield _load(books, model, idle, reason=reason)
 
 
 def _sized(books: Books, model: ModelView) -> list[DeviceView]:
@@ -167,5 +211,5 @@ def _needed(model: ModelView, device: DeviceView) -> int:
     return model.needed.get(device.kind, 0)
 
 
-def _asked(model: ModelView) -> bool:
-    return model.wanted_for_s is not None
+def _why(model: ModelView) -> str:
+    return "pinned" if model.wanted_for_s is None else "somebody waits"

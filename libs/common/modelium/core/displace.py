@@ -5,15 +5,22 @@ one that was just loaded serves its minimum time first. See `Policy` for the num
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelium.common.records import ModelState
 from modelium.core import reasons
-from modelium.core.actions import Action, Queue, Unload
+from modelium.core.actions import Action, Command, Queue, Unload
 from modelium.core.books import Books
 from modelium.core.policy import Policy
 from modelium.core.snapshot import DeviceView, ModelView
-from modelium.core.victims import STOPPABLE, VictimSet, displacement_cost, smallest_set
+from modelium.core.tiers import departure, frees_bytes
+from modelium.core.victims import (
+    STOPPABLE,
+    VictimSet,
+    displacement_cost,
+    held_bytes,
+    smallest_set,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +63,29 @@ def _way(books: Books, waiter: ModelView, device: DeviceView, policy: Policy) ->
         return None
     free = books.free[device.device_id] + sum(m.held_bytes for m in leaving)
     candidates = [m for m in books.by_worth(device) if _may_go(m, waiter)]
-    short = max(0, waiter.needed[device.kind] - free)
-    victims = smallest_set(candidates, short, policy, books.next_use_s)
+    short = max(0, waiter.more_bytes(device) - free)
+    victims = _victims(books, candidates, short, policy)
     return _Way(device, leaving, victims) if victims else None
+
+
+def _victims(
+    books: Books, candidates: Sequence[ModelView], short: int, policy: Policy
+) -> VictimSet | None:
+    """They sleep where that frees enough, and go away where only that does."""
+
+    def frees(model: ModelView) -> int:
+        return frees_bytes(books, model, policy)
+
+    asleep = smallest_set(candidates, short, policy, books.next_use_s, frees)
+    if asleep is not None:
+        return asleep
+    gone = smallest_set(candidates, short, policy, books.next_use_s, held_bytes)
+    return replace(gone, all_go=True) if gone else None
 
 
 def _may_go(candidate: ModelView, waiter: ModelView) -> bool:
     """A pinned model never goes; one that somebody waits for does not go for nobody."""
-    if candidate.pinned:
+    if candidate.pinned or candidate is waiter:
         return False
     if waiter.wanted_for_s is None:
         return candidate.unused_s > 0 and not candidate.waiting
@@ -110,8 +132,15 @@ def _evict(books: Books, waiter: ModelView, way: _Way, policy: Policy) -> list[A
     stoppable = [victim for victim in way.victims.victims if books.can_stop(victim)]
     if not stoppable:
         return [queue]
-    books.command(stoppable[0].device_ids, stoppable[0])
-    return [Unload(stoppable[0].model, f"makes room for {waiter.model}"), queue]
+    return [_stop(books, stoppable[0], waiter, way, policy), queue]
+
+
+def _stop(books: Books, victim: ModelView, waiter: ModelView, way: _Way, policy: Policy) -> Command:
+    reason = f"makes room for {waiter.model}"
+    if not way.victims.all_go:
+        return departure(books, victim, reason, policy)
+    books.command(victim.device_ids, victim)
+    return Unload(victim.model, reason)
 
 
 def _hold(books: Books, waiter: ModelView, way: _Way, policy: Policy) -> Queue:
@@ -139,7 +168,7 @@ def loading(books: Books, waiter: ModelView, device: DeviceView) -> Queue:
         others.add(books.commanded[device.device_id])
     listed = ", ".join(sorted(others)) or "another engine"
     reason = f"waiting until {listed} is started or stopped on {device.name}"
-    if books.free[device.device_id] < waiter.needed[device.kind]:
+    if books.free[device.device_id] < waiter.more_bytes(device):
         reason = f"{_room(books, waiter, device)}; {reason}"
     cause = f"busy:{device.device_id}:{listed}"
     return Queue(waiter.model, reason, cause=cause, device_id=device.device_id)
@@ -159,4 +188,4 @@ def _because(
 
 
 def _room(books: Books, waiter: ModelView, device: DeviceView) -> str:
-    return reasons.room(waiter.needed[device.kind], device, books.free[device.device_id])
+    return reasons.room(waiter.more_bytes(device), device, books.free[device.device_id])

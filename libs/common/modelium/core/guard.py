@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from modelium.common.figures import DecidedAction, Decision
+from modelium.common.records import ModelState
 from modelium.core.policy import Policy
 from modelium.core.snapshot import ModelView, Snapshot
 from modelium.core.victims import STOPPABLE, protected_s
@@ -38,11 +39,21 @@ LOAD_RULES: Final[tuple[_Rule, ...]] = (
     ("backing_off", lambda case: case.model.retry_in_s > 0),
     ("ledger", lambda case: not _has_room(case)),
 )
-SLEEP_RULES: Final[tuple[_Rule, ...]] = (("no_sleep_tier", lambda case: True),)
+SLEEP_RULES: Final[tuple[_Rule, ...]] = (
+    ("no_sleep_tier", lambda case: not case.model.sleeps),
+    ("asleep", lambda case: case.model.state is ModelState.SLEEPING),
+    *EVICT_RULES,
+)
+WAKE_RULES: Final[tuple[_Rule, ...]] = (
+    ("not_asleep", lambda case: case.model.state is not ModelState.SLEEPING),
+    ("going", lambda case: case.model.removed or case.model.stale_files),
+    ("ledger", lambda case: not _has_room_where_it_sleeps(case)),
+)
 RULES: Final[dict[DecidedAction, tuple[_Rule, ...]]] = {
     DecidedAction.EVICT: EVICT_RULES,
     DecidedAction.LOAD: LOAD_RULES,
     DecidedAction.SLEEP: SLEEP_RULES,
+    DecidedAction.WAKE: WAKE_RULES,
 }
 
 
@@ -72,6 +83,12 @@ def _broken(
         return "contradiction"
     case = _Case(model, snapshot, policy, age_s)
     return next((name for name, breaks in RULES.get(decision.action, ()) if breaks(case)), None)
+
+
+def _has_room_where_it_sleeps(case: _Case) -> bool:
+    model, snapshot = case.model, case.snapshot
+    mine = [device for device in snapshot.devices if device.device_id in model.device_ids]
+    return all(model.more_bytes(device) <= device.free_bytes for device in mine)
 
 
 def _has_room(case: _Case) -> bool:

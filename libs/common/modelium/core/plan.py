@@ -12,7 +12,7 @@ from modelium.common.figures import Decision
 from modelium.common.plans import Plan, PlanOutcome, Victim
 from modelium.common.records import ModelState
 from modelium.core import reasons
-from modelium.core.actions import Action, Load, Queue, Unload
+from modelium.core.actions import Action, Load, Queue, Sleep, Unload, Wake
 from modelium.core.decide import decide
 from modelium.core.policy import Policy
 from modelium.core.snapshot import DeviceView, ModelView, Snapshot
@@ -54,6 +54,13 @@ def _of_action(seen: Snapshot, model: ModelView, action: Action) -> Plan:
             device = _device(seen, device_ids[0])
             room = reasons.room(_needed(model, device), device, device.free_bytes) if device else ""
             return _plan(model, PlanOutcome.LOAD, room, device, device_ids)
+        case Wake():
+            device = _device(seen, model.device_ids[0])
+            more = model.more_bytes(device) if device else 0
+            room = reasons.room(more, device, device.free_bytes) if device else ""
+            return _plan(model, PlanOutcome.WAKE, room, device, model.device_ids)
+        case Sleep(reason=reason):
+            return _plan(model, PlanOutcome.WAIT, f"its engine is put to sleep first: {reason}")
         case Unload(reason=reason):
             return _plan(model, PlanOutcome.WAIT, f"its engine is stopped first: {reason}")
         case Queue(reason=reason, device_id=device_id):
@@ -111,6 +118,8 @@ def _plan(
 def _eta_s(model: ModelView, outcome: PlanOutcome) -> float | None:
     if outcome is PlanOutcome.ROUTE:
         return 0.0
+    if model.asleep is not None and outcome in (PlanOutcome.WAKE, PlanOutcome.DISPLACE):
+        return model.asleep.wake_s
     loads = outcome in (PlanOutcome.LOAD, PlanOutcome.JOIN, PlanOutcome.DISPLACE)
     return model.load_s if loads else None
 

@@ -31,6 +31,8 @@ class Policy:
     """Idle models are evicted even where nobody waits for their memory."""
     evict_when_memory_above_percent: float = 100.0
     always_loaded: frozenset[str] = field(default_factory=frozenset)
+    deepest_sleep: int = 2
+    """The deepest level at which engines are put to sleep; 0: at none."""
     unknown_load_s: float = 30.0
     """What a load is taken to last until one was measured."""
 
@@ -53,5 +55,6 @@ def policy(policies: Policies) -> Policy:
         evict_after_idle_s=policies.evict_after_idle_seconds,
         evict_idle_always=policies.evict_idle_always,
         evict_when_memory_above_percent=policies.evict_when_memory_above_percent,
+        deepest_sleep=policies.deepest_sleep,
         always_loaded=frozenset(policies.always_loaded),
     )

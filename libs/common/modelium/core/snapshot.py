@@ -12,6 +12,8 @@ from modelium.core.habit import Habit
 
 STARTABLE = frozenset({ModelState.UNLOADED, ModelState.ERROR})
 """States in which a load can begin."""
+WAITABLE = STARTABLE | {ModelState.SLEEPING}
+"""States out of which a load or a wake makes it serve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,31 @@ class DeviceView:
     """By `ledger.free_bytes`."""
     busy: bool = False
     """Something that belongs to no model here is being started or stopped on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """The host memory in which the engines of one agent may sleep."""
+
+    agent_id: str
+    total_bytes: int
+    free_bytes: int
+    """The total less what its sleeping engines have, and those that are being put to sleep."""
+
+
+@dataclass(frozen=True, slots=True)
+class SleepView:
+    """What it takes to let a model sleep at one level: measured, or assumed until it was."""
+
+    level: int
+    """1: weights in host memory. 2: weights dropped, and read from disk when it wakes."""
+    sleep_s: float
+    """From the end of its last request until its devices have their memory back."""
+    wake_s: float
+    asleep_bytes: int
+    """Kept of each of its devices."""
+    host_bytes: int
+    """Taken of its agent's host memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +91,20 @@ class ModelView:
 
     habit: Habit | None = None
     """How it was used so far; None: unknown."""
+    sleeps: tuple[SleepView, ...] = ()
+    """The ways in which its engine can sleep where it runs; none: it cannot."""
+    asleep: SleepView | None = None
+    """The way in which it sleeps now."""
 
     @property
     def live(self) -> bool:
         """Whether it may have an engine."""
         return self.state in LIVE_STATES
+
+    def more_bytes(self, device: DeviceView) -> int:
+        """What it needs there beside what it holds: an engine that sleeps has kept a part."""
+        asleep = self.state is ModelState.SLEEPING and device.device_id in self.device_ids
+        return self.needed.get(device.kind, 0) - (self.held_bytes if asleep else 0)
 
     @property
     def unused_s(self) -> float:
@@ -83,6 +119,8 @@ class Snapshot:
 
     models: tuple[ModelView, ...]
     devices: tuple[DeviceView, ...]
+    hosts: tuple[HostView, ...] = ()
+    """Of the agents whose engines can sleep."""
 
     def model(self, name: str) -> ModelView | None:
         """The model of that name."""

@@ -7,16 +7,16 @@ import structlog
 
 from modelium.common.bus import Bus
 from modelium.common.errors import DependencyUnavailable
-from modelium.common.events import DecisionMade, LoadModel, Message, UnloadModel
+from modelium.common.events import DecisionMade, Message
 from modelium.common.figures import DecidedAction, Decision, DecisionSource
 from modelium.common.records import Instance
-from modelium.core.actions import Action, Load, Queue, Unload
+from modelium.core.actions import Action, Command, Load, Queue, Sleep, Unload, Wake
 from modelium.core.digest import digest_of_snapshot
 from modelium.core.policy import MemoryPolicy
 from modelium.core.snapshot import Snapshot
 from modelium.orchestrator import commands
 from modelium.orchestrator.engines import engines
-from modelium.orchestrator.in_flight import Sent
+from modelium.orchestrator.in_flight import PlacementCommand, Sent
 from modelium.orchestrator.placement_state import PlacementState
 
 ORIGIN: Final = "orchestrator"
@@ -77,7 +77,7 @@ class CarryingOut:
         if await publish(self._bus, command):
             self._state.stopping[orphan.instance_id] = Sent(command, now_s)
 
-    async def _command(self, action: Load | Unload, seen: Snapshot, now_s: float) -> bool:
+    async def _command(self, action: Command, seen: Snapshot, now_s: float) -> bool:
         command = self._made(action, seen, now_s)
         if command is None or not await publish(self._bus, command):
             return False
@@ -85,9 +85,7 @@ class CarryingOut:
         log.info("command.sent", reason=action.reason, **_fields(command))
         return True
 
-    def _made(
-        self, action: Load | Unload, seen: Snapshot, now_s: float
-    ) -> LoadModel | UnloadModel | None:
+    def _made(self, action: Command, seen: Snapshot, now_s: float) -> PlacementCommand | None:
         """None: a load on its way cannot be cancelled before its agent has begun it."""
         record = self._state.records[action.model]
         if isinstance(action, Load):
@@ -97,6 +95,11 @@ class CarryingOut:
         engine = engines(self._state, now_s).get(action.model)
         if engine is None or action.model in self._state.sent:
             return None
+        match action:
+            case Sleep():
+                return commands.sleep_model(action, engine, record, self._drain_deadline_s)
+            case Wake():
+                return commands.wake_model(engine, record)
         return commands.unload_model(engine, record, action.reason, self._drain_deadline_s)
 
     async def _tell(self, decisions: list[Decision], seen: Snapshot) -> None:
@@ -109,7 +112,12 @@ class CarryingOut:
         await publish(self._bus, message)
 
 
-_KIND: Final = {Load: DecidedAction.LOAD, Unload: DecidedAction.EVICT}
+_KIND: Final = {
+    Load: DecidedAction.LOAD,
+    Unload: DecidedAction.EVICT,
+    Sleep: DecidedAction.SLEEP,
+    Wake: DecidedAction.WAKE,
+}
 
 
 def _decision(action: Action, kind: DecidedAction) -> Decision:
@@ -125,7 +133,7 @@ def _decision(action: Action, kind: DecidedAction) -> Decision:
     return decision
 
 
-def _fields(command: LoadModel | UnloadModel) -> dict[str, str | int]:
+def _fields(command: PlacementCommand) -> dict[str, str | int]:
     return {
         "command": type(command).__name__,
         "model": command.model,

@@ -7,9 +7,9 @@ made again by the next process is stored once. One that is unanswered is repeate
 
 from collections.abc import Mapping
 
-from modelium.common.events import LoadModel, UnloadModel
+from modelium.common.events import LoadModel, SleepModel, UnloadModel, WakeModel
 from modelium.common.records import DeviceKind, Instance, ModelRecord, instance_id
-from modelium.core.actions import Load
+from modelium.core.actions import Load, Sleep
 from modelium.core.memory import context_tokens, kv_cache_bytes, weight_bytes
 from modelium.core.policy import MemoryPolicy
 from modelium.orchestrator.engines import Engine
@@ -64,6 +64,32 @@ def unload_model(
         generation=engine.generation,
         reason=reason,
         drain_deadline_s=drain_deadline_s,
+    )
+
+
+def sleep_model(
+    action: Sleep, engine: Engine, record: ModelRecord, drain_deadline_s: float
+) -> SleepModel:
+    """The command to drain a model's engine and put it to sleep; its id as for an unload."""
+    return SleepModel(
+        message_id=f"{engine.instance_id}-sleep-{record.version}",
+        agent_id=engine.agent_id,
+        model=record.model,
+        instance_id=engine.instance_id,
+        generation=engine.generation,
+        level=1 if action.level == 1 else 2,
+        drain_deadline_s=drain_deadline_s,
+    )
+
+
+def wake_model(engine: Engine, record: ModelRecord) -> WakeModel:
+    """The command to wake a model's engine; its id as for an unload."""
+    return WakeModel(
+        message_id=f"{engine.instance_id}-wake-{record.version}",
+        agent_id=engine.agent_id,
+        model=record.model,
+        instance_id=engine.instance_id,
+        generation=engine.generation,
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from modelium.common.events import LoadModel
+from modelium.common.events import LoadModel, WakeModel
 from modelium.common.records import (
     LIVE_STATES,
     Instance,
@@ -50,7 +50,8 @@ def engine_of(
         return _commanded(sent.command)
     engine = _recorded(record, instances) or _reported(record, instances)
     if engine and sent and sent.command.instance_id == engine.instance_id:
-        return replace(engine, state=ModelState.UNLOADING)
+        wakes = isinstance(sent.command, WakeModel)
+        return replace(engine, state=ModelState.LOADING if wakes else ModelState.UNLOADING)
     return engine
 
 
@@ -98,6 +99,8 @@ def _holding(
     instance_id: str, device_id: str, reserved: int, resident: int, state: ModelState
 ) -> Holding:
     starting = state is ModelState.LOADING
+    if state is ModelState.SLEEPING and resident:
+        reserved = resident  # the rest is given back until it wakes
     return Holding(instance_id, device_id, reserved, resident, starting=starting)
 
 

@@ -10,18 +10,21 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
 
-from modelium.common.events import LoadModel, UnloadModel
+from modelium.common.events import LoadModel, SleepModel, UnloadModel, WakeModel
 from modelium.common.records import ModelRecord, ModelState
 
 RESEND_AFTER_S: Final = 10.0
 """An agent tells what it makes of a command long before this."""
 
 
+PlacementCommand = LoadModel | UnloadModel | SleepModel | WakeModel
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A command and when it was last sent, by the monotonic clock."""
 
-    command: LoadModel | UnloadModel
+    command: PlacementCommand
     at_s: float
 
     def again(self, now_s: float) -> "Sent":
@@ -34,6 +37,15 @@ class Sent:
         return now_s - self.at_s >= RESEND_AFTER_S
 
 
+_SETTLED: Final[dict[type[PlacementCommand], frozenset[ModelState]]] = {
+    LoadModel: frozenset(ModelState),
+    UnloadModel: frozenset({ModelState.UNLOADING}),
+    SleepModel: frozenset({ModelState.UNLOADING, ModelState.SLEEPING}),
+    WakeModel: frozenset({ModelState.LOADING, ModelState.LOADED}),
+}
+"""Command to the states of the record that show that its agent has begun."""
+
+
 def is_settled(sent: Sent, record: ModelRecord | None) -> bool:
     """Whether the record already tells what became of the command."""
     if record is None:
@@ -43,4 +55,4 @@ def is_settled(sent: Sent, record: ModelRecord | None) -> bool:
         return True
     if record.generation < generation:
         return False
-    return isinstance(sent.command, LoadModel) or record.state is ModelState.UNLOADING
+    return record.state in _SETTLED[type(sent.command)]

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from modelium.common.events import AgentHeartbeat, GatewayStats
+from modelium.common.events import AgentHeartbeat, GatewayStats, SleepModel
 from modelium.common.records import (
     LIVE_STATES,
     ModelRecord,
@@ -40,6 +40,8 @@ class PlacementState:
         self.measurements = Measurements()
         self.sent: dict[str, Sent] = {}
         """Model to its command on the way; at most one each."""
+        self.falling_asleep: dict[str, int] = {}
+        """Engines that were told to sleep and do not yet, and the level of each."""
         self.stopping: dict[str, Sent] = {}
         """Engines that belong to no model, and the command that stops each."""
         self.wanted: dict[str, tuple[float, float]] = {}
@@ -101,6 +103,8 @@ class PlacementState:
         self._settle(record.model)
         if record.state not in LIVE_STATES:
             self.unload_requested.discard(record.model)
+        if record.state is not ModelState.UNLOADING and record.model not in self.sent:
+            self.falling_asleep.pop(record.instance_id or "", None)
         if record.state is ModelState.LOADED:
             self.wanted.pop(record.model, None)
             self.wishes.pop(record.model, None)
@@ -187,6 +191,8 @@ class PlacementState:
     def was_sent(self, sent: Sent) -> None:
         """A command is on its way."""
         self.sent[sent.command.model] = sent
+        if isinstance(sent.command, SleepModel):
+            self.falling_asleep[sent.command.instance_id] = sent.command.level
         self._seen_generation(sent.command.model, sent.command.generation)
 
     def loaded_for_s(self, record: ModelRecord, now_s: float) -> float | None:

@@ -20,6 +20,7 @@ from modelium.core.policy import MemoryPolicy, Policy
 from modelium.core.snapshot import DeviceView, ModelView, Snapshot
 from modelium.orchestrator.engines import Engine, engines, held_bytes, holdings, orphans
 from modelium.orchestrator.placement_state import PlacementState
+from modelium.orchestrator.sleepers import asleep_view, hosts, sleep_views
 
 NOT_YET: Final = {
     ModelState.DISCOVERED: "its files are waiting to be analysed",
@@ -47,6 +48,8 @@ class _Moment:
     held: list[Holding]
     largest: Mapping[DeviceKind, int]
     """The largest device of each kind, in bytes."""
+    sleep_memory: Mapping[str, int]
+    """Agent to the host memory that its sleeping engines may take."""
 
 
 def snapshot(state: PlacementState, numbers: Numbers, now_s: float, now: datetime) -> Snapshot:
@@ -54,13 +57,15 @@ def snapshot(state: PlacementState, numbers: Numbers, now_s: float, now: datetim
     largest: dict[DeviceKind, int] = {}
     for _, device in state.agents.devices(now_s):
         largest[device.kind] = max(largest.get(device.kind, 0), device.total_bytes)
-    moment = _Moment(state, numbers, now_s, now, holdings(state, now_s), largest)
+    asleep = {beat.agent_id: beat.sleep_memory_bytes for beat in state.agents.alive(now_s)}
+    moment = _Moment(state, numbers, now_s, now, holdings(state, now_s), largest, asleep)
     mine = engines(state, now_s)
     return Snapshot(
         models=tuple(
             _model(moment, record, mine.get(name)) for name, record in sorted(state.records.items())
         ),
         devices=_devices(moment),
+        hosts=hosts(state, mine, numbers.memory, now_s),
     )
 
 
@@ -93,6 +98,7 @@ def _busy_with_orphans(state: PlacementState, now_s: float) -> frozenset[str]:
 def _model(moment: _Moment, record: ModelRecord, engine: Engine | None) -> ModelView:
     state, now_s = moment.state, moment.now_s
     demand = state.demand.of(record.model, now_s)
+    deepest = moment.numbers.policy.deepest_sleep
     return ModelView(
         model=record.model,
         state=engine.state if engine else record.state,
@@ -115,7 +121,14 @@ def _model(moment: _Moment, record: ModelRecord, engine: Engine | None) -> Model
         generation=record.generation,
         keep_alive_s=_keep_alive_s(state, record, now_s),
         habit=demand.habit,
+        sleeps=sleep_views(record, _budget_bytes(moment, engine), deepest, moment.numbers.memory),
+        asleep=asleep_view(record, engine.state if engine else record.state, moment.numbers.memory),
     )
+
+
+def _budget_bytes(moment: _Moment, engine: Engine | None) -> int:
+    """Of host memory in which the engines of its agent may sleep."""
+    return moment.sleep_memory.get(engine.agent_id, 0) if engine else 0
 
 
 def _keep_alive_s(state: PlacementState, record: ModelRecord, now_s: float) -> float | None:

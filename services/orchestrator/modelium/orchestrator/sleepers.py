@@ -1,0 +1,79 @@
+"""How each engine can sleep, and how much host memory is left for it. Pure.
+
+An agent says how much host memory its sleeping engines may take; none: they cannot sleep. What an
+engine takes there is counted from the command that puts it to sleep until it wakes or ends.
+"""
+
+from collections.abc import Mapping
+
+from modelium.common.events import SleepModel
+from modelium.common.records import POOLING_TASKS, DeviceKind, ModelRecord, ModelState
+from modelium.core.memory import weight_bytes
+from modelium.core.policy import MemoryPolicy
+from modelium.core.sleep_times import measured, prior
+from modelium.core.snapshot import HostView, SleepView
+from modelium.orchestrator.engines import Engine
+from modelium.orchestrator.placement_state import PlacementState
+
+
+def sleep_views(
+    record: ModelRecord, budget_bytes: int, deepest: int, policy: MemoryPolicy
+) -> tuple[SleepView, ...]:
+    """The ways in which the model's engine can sleep; `budget_bytes` is its agent's."""
+    if record.descriptor is None or record.sleepless or not budget_bytes:
+        return ()
+    if record.descriptor.task in POOLING_TASKS:
+        return ()
+    return tuple(_view(record, level, policy) for level in range(1, deepest + 1))
+
+
+def asleep_view(record: ModelRecord, state: ModelState, policy: MemoryPolicy) -> SleepView | None:
+    """The way in which it sleeps now; None: it does not."""
+    if state is not ModelState.SLEEPING or not record.sleep_level or record.descriptor is None:
+        return None
+    return _view(record, record.sleep_level, policy)
+
+
+def hosts(
+    state: PlacementState, mine: Mapping[str, Engine], policy: MemoryPolicy, now_s: float
+) -> tuple[HostView, ...]:
+    """The host memory of every agent alive whose engines can sleep."""
+    taken: dict[str, int] = {}
+    for name, engine in mine.items():
+        record = state.records[name]
+        level = _level(state, record, engine)
+        if level == 1 and record.descriptor is not None:
+            weights = weight_bytes(record.descriptor, DeviceKind.CUDA, policy)
+            taken[engine.agent_id] = taken.get(engine.agent_id, 0) + weights
+    return tuple(
+        HostView(
+            agent_id=beat.agent_id,
+            total_bytes=beat.sleep_memory_bytes,
+            free_bytes=max(0, beat.sleep_memory_bytes - taken.get(beat.agent_id, 0)),
+        )
+        for beat in state.agents.alive(now_s)
+        if beat.sleep_memory_bytes
+    )
+
+
+def _level(state: PlacementState, record: ModelRecord, engine: Engine) -> int:
+    """At which it sleeps, or is on its way to."""
+    sent = state.sent.get(record.model)
+    if sent and isinstance(sent.command, SleepModel):
+        return sent.command.level
+    if engine.state is ModelState.UNLOADING:
+        return state.falling_asleep.get(engine.instance_id, 0)
+    return record.sleep_level if engine.state is ModelState.SLEEPING else 0
+
+
+def _view(record: ModelRecord, level: int, policy: MemoryPolicy) -> SleepView:
+    assert record.descriptor is not None  # the callers have looked
+    view = prior(level, weight_bytes(record.descriptor, DeviceKind.CUDA, policy))
+    if level != record.slept_at_level:
+        return measured(view, sleep_s=None, wake_s=None, asleep_bytes=record.asleep_bytes)
+    return measured(
+        view,
+        sleep_s=record.sleep_s,
+        wake_s=record.wake_s,
+        asleep_bytes=record.asleep_bytes,
+    )
