@@ -52,6 +52,7 @@ def advised(
     ("changes", "expected"),
     [
         ({"idle_s": 60}, ["evict b"]),
+        ({"idle_s": 60, "can_sleep": True}, ["sleep b"]),
         ({"idle_s": 59}, []),
         ({"idle_s": 60, "pinned": True}, []),  # always loaded
         ({"idle_s": 60, "in_flight": 1}, []),  # in use

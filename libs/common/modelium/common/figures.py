@@ -60,6 +60,7 @@ class ModelFigures(Frozen):
     device_ids: tuple[str, ...] = ()
     held_bytes: int = Field(ge=0, description="of each device")
     needed_bytes: int = Field(ge=0, description="of one device, to be loaded")
+    can_sleep: bool = Field(default=False, description="whether its engine can be put to sleep")
 
 
 class DeviceFigures(Frozen):

@@ -1,9 +1,9 @@
 """The rules' own advice on a tick: what an advisor must beat, and what counts when there is none.
 
-Models that nobody has used for the configured time are evicted where somebody waits for memory, or
-anywhere if the settings say so; on a device that is fuller than allowed, the least recently used
-idle ones; models that are always to be loaded are loaded where they fit. Who else gives way to a
-waiter says `decide`.
+Models that nobody has used for the configured time are put to sleep, or evicted if they cannot
+sleep, where somebody waits for memory, or anywhere if the settings say so; on a device that is
+fuller than allowed, the least recently used idle ones; models that are always to be loaded are
+loaded where they fit. Who else gives way to a waiter says `decide`.
 """
 
 from collections.abc import Iterable
@@ -87,13 +87,17 @@ def _unused_s(model: ModelFigures) -> float:
 
 def _evict_idle(model: ModelFigures) -> Decision:
     reason = f"not used for {_unused_s(model):.0f} s"
-    return Decision(model=model.model, action=DecidedAction.EVICT, reason=reason)
+    return Decision(model=model.model, action=_away(model), reason=reason)
+
+
+def _away(model: ModelFigures) -> DecidedAction:
+    return DecidedAction.SLEEP if model.can_sleep else DecidedAction.EVICT
 
 
 def _evict_pressed(model: ModelFigures, device: DeviceFigures, policy: Policy) -> Decision:
     limit = f"{policy.evict_when_memory_above_percent:.0f} %"
     reason = f"{device.device_id} is more than {limit} full and nothing there was unused longer"
-    return Decision(model=model.model, action=DecidedAction.EVICT, reason=reason)
+    return Decision(model=model.model, action=_away(model), reason=reason)
 
 
 def _load_pinned(model: ModelFigures) -> Decision:

@@ -194,6 +194,7 @@ def figures_of_models(
             keep_alive_s=model.keep_alive_s,
             device_ids=model.device_ids,
             held_bytes=model.held_bytes,
+            can_sleep=bool(model.sleeps),
             needed_bytes=max((model.needed[kind] for kind in kinds), default=0),
         )
         for model in seen.models
