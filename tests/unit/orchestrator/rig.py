@@ -15,7 +15,9 @@ from modelium.common.events import (
     DecisionMade,
     LoadModel,
     Message,
+    SleepModel,
     UnloadModel,
+    WakeModel,
 )
 from modelium.common.figures import DecidedAction
 from modelium.common.load_settings import Settings
@@ -115,7 +117,12 @@ class Rig:
 
     def commands(self) -> list[str]:
         """What the agent was told, in short."""
-        short = {LoadModel: "load", UnloadModel: "unload"}
+        short = {
+            LoadModel: "load",
+            UnloadModel: "unload",
+            SleepModel: "sleep",
+            WakeModel: "wake",
+        }
         return [f"{short[type(c)]} {c.instance_id}" for c in self.agent.commands]
 
     def queue_reasons(self, model: str) -> list[str]:
@@ -135,6 +142,7 @@ async def running(
     settings: Settings | None = None,
     devices: tuple[Device, ...] = (a_slot(),),
     slow: bool = False,
+    sleep_memory_bytes: int = 0,
 ) -> AsyncIterator[Rig]:
     """A system in which everybody has spoken once."""
     clock = FakeClock()
@@ -144,7 +152,13 @@ async def running(
     agent = Agent(bus, devices, slow=slow)
     rig = Rig(bus, store, clock, agent, Gateway(bus), settings or some_settings())
     needs = {"store": store, "bus": bus, "clock": clock}
-    orders = {LoadModel: agent.on_load_model, UnloadModel: agent.on_unload_model}
+    agent.sleep_memory_bytes = sleep_memory_bytes
+    orders = {
+        LoadModel: agent.on_load_model,
+        UnloadModel: agent.on_unload_model,
+        SleepModel: agent.on_sleep_model,
+        WakeModel: agent.on_wake_model,
+    }
     others = [
         bus.consume("registry", bind(registry.EVENT_HANDLERS, **needs)),
         bus.follow(bind(registry.LIVE_HANDLERS, **needs)),

@@ -10,9 +10,12 @@ from modelium.common.events import (
     RuntimeFailed,
     RuntimeLoaded,
     RuntimeLoading,
+    RuntimeSleeping,
     RuntimeUnloaded,
     RuntimeUnloading,
+    SleepModel,
     UnloadModel,
+    WakeModel,
 )
 from modelium.common.figures import GatewayModelStats
 from modelium.common.records import Device, EngineMemory, FailureKind, Instance, InstanceState
@@ -35,9 +38,11 @@ class Agent:
     deaf: bool = False
     overhead_bytes: int = 0
     """How much more its engines hold than was reserved."""
+    sleep_memory_bytes: int = 0
+    asleep_bytes: int = GB // 10
     engine: str = "vllm-1.0"
     engines: dict[str, Instance] = field(default_factory=dict)
-    commands: list[LoadModel | UnloadModel] = field(default_factory=list)
+    commands: list[LoadModel | UnloadModel | SleepModel | WakeModel] = field(default_factory=list)
 
     async def on_load_model(self, command: LoadModel) -> None:
         self.commands.append(command)
@@ -72,10 +77,35 @@ class Agent:
         if not self.slow:
             await self.finish(command.instance_id)
 
+    async def on_sleep_model(self, command: SleepModel) -> None:
+        self.commands.append(command)
+        if self.deaf or command.instance_id not in self.engines:
+            return
+        self._become(command.instance_id, state=InstanceState.UNLOADING, sleep_level=command.level)
+        await self._say(RuntimeUnloading, command.instance_id, reason="it is put to sleep")
+        if not self.slow:
+            await self.finish(command.instance_id)
+
+    async def on_wake_model(self, command: WakeModel) -> None:
+        self.commands.append(command)
+        if self.deaf or command.instance_id not in self.engines:
+            return
+        self._become(command.instance_id, state=InstanceState.LOADING, sleep_level=0)
+        reserved = self.engines[command.instance_id].reserved_bytes
+        await self._say(RuntimeLoading, command.instance_id, reserved_bytes=reserved)
+        if not self.slow:
+            await self.finish(command.instance_id)
+
     async def finish(self, instance_id: str) -> None:
-        """Let a load or an unload end well."""
+        """Let a load, an unload, a sleep or a wake end well."""
         engine = self.engines[instance_id]
-        if engine.state is InstanceState.UNLOADING:
+        if engine.sleep_level:
+            level, kept = engine.sleep_level, self.asleep_bytes
+            self._become(instance_id, state=InstanceState.SLEEPING, resident_bytes=kept)
+            await self._say(
+                RuntimeSleeping, instance_id, sleep_level=level, resident_bytes=kept, wake_s=1.0
+            )
+        elif engine.state is InstanceState.UNLOADING:
             await self._say(RuntimeUnloaded, instance_id)
             del self.engines[instance_id]
         else:
@@ -118,6 +148,7 @@ class Agent:
                 launcher="process",
                 devices=tuple(self._measured(device) for device in self.devices),
                 instances=tuple(self.engines.values()),
+                sleep_memory_bytes=self.sleep_memory_bytes,
             )
             await self.bus.publish(heartbeat)
 

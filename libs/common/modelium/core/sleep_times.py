@@ -15,6 +15,8 @@ FIXED_S: Final = 0.3
 TO_HOST_BYTES_PER_S: Final = 1.6 * GB
 FROM_HOST_BYTES_PER_S: Final = 10 * GB
 FROM_DISK_BYTES_PER_S: Final = 2.6 * GB
+HOST_BYTES_PER_WEIGHT_BYTE: Final = 2
+"""PyTorch rounds each pinned allocation up to a power of two (pytorch #95823)."""
 UNKNOWN_ASLEEP_BYTES: Final = 3 * GB // 2
 
 
@@ -27,7 +29,7 @@ def prior(level: int, weight_bytes: int) -> SleepView:
         sleep_s=FIXED_S + (weight_bytes / TO_HOST_BYTES_PER_S if in_host_memory else 0.0),
         wake_s=FIXED_S + weight_bytes / from_bytes_per_s,
         asleep_bytes=UNKNOWN_ASLEEP_BYTES,
-        host_bytes=weight_bytes if in_host_memory else 0,
+        host_bytes=weight_bytes * HOST_BYTES_PER_WEIGHT_BYTE if in_host_memory else 0,
     )
 
 

@@ -4,6 +4,7 @@ An agent says how much host memory its sleeping engines may take; none: they can
 engine takes there is counted from the command that puts it to sleep until it wakes or ends.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 from modelium.common.events import SleepModel
@@ -38,18 +39,17 @@ def hosts(
     state: PlacementState, mine: Mapping[str, Engine], policy: MemoryPolicy, now_s: float
 ) -> tuple[HostView, ...]:
     """The host memory of every agent alive whose engines can sleep."""
-    taken: dict[str, int] = {}
+    taken: defaultdict[str, int] = defaultdict(int)
     for name, engine in mine.items():
         record = state.records[name]
         level = _level(state, record, engine)
         if level == 1 and record.descriptor is not None:
-            weights = weight_bytes(record.descriptor, DeviceKind.CUDA, policy)
-            taken[engine.agent_id] = taken.get(engine.agent_id, 0) + weights
+            taken[engine.agent_id] += _view(record, level, policy).host_bytes
     return tuple(
         HostView(
             agent_id=beat.agent_id,
             total_bytes=beat.sleep_memory_bytes,
-            free_bytes=max(0, beat.sleep_memory_bytes - taken.get(beat.agent_id, 0)),
+            free_bytes=max(0, beat.sleep_memory_bytes - taken[beat.agent_id]),
         )
         for beat in state.agents.alive(now_s)
         if beat.sleep_memory_bytes
