@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import LoadModel
-from modelium.common.records import Device, DeviceKind
+from modelium.common.records import Device, DeviceKind, Task
 from modelium.common.settings import LauncherKind
 from modelium.common.testing import FakeClock
 from modelium.runtime_agent.devices import Traits
@@ -19,7 +19,7 @@ from modelium.runtime_agent.launcher import (
     Status,
     Usage,
 )
-from modelium.runtime_agent.runtime import Health, Limits, NotServing
+from modelium.runtime_agent.runtime import Health, Limits, NotServing, Proof
 from tests.agent_kit import a_record
 
 RUNS = Status(running=True)
@@ -87,21 +87,21 @@ class FakeRuntime:
     def spec(self, command: LoadModel, *_: object) -> LaunchSpec:
         raise LaunchFailed("this runtime starts nothing")
 
-    def can_sleep(self, kind: DeviceKind) -> bool:
+    def can_sleep(self, kind: DeviceKind, task: Task) -> bool:
         return False
 
     async def health(self, endpoint: str) -> Health:
         return self.answers
 
-    async def prove(self, endpoint: str, record: EngineRecord) -> str:
+    async def prove(self, endpoint: str, record: EngineRecord) -> Proof:
         if self.refuses:
             raise NotServing(self.refuses)
-        return "vllm-1.0"
+        return Proof("vllm-1.0", "1 2 3")
 
-    async def sleep(self, endpoint: str) -> None:
+    async def sleep(self, endpoint: str, level: int) -> None:
         raise NotImplementedError
 
-    async def wake(self, endpoint: str) -> None:
+    async def wake(self, endpoint: str, level: int) -> None:
         raise NotImplementedError
 
 

@@ -10,7 +10,15 @@ import psutil
 from modelium.common.bus import A, Handlers
 from modelium.common.clock import SystemClock
 from modelium.common.errors import DependencyUnavailable
-from modelium.common.events import GatewayStats, LoadModel, Message, Question, UnloadModel
+from modelium.common.events import (
+    GatewayStats,
+    LoadModel,
+    Message,
+    Question,
+    SleepModel,
+    UnloadModel,
+    WakeModel,
+)
 from modelium.common.figures import GatewayModelStats
 from modelium.common.records import DeviceKind, InstanceId, RuntimeKind, Task, instance_id
 from modelium.common.testing import a_descriptor
@@ -85,6 +93,21 @@ def an_unload(*, model: str = "qwen", generation: int = 1, drain_s: float = 0.0)
         reason="another model needs the memory",
         drain_deadline_s=drain_s,
     )
+
+
+def a_sleep(*, level: int = 1, drain_s: float = 0.0) -> SleepModel:
+    """A command to put it to sleep."""
+    return SleepModel.model_validate(
+        {**_QWEN, "level": level, "drain_deadline_s": drain_s},
+    )
+
+
+def a_wake() -> WakeModel:
+    """A command to wake it."""
+    return WakeModel.model_validate(_QWEN)
+
+
+_QWEN = {"agent_id": "local", "model": "qwen", "instance_id": "qwen.1", "generation": 1}
 
 
 class AwayBus:

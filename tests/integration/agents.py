@@ -1,7 +1,7 @@
 """A whole agent in this process: real engines' processes (the stub), a bus in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,11 @@ import psutil
 from modelium.common.bus import bind
 from modelium.common.clock import SystemClock
 from modelium.common.events import Message, RuntimeEvent, RuntimeLoaded
-from modelium.common.records import DeviceKind, InstanceState
+from modelium.common.records import Device, DeviceKind, InstanceState
 from modelium.common.settings import Vllm
 from modelium.common.testing import InMemoryBus
 from modelium.runtime_agent.announcing import Announcer
-from modelium.runtime_agent.devices import CpuSlots
+from modelium.runtime_agent.devices import CpuSlots, Traits
 from modelium.runtime_agent.drain import LEASE_S, DrainTracker
 from modelium.runtime_agent.engine_http import EngineHttp
 from modelium.runtime_agent.fence import Fence, fenced
@@ -35,11 +35,28 @@ from tests.system import stub_python
 E = TypeVar("E", bound=RuntimeEvent)
 
 
-class _SleepingRuntime(VllmRuntime):
-    """The stub can sleep, which vLLM on a CPU cannot."""
+GPU = "GPU-1"
+GPU_BYTES = 1 << 30
 
-    def can_sleep(self, kind: DeviceKind) -> bool:
-        return True
+
+@dataclass
+class StubGpu:
+    """One GPU, of which the stub engines that still live hold what they say."""
+
+    folder: Path
+
+    async def measure(self, resident: Mapping[str, int]) -> tuple[Device, ...]:
+        held = sum(
+            int(said.read_text())
+            for said in self.folder.glob("*.bytes")
+            if psutil.pid_exists(int(said.stem))
+        )
+        free = GPU_BYTES - held
+        kind = DeviceKind.CUDA
+        return (Device(device_id=GPU, kind=kind, name="", total_bytes=GPU_BYTES, free_bytes=free),)
+
+    def traits(self, device_id: str) -> Traits | None:
+        return Traits(GPU, DeviceKind.CUDA, GPU_BYTES) if device_id == GPU else None
 
 
 @dataclass
@@ -50,6 +67,7 @@ class RunningAgent:
     bus: InMemoryBus
     drains: DrainTracker
     folder: Path
+    tools: Tools
 
     async def send(self, message: Message) -> None:
         await self.bus.publish(message)
@@ -106,18 +124,20 @@ class RunningAgent:
 
 @asynccontextmanager
 async def an_agent(
-    tmp_path: Path, *stub: str, sleeps: bool = False, **settings: Any
+    tmp_path: Path, *stub: str, on_gpu: bool = False, **settings: Any
 ) -> AsyncIterator[RunningAgent]:
     """An agent that was just started; it leaves its engines running, like a killed one."""
+    gpu = tmp_path / "gpu"
+    gpu.mkdir(exist_ok=True)
+    if on_gpu:
+        stub = (*stub, "--gpu", str(gpu))
     engine = {"python": stub_python(tmp_path, *stub), "shutdown_timeout_seconds": 1} | settings
     bus, clock, http = InMemoryBus(), SystemClock(), EngineHttp()
-    devices = CpuSlots(
-        agent_id="local", slots=1, slot_bytes=4 << 30, slot_cores=1, within_cgroup=True
-    )
+    devices = StubGpu(gpu) if on_gpu else _a_cpu_slot()
     folder = tmp_path / "state"
     tools = Tools(
         launcher=ProcessLauncher(folder, agent_id="local", clock=clock),
-        runtime=(_SleepingRuntime if sleeps else VllmRuntime)(Vllm.model_validate(engine), http),
+        runtime=VllmRuntime(Vllm.model_validate(engine), http),
         devices=devices,
         lanes=Lanes(),
         drains=DrainTracker(clock.monotonic()),
@@ -138,11 +158,15 @@ async def an_agent(
             group.create_task(bus.follow(bind(FOLLOWED, **known))),
         ]
         try:
-            yield RunningAgent(supervisor, bus, tools.drains, folder)
+            yield RunningAgent(supervisor, bus, tools.drains, folder, tools)
         finally:
             for task in tasks:
                 task.cancel()
             await http.close()
+
+
+def _a_cpu_slot() -> CpuSlots:
+    return CpuSlots(agent_id="local", slots=1, slot_bytes=4 << 30, slot_cores=1, within_cgroup=True)
 
 
 @asynccontextmanager

@@ -5,17 +5,11 @@ from pathlib import Path
 import pytest
 
 from modelium.common.events import (
-    Message,
-    RuntimeLoaded,
-    RuntimeLoading,
-    RuntimeSleeping,
     RuntimeUnloaded,
     RuntimeUnloading,
-    SleepModel,
-    WakeModel,
 )
 from modelium.common.records import InstanceState
-from tests.agent_kit import an_unload, stats
+from tests.agent_kit import a_sleep, an_unload, stats
 from tests.integration.agents import a_clean_agent, loaded
 
 
@@ -56,30 +50,6 @@ async def test_a_cpu_engine_cannot_sleep_and_the_command_says_why(
 ) -> None:
     async with a_clean_agent(tmp_path) as agent:
         await loaded(agent, model)
-        await agent.send(_command(SleepModel, drain_deadline_s=0))
+        await agent.send(a_sleep())
         await agent.bus.settled()
         assert "cannot sleep" in agent.bus.dead_letters[-1].reason
-
-
-async def test_an_engine_sleeps_and_wakes_where_its_runtime_can(
-    tmp_path: Path, model: Path
-) -> None:
-    async with a_clean_agent(tmp_path, sleeps=True) as agent:
-        await loaded(agent, model)
-        await agent.send(_command(SleepModel, drain_deadline_s=0))
-        await agent.heard(RuntimeSleeping)
-        await agent.send(_command(WakeModel))
-        await agent.heard(RuntimeLoaded, count=2)
-        assert agent.kinds == [
-            RuntimeLoading,
-            RuntimeLoaded,
-            RuntimeUnloading,
-            RuntimeSleeping,
-            RuntimeLoading,
-            RuntimeLoaded,
-        ]
-
-
-def _command(kind: type[Message], **more: object) -> Message:
-    fields = {"agent_id": "local", "model": "qwen", "instance_id": "qwen.1", "generation": 1}
-    return kind.model_validate(fields | more)

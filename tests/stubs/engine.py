@@ -6,7 +6,7 @@ Run it as `python tests/stubs/engine.py --model PATH --port N` in the place of
 The habits, as measured on the real server: the port refuses connections until the model is loaded;
 SIGTERM while loading is swallowed; SIGTERM while serving answers new requests with 500 and ends the
 running ones with `finish_reason: abort` after `--shutdown-timeout`; the exit code is 0 even when it
-crashed; a sleeping engine lets requests hang.
+crashed; how it sleeps is in `engine_sleep.py`.
 """
 
 import argparse
@@ -25,6 +25,7 @@ import uvicorn
 # A program finds only what lies beside it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.stubs.engine_app import Behaviour, StubEngine
+from tests.stubs.engine_sleep import SleepMode, Trap
 
 
 class _Server(uvicorn.Server):
@@ -69,6 +70,7 @@ class _Process:
             print(f"ERROR {self.arguments.fail_start}", file=sys.stderr, flush=True)
             sys.exit(1)
         self.weights = b"w" * (self.arguments.resident_mib << 20)
+        self.engine.sleep_mode.hold()
         print("Application startup complete.", flush=True)
 
     def _on_signal(self) -> None:
@@ -108,6 +110,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--die-after-chunks", type=int, help="exit 0 after so many tokens")
     parser.add_argument("--ignore-sigterm", action="store_true")
     parser.add_argument("--shutdown-timeout", type=float, default=0.0, help="seconds")
+    parser.add_argument("--gpu", type=Path, help="folder that says who holds what of a GPU")
+    parser.add_argument("--gpu-mib", type=int, default=0, help="what this engine holds of it")
+    parser.add_argument("--sleep-trap", type=Trap, choices=list(Trap))
     parser.add_argument("--child", action="store_true", help="start a child that outlives us")
     return parser.parse_known_args(argv)[0]
 
@@ -127,7 +132,13 @@ def main(argv: list[str]) -> None:
     )
     if arguments.child:
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
-    engine = StubEngine(behaviour)
+    sleep_mode = SleepMode(
+        enabled=os.environ.get("VLLM_SERVER_DEV_MODE") == "1",
+        gpu=arguments.gpu,
+        gpu_bytes=arguments.gpu_mib << 20,
+        trap=arguments.sleep_trap,
+    )
+    engine = StubEngine(behaviour, sleep_mode)
     config = uvicorn.Config(
         engine,
         host=arguments.host,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.stubs.engine_dialects import DIALECTS, Dialect
+from tests.stubs.engine_sleep import SleepMode
 
 SHUTDOWN_ERROR = "cannot schedule new futures after shutdown"
 
@@ -32,7 +33,6 @@ class Behaviour:
     die_after_chunks: int | None = None
     draining: bool = False
     aborting: bool = False
-    sleeping: bool = False
 
 
 @dataclass
@@ -51,6 +51,7 @@ class StubEngine:
     """The ASGI application."""
 
     behaviour: Behaviour = field(default_factory=Behaviour)
+    sleep_mode: SleepMode = field(default_factory=SleepMode)
     received: list[Received] = field(default_factory=list)
     running: int = 0
     cancelled: int = 0
@@ -72,9 +73,9 @@ class StubEngine:
         elif path in DIALECTS or path == "/v1/embeddings":
             await self._work(path, body, receive, send)
         else:
-            await self._control(path, query, send)
+            await self._control(path, query, body, send)
 
-    async def _control(self, path: str, query: bytes, send: Send) -> None:
+    async def _control(self, path: str, query: bytes, body: bytes, send: Send) -> None:
         how = self.behaviour
         if path in ("/health", "/ping"):
             await _reply(send, 503 if how.fail_health else 200, [], b"")
@@ -84,13 +85,9 @@ class StubEngine:
             await _json(send, {"version": "0.33.0"})
         elif path == "/v1/models":
             await _json(send, {"object": "list", "data": [self._card()]})
-        elif path == "/is_sleeping":
-            await _json(send, {"is_sleeping": how.sleeping})
-        elif path in ("/sleep", "/wake_up"):
-            how.sleeping = path == "/sleep" and b"level=0" not in query
-            await _reply(send, 200, [], b"")
         else:
-            await _json(send, {"detail": "Not Found"}, status=404)
+            status, value = await self.sleep_mode.answer(path, query, body)
+            await _json(send, value, status=status)
 
     def _card(self) -> dict[str, Any]:
         how = self.behaviour
@@ -144,7 +141,7 @@ class StubEngine:
         """Yield (text, finish_reason) per token, until done, aborted, dead or nobody listens."""
         how = self.behaviour
         count = next((int(request[name]) for name in dialect.budgets if request.get(name)), 8)
-        if how.sleeping:
+        if self.sleep_mode.asleep:
             await gone
             return
         await asyncio.wait([gone], timeout=how.first_byte_delay_s)
@@ -158,7 +155,7 @@ class StubEngine:
             if how.aborting:
                 yield "", "abort"
                 return
-            yield f"t{number} ", ("length" if number == count - 1 else None)
+            yield f"{self.sleep_mode.word}{number} ", ("length" if number == count - 1 else None)
 
     async def _whole(self, dialect: Dialect, steps: AsyncIterator[Any], send: Send) -> None:
         text, reason, count = "", None, 0

@@ -199,9 +199,8 @@ async def test_an_engine_is_known_by_its_kind_and_version(
 ) -> None:
     answers = {"/v1/models": (200, b'{"data": [{"id": "qwen"}]}'), "/version": said}
     runtime = VllmRuntime(Vllm(), _Answers(answers))
-    assert (
-        await runtime.prove("http://e", record_of(a_load(Path("/m")), DeviceKind.CPU)) == expected
-    )
+    proof = await runtime.prove("http://e", record_of(a_load(Path("/m")), DeviceKind.CPU))
+    assert proof.engine == expected
 
 
 class _Answers(EngineHttp):

@@ -12,6 +12,7 @@ from modelium.common.events import (
 )
 from modelium.common.records import EngineMemory, Instance, InstanceState
 from modelium.runtime_agent.failures import Failure
+from modelium.runtime_agent.journal import Entry
 from modelium.runtime_agent.launcher import EngineRecord
 
 E = TypeVar("E", bound=RuntimeEvent)
@@ -56,6 +57,27 @@ def failed(
     )
 
 
+def instance_of(engine: Entry, endpoint: str | None) -> Instance:
+    """The engine as the journal has it, serving at `endpoint`."""
+    record = engine.record
+    return Instance(
+        instance_id=record.instance_id,
+        model=record.model,
+        agent_id=record.agent_id,
+        device_ids=record.device_ids,
+        generation=record.generation,
+        state=engine.state,
+        endpoint=endpoint,
+        fingerprint=record.fingerprint,
+        reserved_bytes=record.reserved_bytes,
+        resident_bytes=engine.resident_bytes,
+        load_s=engine.load_s,
+        wake_s=engine.wake_s,
+        sleep_level=engine.sleep_level,
+        memory=memory_of(record, engine.engine),
+    )
+
+
 def state_of(engine: Instance, unload_reason: str) -> RuntimeEvent:
     """What an engine's present state is announced with, the first time and again."""
     resident, reserved = engine.resident_bytes, engine.reserved_bytes
@@ -63,7 +85,16 @@ def state_of(engine: Instance, unload_reason: str) -> RuntimeEvent:
         case InstanceState.LOADING:
             return fact(RuntimeLoading, engine, reserved_bytes=reserved)
         case InstanceState.SLEEPING:
-            return fact(RuntimeSleeping, engine, resident_bytes=resident)
+            return fact(
+                RuntimeSleeping,
+                engine,
+                sleep_level=engine.sleep_level or 1,
+                resident_bytes=resident,
+                fingerprint=engine.fingerprint,
+                load_s=engine.load_s,
+                wake_s=engine.wake_s,
+                reserved_bytes=reserved,
+            )
         case InstanceState.UNLOADING:
             return fact(RuntimeUnloading, engine, reason=unload_reason)
         case InstanceState.LOADED:
@@ -73,6 +104,7 @@ def state_of(engine: Instance, unload_reason: str) -> RuntimeEvent:
                 endpoint=engine.endpoint or "",
                 fingerprint=engine.fingerprint,
                 load_s=engine.load_s,
+                wake_s=engine.wake_s,
                 reserved_bytes=reserved,
                 resident_bytes=resident,
                 memory=engine.memory,

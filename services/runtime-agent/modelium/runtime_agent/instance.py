@@ -25,19 +25,22 @@ from modelium.common.events import (
     WakeModel,
 )
 from modelium.common.records import DeviceKind, FailureKind, Instance, InstanceState
-from modelium.runtime_agent.facts import fact, failed, memory_of, state_of
+from modelium.runtime_agent.facts import fact, failed, instance_of, state_of
 from modelium.runtime_agent.failures import Failure
 from modelium.runtime_agent.journal import Entry
 from modelium.runtime_agent.launcher import Engine, EngineRecord, LaunchFailed, LaunchSpec, Usage
 from modelium.runtime_agent.memory import Free
 from modelium.runtime_agent.model_files import unreadable
+from modelium.runtime_agent.runtime import Proof
+from modelium.runtime_agent.sleeping import fall_asleep, wake_up, while_asleep
 from modelium.runtime_agent.steady import SteadyEngine
 from modelium.runtime_agent.tools import Tools
 from modelium.runtime_agent.waiting import to_the_end, until_told
-from modelium.runtime_agent.watch import EngineFailed, Watch, obeyed
+from modelium.runtime_agent.watch import EngineFailed, Watch
 
 STOP_MARGIN_S = 10.0
 """An engine gets this on top of the time in which it may end its requests."""
+HALF_ASLEEP = "Its agent was restarted while the engine fell asleep or woke"
 
 
 class Life:
@@ -45,18 +48,23 @@ class Life:
 
     def __init__(self, record: EngineRecord, tools: Tools) -> None:
         self.record = record
-        self.state = InstanceState.LOADING
-        self.resident_bytes = 0
         self.is_over = False
         self._tools = tools
         self._engine: Engine | None = None
-        self._load_s: float | None = None
-        self._kind = ""
-        """Its kind and version, as it says itself."""
-        self._unload_order: UnloadModel | None = None
+        self._at = Entry(record=record, state=InstanceState.LOADING, served=False)
+        """All that the next agent has to know of it."""
         self._orders: asyncio.Queue[Command] = asyncio.Queue()
-        self._served = False
         self._was_killed = False
+
+    @property
+    def state(self) -> InstanceState:
+        """What was announced last."""
+        return self._at.state
+
+    @property
+    def resident_bytes(self) -> int:
+        """What it holds of each of its devices; 0: not known."""
+        return self._at.resident_bytes
 
     async def run(self, command: LoadModel) -> RuntimeEvent:
         """Load it and look after it to the end; returns what was announced last."""
@@ -66,13 +74,9 @@ class Life:
         """The same for an engine that an earlier agent has started."""
         self._engine = SteadyEngine(engine, self._tools.clock)
         if entry is not None:
-            self.state = entry.state
-            self.resident_bytes = entry.resident_bytes
-            self._load_s = entry.load_s
-            self._kind = entry.engine
-            self._served = entry.served
+            self._at = entry
             if entry.unload is not None:
-                self.tell(entry.unload)
+                self._orders.put_nowait(entry.unload)
         return await self._live(self._adopt())
 
     def tell(self, order: Command) -> bool:
@@ -80,35 +84,22 @@ class Life:
         sensible = {
             SleepModel: self.state is InstanceState.LOADED,
             WakeModel: self.state is InstanceState.SLEEPING,
-            UnloadModel: self._unload_order is None,
+            UnloadModel: self._at.unload is None,
         }.get(type(order), False)
         if sensible:
             if isinstance(order, UnloadModel):
-                self._unload_order = order
+                self._note(unload=order)
             self._orders.put_nowait(order)
         return sensible
 
     def snapshot(self) -> Instance:
         """As it is now, for heartbeats."""
-        record = self.record
-        return Instance(
-            instance_id=record.instance_id,
-            model=record.model,
-            agent_id=record.agent_id,
-            device_ids=record.device_ids,
-            generation=record.generation,
-            state=self.state,
-            endpoint=self._engine.endpoint if self._engine and self._served else None,
-            fingerprint=record.fingerprint,
-            reserved_bytes=record.reserved_bytes,
-            resident_bytes=self.resident_bytes,
-            load_s=self._load_s,
-            memory=memory_of(record, self._kind),
-        )
+        serves_at = self._engine.endpoint if self._engine and self._at.served else None
+        return instance_of(self._at, serves_at)
 
     def event(self) -> RuntimeEvent:
         """What its state is announced with, also again."""
-        order = self._unload_order
+        order = self._at.unload
         return state_of(self.snapshot(), order.reason if order else "it is put to sleep")
 
     async def kill(self) -> None:
@@ -132,7 +123,7 @@ class Life:
         except EngineFailed as wrong:
             async with self._tools.lanes.hold(self.record.device_ids):
                 await self._killed()
-            last = failed(self.record, wrong.failure, wrong.log, engine=self._kind)
+            last = failed(self.record, wrong.failure, wrong.log, engine=self._at.engine)
             return await self._over(last)
 
     async def _next(self, order: Command | None) -> None:
@@ -140,6 +131,8 @@ class Life:
             await self._sleep(order)
         elif isinstance(order, WakeModel):
             await self._wake()
+        elif self._at.sleep_level:
+            await while_asleep(self._watching())
         else:
             await self._watching().while_serving(self._note_usage)
 
@@ -149,7 +142,7 @@ class Life:
             free = await self._tools.meter.free(self.record.device_ids)
             began_s = self._tools.clock.monotonic()
             await self._or_killed(self._start(command))
-            self._load_s = self._tools.clock.monotonic() - began_s
+            self._note(load_s=self._tools.clock.monotonic() - began_s)
             await self._measure(free)
         await self._enter(InstanceState.LOADED)
 
@@ -180,7 +173,10 @@ class Life:
     async def _until_ready(self) -> None:
         watch = self._watching()
         await watch.until_healthy()
-        self._kind = await watch.prove()
+        self._proved(await watch.prove())
+
+    def _proved(self, proof: Proof) -> None:
+        self._note(engine=proof.engine, answer=self._at.answer or proof.answer)
 
     async def _or_killed(self, starting: Coroutine[Any, Any, None]) -> None:
         """Leave nothing behind when it fails, or is interrupted to be unloaded.
@@ -193,18 +189,20 @@ class Life:
             await self._killed()
             raise
         except asyncio.CancelledError:
-            if self._unload_order is not None:
+            if self._at.unload is not None:
                 await self._killed()
             raise
 
     async def _adopt(self) -> None:
         """Carry on; one that has served before need not prove itself, it may be busy."""
         watch = self._watching()
-        await watch.ensure_running(was_ready=self._served)
+        await watch.ensure_running(was_ready=self._at.served)
         if self.state is InstanceState.SLEEPING:
             await self._enter(InstanceState.SLEEPING)
             return
-        if self._served:
+        if self._at.sleep_level:
+            raise EngineFailed(Failure(FailureKind.CANCELLED, HALF_ASLEEP))
+        if self._at.served:
             await watch.until_healthy(was_ready=True)
         else:
             async with self._tools.lanes.hold(self.record.device_ids):
@@ -214,41 +212,54 @@ class Life:
 
     async def _unload(self, order: UnloadModel) -> RuntimeEvent:
         await self._enter(InstanceState.UNLOADING)
-        if self._served:
+        if self._at.served and not (self._at.sleep_level or self._was_killed):
             await self._tools.drained(self.record, order.drain_deadline_s)
         async with self._tools.lanes.hold(self.record.device_ids):
             await self._stop()
         return await self._over(fact(RuntimeUnloaded, self.record, reason=order.reason))
 
     async def _stop(self) -> None:
-        if self._engine is None or not self._served:
+        if self._engine is None or not self._at.served or self._was_killed:
             return await self._killed()
         free = await self._tools.meter.free(self.record.device_ids)
-        await self._engine.stop(self._tools.runtime.limits.shutdown_timeout_s + STOP_MARGIN_S)
+        # Asleep it has no requests to end.
+        requests_s = 0.0 if self._at.sleep_level else self._tools.runtime.limits.shutdown_timeout_s
+        await self._engine.stop(requests_s + STOP_MARGIN_S)
         await self.kill()
         await self._tools.meter.until_freed(free, self.resident_bytes)
 
     async def _sleep(self, order: SleepModel) -> None:
         """Its state on the way is that of an unload: gateways must route nothing more to it."""
         await self._enter(InstanceState.UNLOADING)
-        await self._tools.drained(self.record, order.drain_deadline_s)
+        idle = await self._tools.drained(self.record, order.drain_deadline_s)
         async with self._tools.lanes.hold(self.record.device_ids):
-            free = await self._tools.meter.free(self.record.device_ids)
-            await obeyed(self._tools.runtime.sleep(self._watching().engine.endpoint))
-            # Its answer says that it sleeps; that the memory is free is measured.
-            await self._tools.meter.until_freed(free, self.resident_bytes)
-            await self._measure_change(free)
+            await self._or_killed(self._fall_asleep(order.level, idle=idle))
         await self._enter(InstanceState.SLEEPING)
+
+    async def _fall_asleep(self, level: int, *, idle: bool) -> None:
+        watch, meter, held = self._watching(), self._tools.meter, self.resident_bytes
+        if not self._at.answer:
+            self._proved(await watch.prove(was_ready=True))
+        self._note(sleep_level=level)
+        await self._tools.journal.write(self._at)
+        freed = await fall_asleep(watch, meter, level=level, held_bytes=held, idle=idle)
+        self._note(resident_bytes=max(0, held - freed))
 
     async def _wake(self) -> None:
         await self._enter(InstanceState.LOADING)
         async with self._tools.lanes.hold(self.record.device_ids):
             free = await self._tools.meter.free(self.record.device_ids)
-            watch = self._watching()
-            await obeyed(self._tools.runtime.wake(watch.engine.endpoint))
-            self._kind = await watch.prove()
-            await self._measure_change(free)
+            began_s = self._tools.clock.monotonic()
+            await self._or_killed(self._wake_up())
+            self._note(wake_s=self._tools.clock.monotonic() - began_s, sleep_level=0)
+            # What held nobody knows how much asleep holds nobody knows how much awake.
+            taken = await self._tools.meter.taken(self.record.device_ids, free)
+            self._note(resident_bytes=self.resident_bytes and max(0, self.resident_bytes + taken))
         await self._enter(InstanceState.LOADED)
+
+    async def _wake_up(self) -> None:
+        level, answer = self._at.sleep_level, self._at.answer
+        self._proved(await wake_up(self._watching(), level=level, answer=answer))
 
     async def _measure(self, free: Free) -> None:
         """What it holds; on a GPU 0, not known, unless free memory was measured before."""
@@ -256,16 +267,12 @@ class Life:
             self._note_usage(await self._watching().engine.usage())
         else:
             taken = await self._tools.meter.taken(self.record.device_ids, free)
-            self.resident_bytes = max(0, taken)
+            self._note(resident_bytes=max(0, taken))
 
     def _note_usage(self, usage: Usage) -> None:
         """A cache fills as it is used. On a GPU the device shows it, not the processes."""
         if self.record.device_kind is DeviceKind.CPU and usage.resident_bytes:
-            self.resident_bytes = usage.resident_bytes
-
-    async def _measure_change(self, free: Free) -> None:
-        taken = await self._tools.meter.taken(self.record.device_ids, free)
-        self.resident_bytes = max(0, self.resident_bytes + taken)
+            self._note(resident_bytes=usage.resident_bytes)
 
     def _watching(self) -> Watch:
         if self._engine is None:
@@ -274,20 +281,12 @@ class Life:
 
     async def _enter(self, state: InstanceState) -> None:
         """Note the new state, for the next agent too, and announce it."""
-        self.state = state
-        self._served = self._served or state is InstanceState.LOADED
-        await self._tools.journal.write(
-            Entry(
-                record=self.record,
-                state=state,
-                served=self._served,
-                load_s=self._load_s,
-                resident_bytes=self.resident_bytes,
-                engine=self._kind,
-                unload=self._unload_order,
-            )
-        )
+        self._note(state=state, served=self._at.served or state is InstanceState.LOADED)
+        await self._tools.journal.write(self._at)
         await self._tools.announce(self.event())
+
+    def _note(self, **changes: Any) -> None:
+        self._at = self._at.model_copy(update=changes)
 
     async def _over(self, last: RuntimeEvent) -> RuntimeEvent:
         """The journal keeps it until its end is announced: an agent killed before announces it."""

@@ -25,8 +25,13 @@ class Entry(Frozen):
     """Whether it has been ready at some time."""
     load_s: float | None = None
     resident_bytes: int = 0
+    wake_s: float | None = None
+    sleep_level: int = 0
+    """From before it is put to sleep until it is awake again."""
     engine: str = ""
     """Its kind and version, once it has said them."""
+    answer: str = ""
+    """To its test request, when it was first proved."""
     unload: UnloadModel | None = None
 
 

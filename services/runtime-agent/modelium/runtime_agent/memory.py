@@ -62,6 +62,20 @@ class MemoryMeter:
             await self.clock.sleep(POLL_S)
         return True
 
+    async def given_back(self, before: Free, at_least: int) -> int:
+        """How much more is free than before, on the device where it is least.
+
+        Waits until that is `at_least`, and until a moment later there is no more.
+        """
+        deadline_s = self.clock.monotonic() + self.timeout_s
+        freed = -await self.taken(tuple(before), before)
+        while before and self.clock.monotonic() < deadline_s:
+            await self.clock.sleep(POLL_S)
+            seen, freed = freed, -await self.taken(tuple(before), before)
+            if at_least <= freed <= seen:
+                break
+        return freed
+
     async def until_settled(self, device_ids: Sequence[str]) -> None:
         """Wait until no more becomes free, after the end of an engine that held nobody knows what.
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from modelium.common.errors import ModeliumError
 from modelium.common.events import LoadModel
-from modelium.common.records import DeviceKind
+from modelium.common.records import DeviceKind, Task
 from modelium.runtime_agent.devices import Traits
 from modelium.runtime_agent.launcher import EngineRecord, LaunchSpec, Site
 
@@ -42,6 +42,23 @@ class NotServing(ModeliumError):
         self.reason = reason
 
 
+class CannotSleep(NotServing):
+    """It was not started as an engine that can sleep; nothing is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What an engine said when it was proved."""
+
+    engine: str
+    """Its kind and version, `vllm-0.32.0`; the kind alone if it does not tell."""
+    answer: str = ""
+    """To the test request: the same, token for token, as long as the engine computes rightly.
+
+    Empty where answers cannot be compared so.
+    """
+
+
 class Runtime(Protocol):
     """How one kind of engine is run."""
 
@@ -56,23 +73,27 @@ class Runtime(Protocol):
             LaunchFailed: it cannot be started here, whatever the launcher does.
         """
 
-    def can_sleep(self, kind: DeviceKind) -> bool:
-        """Whether engines on this kind of device can sleep."""
+    def can_sleep(self, kind: DeviceKind, task: Task) -> bool:
+        """Whether engines for this task, on this kind of device, are started able to sleep."""
 
     async def health(self, endpoint: str) -> Health:
         """Answers within a few seconds, and never raises."""
 
-    async def prove(self, endpoint: str, record: EngineRecord) -> str:
-        """See that it serves this model and answers one tiny request; returns what it is.
-
-        That is its kind and version, `vllm-0.32.0`; the kind alone if it does not tell.
+    async def prove(self, endpoint: str, record: EngineRecord) -> Proof:
+        """See that it serves this model and answers one tiny request.
 
         Raises:
             NotServing: it does not.
         """
 
-    async def sleep(self, endpoint: str) -> None:
-        """Put it to sleep; returns when it says that it sleeps. Raises NotServing."""
+    async def sleep(self, endpoint: str, level: int) -> None:
+        """Put it to sleep; returns when it says that it sleeps.
 
-    async def wake(self, endpoint: str) -> None:
-        """Wake it; returns when it says that it is awake. Raises NotServing."""
+        Level 1 keeps its weights in host memory, level 2 discards them.
+
+        Raises:
+            NotServing: it does not; CannotSleep: it was not started so that it could.
+        """
+
+    async def wake(self, endpoint: str, level: int) -> None:
+        """Wake it from this level; returns when it says that it is awake. Raises NotServing."""

@@ -106,7 +106,7 @@ class Supervisor:
         """Pass an order on; an engine that is not there is unloaded already.
 
         Raises:
-            Reject: engines on this kind of device cannot sleep, or there is no such engine.
+            Reject: such engines cannot sleep, or there is none.
         """
         life = self._lives.get(command.instance_id)
         if not isinstance(command, UnloadModel):
@@ -234,8 +234,9 @@ class Supervisor:
     def _ensure_can_sleep(self, command: Command, life: Life | None) -> None:
         if life is None:
             raise Reject(f"there is no engine {command.instance_id} on this agent")
-        if not self._tools.runtime.can_sleep(life.record.device_kind):
-            raise Reject(f"engines on {life.record.device_kind} cannot sleep with these settings")
+        kind, task = life.record.device_kind, life.record.task
+        if not self._tools.runtime.can_sleep(kind, task):
+            raise Reject(f"engines on {kind} for {task} cannot sleep with these settings")
 
     def _unload(self, record: EngineRecord, reason: str, drain_s: float = 0.0) -> UnloadModel:
         return UnloadModel(

@@ -29,12 +29,13 @@ class Tools:
     clock: Clock
     announce: Announcer
 
-    async def drained(self, engine: EngineRecord, deadline_s: float) -> None:
-        """Wait until no gateway uses the engine, or until the deadline is over."""
+    async def drained(self, engine: EngineRecord, deadline_s: float) -> bool:
+        """Wait until no gateway uses the engine; False when the deadline is over first."""
         since_s = self.clock.monotonic()
         while (now_s := self.clock.monotonic()) - since_s < deadline_s:
             if self.drains.is_drained(
                 engine.model, engine.generation, since_s=since_s, now_s=now_s
             ):
-                return
+                return True
             await self.clock.sleep(DRAIN_POLL_S)
+        return False

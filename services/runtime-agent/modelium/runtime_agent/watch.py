@@ -5,7 +5,7 @@ test request. An engine that nobody asked to end has failed, whatever its exit c
 when its core was killed.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import NoReturn
@@ -16,7 +16,7 @@ from modelium.common.records import FailureKind
 from modelium.runtime_agent.failures import Failure, classify
 from modelium.runtime_agent.launcher import Engine, Usage
 from modelium.runtime_agent.progress import LoadProgress, Signs
-from modelium.runtime_agent.runtime import Health, NotServing, Runtime
+from modelium.runtime_agent.runtime import Health, NotServing, Proof, Runtime
 
 STARTING_POLL_S = 0.25
 SERVING_POLL_S = 1.0
@@ -32,15 +32,6 @@ class EngineFailed(ModeliumError):
         super().__init__(failure.reason)
         self.failure = failure
         self.log = log
-
-
-async def obeyed(order: Awaitable[None]) -> None:
-    """An engine that does not do as it was told cannot be trusted any more: EngineFailed."""
-    try:
-        await order
-    except NotServing as refused:
-        reason = f"The engine broke down: {refused.reason}"
-        raise EngineFailed(Failure(FailureKind.CRASHED, reason)) from refused
 
 
 @dataclass(frozen=True)
@@ -66,15 +57,12 @@ class Watch:
                 await self._give_up(f"The engine did not start: {late}")
             await self.clock.sleep(STARTING_POLL_S)
 
-    async def prove(self) -> str:
-        """See it answer one test request: health 200 does not mean that the model can run.
-
-        Returns its kind and version.
-        """
+    async def prove(self, *, was_ready: bool = False) -> Proof:
+        """See it answer one test request: health 200 does not mean that the model can run."""
         try:
             return await self.runtime.prove(self.engine.endpoint, self.engine.record)
         except NotServing as broken:
-            await self._broken(was_ready=False, symptom=broken.reason)
+            await self._broken(was_ready=was_ready, symptom=broken.reason)
 
     async def while_serving(self, measured: Callable[[Usage], None]) -> None:
         """Look every second, for ever; tell now and then what it uses."""

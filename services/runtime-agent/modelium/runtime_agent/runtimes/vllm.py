@@ -10,17 +10,19 @@ import json
 import math
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from modelium.common.events import LoadModel
-from modelium.common.records import DeviceKind, Task
+from modelium.common.records import POOLING_TASKS, DeviceKind, Task
 from modelium.common.settings import LauncherKind, Vllm
 from modelium.runtime_agent.devices import Traits
-from modelium.runtime_agent.engine_http import EngineHttp, NoAnswer
+from modelium.runtime_agent.engine_http import Answer, EngineHttp, NoAnswer
 from modelium.runtime_agent.launcher import EngineRecord, LaunchFailed, LaunchSpec, Site
-from modelium.runtime_agent.runtime import Health, Limits, NotServing
+from modelium.runtime_agent.runtime import CannotSleep, Health, Limits, NotServing, Proof
 
 MODULE = "vllm.entrypoints.openai.api_server"
 HEALTH_TIMEOUT_S = 5.0
+CANARY_TOKENS = 8
 
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
@@ -59,15 +61,17 @@ class VllmRuntime:
             record=record,
             site=site,
             argv=self._argv(command, site, devices),
-            environment=self._environment(devices, site),
+            environment=self._environment(command, devices, site),
             image=self._settings.image,
             memory_bytes=command.reserve_bytes if on_cpu else self._host_bytes(command),
             shm_bytes=self._settings.shm_bytes,
             cores=sum(device.cores for device in devices),
         )
 
-    def can_sleep(self, kind: DeviceKind) -> bool:
-        return self._settings.sleep_mode and kind is DeviceKind.CUDA
+    def can_sleep(self, kind: DeviceKind, task: Task) -> bool:
+        # Asleep, an engine that pools keeps some 80 % of its memory, and more with every time.
+        sleepy = self._settings.sleep_mode and kind is DeviceKind.CUDA
+        return sleepy and task not in POOLING_TASKS
 
     async def health(self, endpoint: str) -> Health:
         try:
@@ -78,7 +82,7 @@ class VllmRuntime:
             return Health.DEAD
         return Health.SERVING if answer.status == 200 else Health.SILENT
 
-    async def prove(self, endpoint: str, record: EngineRecord) -> str:
+    async def prove(self, endpoint: str, record: EngineRecord) -> Proof:
         served = await self._ask("GET", f"{endpoint}/v1/models", timeout_s=HEALTH_TIMEOUT_S)
         names = [card.get("id") for card in served.get("data", [])]
         if record.model not in names:
@@ -89,7 +93,8 @@ class VllmRuntime:
         if "abort" in reasons:
             raise NotServing(f"{path} aborted the test request")
         version = await self._version(endpoint)
-        return f"{record.runtime}-{version}" if version else str(record.runtime)
+        engine = f"{record.runtime}-{version}" if version else str(record.runtime)
+        return Proof(engine, _tokens(answer))
 
     async def _version(self, endpoint: str) -> str:
         """Empty where it does not say: that is no reason not to let it serve."""
@@ -99,38 +104,54 @@ class VllmRuntime:
             return ""
         return str(said.get("version", ""))
 
-    async def sleep(self, endpoint: str) -> None:
-        # Level 1 keeps the weights in host memory; `wait` lets what still runs come to its end.
-        await self._order(f"{endpoint}/sleep?level=1&mode=wait")
+    async def sleep(self, endpoint: str, level: int) -> None:
+        # `wait` lets what still runs come to its end; the default aborts it.
+        await self._order(f"{endpoint}/sleep?level={level}&mode=wait")
+        await self._confirm(endpoint, asleep=True)
 
-    async def wake(self, endpoint: str) -> None:
-        await self._order(f"{endpoint}/wake_up")
+    async def wake(self, endpoint: str, level: int) -> None:
+        if level == 2:
+            # Woken without tags it would go on at once, with garbage for weights. With them it
+            # stays paused until the cache is there too. Its caches were reset when it fell asleep.
+            await self._order(f"{endpoint}/wake_up?tags=weights")
+            await self._order(f"{endpoint}/collective_rpc", {"method": "reload_weights"})
+            await self._order(f"{endpoint}/wake_up?tags=kv_cache")
+        else:
+            await self._order(f"{endpoint}/wake_up")
+        await self._confirm(endpoint, asleep=False)
 
-    async def _order(self, url: str) -> None:
-        try:
-            answer = await self._http.ask("POST", url, timeout_s=self.limits.stall_timeout_s)
-        except NoAnswer as none:
-            raise NotServing(f"{url}: {none.reason}") from none
-        if answer.status != 200:
-            raise NotServing(f"{url} answered {answer.status}: {_excerpt(answer.body)}")
+    async def _confirm(self, endpoint: str, *, asleep: bool) -> None:
+        said = await self._ask("GET", f"{endpoint}/is_sleeping", HEALTH_TIMEOUT_S)
+        if said.get("is_sleeping") is not asleep:
+            raise NotServing(f"/is_sleeping says {said.get('is_sleeping')} afterwards")
+
+    async def _order(self, url: str, body: dict[str, Any] | None = None) -> None:
+        answer = await self._answer("POST", url, self.limits.stall_timeout_s, body)
+        if answer.status == 404:
+            raise CannotSleep(
+                f"it knows no {urlsplit(url).path}, it was started without sleep mode"
+            )
+        _ensure_200(url, answer)
 
     async def _ask(
         self, method: str, url: str, timeout_s: float, body: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """The JSON object it answers with 200; everything else is NotServing."""
-        try:
-            answer = await self._http.ask(method, url, timeout_s=timeout_s, body=body)
-        except NoAnswer as none:
-            raise NotServing(f"the test request failed: {none.reason}") from none
-        if answer.status != 200:
-            raise NotServing(
-                f"the test request was answered {answer.status}: {_excerpt(answer.body)}"
-            )
+        answer = await self._answer(method, url, timeout_s, body)
+        _ensure_200(url, answer)
         try:
             value = json.loads(answer.body)
         except ValueError as wrong:
-            raise NotServing("the test request was answered with what is not JSON") from wrong
+            raise NotServing(f"{urlsplit(url).path} was answered with no JSON") from wrong
         return value if isinstance(value, dict) else {"data": value}
+
+    async def _answer(
+        self, method: str, url: str, timeout_s: float, body: dict[str, Any] | None
+    ) -> Answer:
+        try:
+            return await self._http.ask(method, url, timeout_s=timeout_s, body=body)
+        except NoAnswer as none:
+            raise NotServing(f"{urlsplit(url).path} failed: {none.reason}") from none
 
     def _argv(self, command: LoadModel, site: Site, devices: Sequence[Traits]) -> tuple[str, ...]:
         settings, on_cpu = self._settings, devices[0].kind is DeviceKind.CPU
@@ -167,11 +188,13 @@ class VllmRuntime:
         options = ["--gpu-memory-utilization", f"{min(share, 1.0):.3f}"]
         if len(devices) > 1:
             options += ["--tensor-parallel-size", str(len(devices))]
-        if self.can_sleep(DeviceKind.CUDA):
+        if self.can_sleep(DeviceKind.CUDA, command.descriptor.task):
             options.append("--enable-sleep-mode")
         return options
 
-    def _environment(self, devices: Sequence[Traits], site: Site) -> dict[str, str]:
+    def _environment(
+        self, command: LoadModel, devices: Sequence[Traits], site: Site
+    ) -> dict[str, str]:
         environment = {
             **ENVIRONMENT,
             "VLLM_ENGINE_READY_TIMEOUT_S": str(int(self.limits.load_timeout_s)),
@@ -183,32 +206,52 @@ class VllmRuntime:
         elif site.kind is LauncherKind.PROCESS:
             # A container sees only its own devices; a process has to be told.
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(d.device_id for d in devices)
-        if self.can_sleep(devices[0].kind):
+        if self.can_sleep(devices[0].kind, command.descriptor.task):
             environment["VLLM_SERVER_DEV_MODE"] = "1"
         return environment
 
     def _host_bytes(self, command: LoadModel) -> int:
-        """Host memory of an engine on a GPU: its weights pass through, and may sleep there."""
-        return self._settings.host_memory_bytes + command.descriptor.weight_bytes
+        """Host memory of an engine on a GPU: its weights pass through, and may sleep there.
+
+        Asleep they are pinned, and PyTorch rounds each pinned piece up to a power of two.
+        """
+        weights = command.descriptor.weight_bytes
+        held = max(weights, command.weight_bytes * len(command.device_ids))
+        sleeps = self.can_sleep(DeviceKind.CUDA, command.descriptor.task)
+        return self._settings.host_memory_bytes + (2 * held if sleeps else weights)
 
 
 def canary(record: EngineRecord) -> tuple[str, dict[str, Any]]:
-    """Path and body of the smallest request that makes the model compute."""
+    """Path and body of the smallest request that shows whether the model computes as it should.
+
+    A model that generates is asked for the tokens it holds most likely, a few of them and always
+    as many, so that its answers can be compared.
+    """
     if record.task is Task.EMBEDDING:
         return "/v1/embeddings", {"model": record.model, "input": "1"}
-    if record.task in (Task.CLASSIFY, Task.RERANK):
+    if record.task in POOLING_TASKS:
         return "/classify", {"model": record.model, "input": "1"}
-    return "/v1/completions", {"model": record.model, "prompt": "1", "max_tokens": 1}
+    body = {"model": record.model, "prompt": "1", "max_tokens": CANARY_TOKENS, "temperature": 0}
+    return "/v1/completions", body | {"seed": 0, "ignore_eos": True, "return_token_ids": True}
+
+
+def _tokens(answer: dict[str, Any]) -> str:
+    """The generated tokens, as text where their numbers are not told; empty if there are none."""
+    choices = answer.get("choices") or [{}]
+    ids = choices[0].get("token_ids")
+    return " ".join(map(str, ids)) if ids else str(choices[0].get("text") or "")
 
 
 def _task_options(command: LoadModel) -> list[str]:
     task = command.descriptor.task
-    if task not in (Task.EMBEDDING, Task.CLASSIFY, Task.RERANK):
+    if task not in POOLING_TASKS:
         return []
     causal = command.descriptor.architecture.endswith("ForCausalLM")
     convert = ["--convert", "embed"] if causal and task is Task.EMBEDDING else []
     return ["--runner", "pooling", *convert]
 
 
-def _excerpt(body: bytes) -> str:
-    return body[:300].decode(errors="replace")
+def _ensure_200(url: str, answer: Answer) -> None:
+    if answer.status != 200:
+        said = answer.body[:300].decode(errors="replace")
+        raise NotServing(f"{urlsplit(url).path} was answered {answer.status}: {said}")
