@@ -47,9 +47,7 @@ class StubGpu:
 
     async def measure(self, resident: Mapping[str, int]) -> tuple[Device, ...]:
         held = sum(
-            int(said.read_text())
-            for said in self.folder.glob("*.bytes")
-            if psutil.pid_exists(int(said.stem))
+            int(said.read_text()) for said in self.folder.glob("*.bytes") if _lives(int(said.stem))
         )
         free = GPU_BYTES - held
         kind = DeviceKind.CUDA
@@ -57,6 +55,13 @@ class StubGpu:
 
     def traits(self, device_id: str) -> Traits | None:
         return Traits(GPU, DeviceKind.CUDA, GPU_BYTES) if device_id == GPU else None
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return is_alive(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return False
 
 
 @dataclass
