@@ -1,11 +1,7 @@
 """Engines that sleep on a GPU, with the traps of the real ones; the stub stands in for both."""
 
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,77 +15,42 @@ from modelium.common.events import (
 )
 from modelium.common.records import FailureKind, InstanceState, Task
 from modelium.common.testing import a_descriptor
-from modelium.runtime_agent.engine_http import EngineHttp, NoAnswer
+from modelium.runtime_agent.engine_http import NoAnswer
 from tests.agent_kit import MIB, a_load, a_sleep, a_wake, an_unload, eventually, is_alive
-from tests.integration.agents import GPU, GPU_BYTES, RunningAgent, a_clean_agent, an_agent
-
-HELD = 400 * MIB
-ASLEEP = HELD // 10
-"""What the stub keeps of it."""
-ON_GPU = {"device_ids": (GPU,), "reserve_bytes": 500 * MIB, "weight_bytes": 240 * MIB}
-STUB = ("--gpu-mib", "400")
+from tests.integration.agents import GPU_BYTES, RunningAgent, an_agent
+from tests.integration.sleepers import (
+    ASLEEP,
+    HELD,
+    ON_GPU,
+    STUB,
+    a_model,
+    a_sleepy_agent,
+    an_http,
+    free_bytes,
+    load_on_gpu,
+    patience,
+    put_to_sleep,
+    trapped,
+)
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    path = tmp_path / "qwen"
-    path.mkdir()
-    (path / "config.json").write_text("{}")
-    return path
-
-
-def _agent(folder: Path, *stub: str, **settings: Any) -> AbstractAsyncContextManager[RunningAgent]:
-    able = {"sleep_mode": True, "on_gpu": True} | settings
-    return a_clean_agent(folder, *STUB, *stub, **able)
-
-
-def _trapped(folder: Path, trap: str) -> AbstractAsyncContextManager[RunningAgent]:
-    return _agent(folder, "--sleep-trap", trap)
-
-
-async def _loaded(agent: RunningAgent, model: Path) -> RuntimeLoaded:
-    await agent.send(a_load(model, kv_cache_bytes=120 * MIB, **ON_GPU))
-    loaded = await agent.heard(RuntimeLoaded)
-    agent.listen_for_long()
-    return loaded
-
-
-async def _asleep(agent: RunningAgent, model: Path, *, level: int = 1) -> RuntimeSleeping:
-    await _loaded(agent, model)
-    await agent.send(a_sleep(level=level, drain_s=5.0))
-    return await agent.heard(RuntimeSleeping)
-
-
-@asynccontextmanager
-async def _http() -> AsyncIterator[EngineHttp]:
-    http = EngineHttp()
-    yield http
-    await http.close()
-
-
-def _patience(agent: RunningAgent, seconds: float) -> None:
-    """How long an engine's answer to an order is waited for."""
-    runtime = agent.tools.runtime
-    runtime.limits = replace(runtime.limits, stall_timeout_s=seconds)
-
-
-async def _free_bytes(agent: RunningAgent) -> int:
-    (gpu,) = await agent.tools.devices.measure({})
-    return gpu.free_bytes
+    return a_model(tmp_path)
 
 
 @pytest.mark.parametrize("level", [1, 2])
 async def test_an_engine_sleeps_and_wakes_and_its_memory_is_measured(
     tmp_path: Path, model: Path, level: int
 ) -> None:
-    async with _agent(tmp_path) as agent:
-        loaded = await _loaded(agent, model)
+    async with a_sleepy_agent(tmp_path) as agent:
+        loaded = await load_on_gpu(agent, model)
         assert (loaded.resident_bytes, loaded.wake_s) == (HELD, None)
         await agent.send(a_sleep(level=level, drain_s=5.0))
         sleeping = await agent.heard(RuntimeSleeping)
         assert (sleeping.sleep_level, sleeping.resident_bytes) == (level, ASLEEP)
         assert (sleeping.reserved_bytes, sleeping.fingerprint) == (500 * MIB, "f1")
-        assert await _free_bytes(agent) == GPU_BYTES - ASLEEP
+        assert await free_bytes(agent) == GPU_BYTES - ASLEEP
         (seen,) = agent.supervisor.instances()
         assert (seen.state, seen.sleep_level) == (InstanceState.SLEEPING, level)
         await agent.send(a_wake())
@@ -111,8 +72,8 @@ async def test_an_engine_sleeps_and_wakes_and_its_memory_is_measured(
 async def test_commands_to_sleep_or_wake_that_come_twice_change_nothing(
     tmp_path: Path, model: Path
 ) -> None:
-    async with _agent(tmp_path) as agent:
-        await _asleep(agent, model)
+    async with a_sleepy_agent(tmp_path) as agent:
+        await put_to_sleep(agent, model)
         await agent.send(a_sleep(level=2))
         assert (await agent.heard(RuntimeSleeping, count=2)).sleep_level == 1
         await agent.send(a_wake())
@@ -134,9 +95,9 @@ async def test_commands_to_sleep_or_wake_that_come_twice_change_nothing(
 async def test_an_engine_that_does_not_sleep_is_ended_and_says_why(
     tmp_path: Path, model: Path, trap: str, reason: str
 ) -> None:
-    async with _trapped(tmp_path, trap) as agent:
-        await _loaded(agent, model)
-        _patience(agent, 0.5)
+    async with trapped(tmp_path, trap) as agent:
+        await load_on_gpu(agent, model)
+        patience(agent, 0.5)
         await agent.send(a_sleep(drain_s=5.0))
         failed = await agent.heard(RuntimeFailed)
         assert failed.kind is FailureKind.SLEEP_FAILED
@@ -144,7 +105,7 @@ async def test_an_engine_that_does_not_sleep_is_ended_and_says_why(
         assert failed.log_tail
         assert RuntimeSleeping not in agent.kinds
         assert agent.processes() == []
-        assert await _free_bytes(agent) == GPU_BYTES
+        assert await free_bytes(agent) == GPU_BYTES
 
 
 @pytest.mark.parametrize(
@@ -161,24 +122,24 @@ async def test_an_engine_that_does_not_sleep_is_ended_and_says_why(
 async def test_an_engine_that_does_not_wake_as_it_was_is_ended_and_says_why(
     tmp_path: Path, model: Path, trap: str, level: int, reason: str
 ) -> None:
-    async with _trapped(tmp_path, trap) as agent:
-        await _asleep(agent, model, level=level)
-        _patience(agent, 0.5)
+    async with trapped(tmp_path, trap) as agent:
+        await put_to_sleep(agent, model, level=level)
+        patience(agent, 0.5)
         await agent.send(a_wake())
         failed = await agent.heard(RuntimeFailed)
         assert failed.kind is FailureKind.SLEEP_FAILED
         assert reason in failed.reason
         assert agent.kinds.count(RuntimeLoaded) == 1
         assert agent.processes() == []
-        assert await _free_bytes(agent) == GPU_BYTES
+        assert await free_bytes(agent) == GPU_BYTES
 
 
 async def test_a_sleep_that_requests_keep_from_ending_is_no_fault_of_the_engine(
     tmp_path: Path, model: Path
 ) -> None:
-    async with _trapped(tmp_path, "sleep-hangs") as agent:
-        await _loaded(agent, model)
-        _patience(agent, 0.5)
+    async with trapped(tmp_path, "sleep-hangs") as agent:
+        await load_on_gpu(agent, model)
+        patience(agent, 0.5)
         await agent.send(a_sleep(drain_s=0.0))  # the deadline is over at once
         failed = await agent.heard(RuntimeFailed)
         assert failed.kind is FailureKind.CANCELLED
@@ -188,8 +149,8 @@ async def test_an_engine_that_was_started_without_sleep_mode_is_ended_without_bl
     tmp_path: Path, model: Path
 ) -> None:
     async with an_agent(tmp_path, *STUB, on_gpu=True) as before:
-        await _loaded(before, model)
-    async with _agent(tmp_path) as agent:
+        await load_on_gpu(before, model)
+    async with a_sleepy_agent(tmp_path) as agent:
         await agent.heard(RuntimeLoaded)
         agent.listen_for_long()
         await agent.send(a_sleep(drain_s=5.0))
@@ -199,7 +160,7 @@ async def test_an_engine_that_was_started_without_sleep_mode_is_ended_without_bl
 
 
 async def test_an_engine_that_pools_is_never_put_to_sleep(tmp_path: Path, model: Path) -> None:
-    async with _agent(tmp_path) as agent:
+    async with a_sleepy_agent(tmp_path) as agent:
         pools = a_descriptor(task=Task.EMBEDDING, architecture="BertModel")
         await agent.send(a_load(model, descriptor=pools, **ON_GPU))
         await agent.heard(RuntimeLoaded)
@@ -213,8 +174,8 @@ async def test_a_request_to_a_sleeping_engine_hangs_though_its_health_is_fine(
     tmp_path: Path, model: Path
 ) -> None:
     """The trap for which nothing may be routed to it, and nothing be concluded from health."""
-    async with _agent(tmp_path) as agent, _http() as http:
-        await _asleep(agent, model)
+    async with a_sleepy_agent(tmp_path) as agent, an_http() as http:
+        await put_to_sleep(agent, model)
         (seen,) = agent.supervisor.instances()
         assert (await http.ask("GET", f"{seen.endpoint}/health", timeout_s=5)).status == 200
         body = {"model": "qwen", "prompt": "x", "max_tokens": 1}
@@ -223,8 +184,8 @@ async def test_a_request_to_a_sleeping_engine_hangs_though_its_health_is_fine(
 
 
 async def test_an_engine_that_dies_asleep_is_noticed(tmp_path: Path, model: Path) -> None:
-    async with _agent(tmp_path) as agent:
-        await _asleep(agent, model)
+    async with a_sleepy_agent(tmp_path) as agent:
+        await put_to_sleep(agent, model)
         (server,) = agent.processes()
         server.send_signal(signal.SIGKILL)
         failed = await agent.heard(RuntimeFailed)
@@ -232,26 +193,26 @@ async def test_an_engine_that_dies_asleep_is_noticed(tmp_path: Path, model: Path
 
 
 async def test_a_sleeping_engine_is_unloaded(tmp_path: Path, model: Path) -> None:
-    async with _agent(tmp_path, "--child") as agent:
-        await _asleep(agent, model)
+    async with a_sleepy_agent(tmp_path, "--child") as agent:
+        await put_to_sleep(agent, model)
         processes = agent.processes()
         await agent.send(an_unload(drain_s=600))  # no gateway uses it: nothing to wait for
         await agent.heard(RuntimeUnloaded)
         assert not any(is_alive(p) for p in processes)
-        assert await _free_bytes(agent) == GPU_BYTES
+        assert await free_bytes(agent) == GPU_BYTES
 
 
 @pytest.mark.parametrize("trap", ["sleep-hangs", "wake-hangs"])
 async def test_an_unload_does_not_wait_for_an_order_that_hangs(
     tmp_path: Path, model: Path, trap: str
 ) -> None:
-    async with _trapped(tmp_path, trap) as agent:
+    async with trapped(tmp_path, trap) as agent:
         if trap == "sleep-hangs":
-            await _loaded(agent, model)
+            await load_on_gpu(agent, model)
             await agent.send(a_sleep(drain_s=5.0))
             await eventually(lambda: _is_ordered(agent, 1), "it is told to sleep")
         else:
-            await _asleep(agent, model)
+            await put_to_sleep(agent, model)
             await agent.send(a_wake())
             await agent.heard(RuntimeLoading, count=2)
         await agent.send(an_unload(drain_s=600))
@@ -261,56 +222,3 @@ async def test_an_unload_does_not_wait_for_an_order_that_hangs(
 
 async def _is_ordered(agent: RunningAgent, level: int) -> bool:
     return [i.sleep_level for i in agent.supervisor.instances()] == [level]
-
-
-@pytest.mark.parametrize("level", [1, 2])
-async def test_the_next_agent_leaves_a_sleeping_engine_asleep_and_can_wake_it(
-    tmp_path: Path, model: Path, level: int
-) -> None:
-    async with an_agent(tmp_path, *STUB, on_gpu=True, sleep_mode=True) as first:
-        slept = await _asleep(first, model, level=level)
-    async with _agent(tmp_path) as second:
-        again = await second.heard(RuntimeSleeping)
-        assert (again.sleep_level, again.resident_bytes) == (level, slept.resident_bytes)
-        await second.send(a_wake())
-        awake = await second.heard(RuntimeLoaded)
-        assert (awake.resident_bytes, awake.load_s) == (HELD, slept.load_s)
-
-
-async def test_the_next_agent_still_knows_what_a_woken_engine_has_to_answer(
-    tmp_path: Path, model: Path
-) -> None:
-    trap = ("--sleep-trap", "wrong-after-wake")
-    async with an_agent(tmp_path, *STUB, *trap, on_gpu=True, sleep_mode=True) as first:
-        await _asleep(first, model)
-    async with _trapped(tmp_path, "wrong-after-wake") as second:
-        await second.heard(RuntimeSleeping)
-        await second.send(a_wake())
-        assert (await second.heard(RuntimeFailed)).kind is FailureKind.SLEEP_FAILED
-
-
-async def test_the_next_agent_ends_an_engine_that_is_neither_awake_nor_asleep(
-    tmp_path: Path, model: Path
-) -> None:
-    trap = ("--sleep-trap", "wake-hangs")
-    async with an_agent(tmp_path, *STUB, *trap, on_gpu=True, sleep_mode=True) as first:
-        await _asleep(first, model)
-        await first.send(a_wake())
-        await first.heard(RuntimeLoading, count=2)
-    async with _agent(tmp_path) as second:
-        failed = await second.heard(RuntimeFailed)
-        assert failed.kind is FailureKind.CANCELLED
-        assert "agent was restarted" in failed.reason
-        assert second.processes() == []
-
-
-async def test_the_next_agent_goes_on_with_an_engine_that_was_only_drained(
-    tmp_path: Path, model: Path
-) -> None:
-    async with an_agent(tmp_path, *STUB, on_gpu=True, sleep_mode=True) as first:
-        await _loaded(first, model)
-        first.drains.missed_some(first.tools.clock.monotonic())
-        await first.send(a_sleep(drain_s=600))
-        await first.heard(RuntimeUnloading)
-    async with _agent(tmp_path) as second:
-        assert (await second.heard(RuntimeLoaded)).resident_bytes == HELD
