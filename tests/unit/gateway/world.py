@@ -68,7 +68,7 @@ class World:
         self.table.apply(record, self.clock.monotonic())
         self.holding.changed("qwen")
 
-    def loaded(self, *generations: int, device_count: int = 1) -> None:
+    def loaded(self, *generations: int, device_count: int = 1, wake_s: float | None = None) -> None:
         """Engines of these generations serve."""
         endpoints = [
             InstanceEndpoint(
@@ -79,7 +79,7 @@ class World:
             )
             for generation in generations
         ]
-        self.become(state=ModelState.LOADED, endpoints=endpoints, load_s=7.0)
+        self.become(state=ModelState.LOADED, endpoints=endpoints, load_s=7.0, wake_s=wake_s)
 
     def enter(self, organization: str = "", body: bytes = b"{}") -> Lease:
         """A request that goes to an engine at once."""

@@ -114,6 +114,9 @@ def test_replace_keeps_all_when_the_store_has_lost_its_data() -> None:
     assert known.routed_generations("qwen") == (1,)
 
 
+ASLEEP = {"state": ModelState.SLEEPING, "sleep_level": 1}
+
+
 @pytest.mark.parametrize(
     ("changes", "eta_s"),
     [
@@ -122,6 +125,11 @@ def test_replace_keeps_all_when_the_store_has_lost_its_data() -> None:
         ({"state": ModelState.LOADING, "load_s": 12.0}, 7),  # five seconds have passed
         ({"state": ModelState.LOADING, "load_s": 4.5}, 1),  # late, but not there
         ({"state": ModelState.LOADING, "load_s": 1.0}, 2),  # late by four seconds
+        ({**ASLEEP, "load_s": 40.0, "wake_s": 3.2}, 3),
+        ({**ASLEEP, "load_s": 40.0}, 6),  # it was never woken
+        ({**ASLEEP, "load_s": 4.0}, 4),  # then no wake takes longer than its load
+        ({**ASLEEP, "state": ModelState.LOADING, "load_s": 40.0, "wake_s": 9.0}, 4),  # is woken
+        ({"state": ModelState.UNLOADED, "load_s": 40.0, "wake_s": 3.2}, 40),  # sleeps no more
         ({"state": ModelState.LOADED, "endpoint": URL}, 0),
         ({"state": ModelState.REJECTED}, None),
     ],

@@ -162,6 +162,16 @@ async def test_the_one_that_stays_pays_when_the_one_that_caused_the_load_has_gon
     assert second.load_s() == 7.0
 
 
+async def test_who_only_has_an_engine_woken_pays_the_wake() -> None:
+    world = World(max_waiting=5)
+    world.become(state=ModelState.SLEEPING, sleep_level=1)
+    first, second = join(world, "a"), join(world, "b")
+    world.holding.leave(first)
+    world.loaded(1, wake_s=0.5)
+    await world.holding.entered(second, 60)
+    assert second.load_s() == 0.5
+
+
 async def test_no_load_is_started_for_somebody_who_has_gone() -> None:
     world = World()
     world.holding.leave(join(world, "a"))

@@ -115,6 +115,16 @@ async def test_the_deadline_is_kept_and_says_how_far_it_is(world: World) -> None
     assert error.value.retry_after_s == 12
 
 
+async def test_a_sleeping_model_is_asked_for_and_waited_for(world: World) -> None:
+    world.become(state=ModelState.SLEEPING, sleep_level=1, load_s=40.0, wake_s=3.0)
+    future = await held(world, timeout_s=8)
+    assert world.asked() == 1
+    told = world.holding.progress(world.holding.join(a_call(), "b"))
+    assert (told.state, told.eta_s) == (ModelState.SLEEPING, 3)
+    world.loaded(1)
+    assert (await future).generation == 1
+
+
 async def test_the_queue_is_bounded(world: World) -> None:
     held_ones = [await held(world), await held(world)]
     with pytest.raises(ApiError) as error:

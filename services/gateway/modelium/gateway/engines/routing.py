@@ -12,6 +12,8 @@ from typing import Final
 from modelium.common.records import InstanceEndpoint, ModelRecord, ModelState, instance_id
 
 DEFAULT_LOAD_S: Final = 30.0
+DEFAULT_WAKE_S: Final = 6.0
+"""Large models wake in 3 to 6 s."""
 """Expected duration of a load that was never measured."""
 
 
@@ -170,7 +172,7 @@ class RouteTable:
         return sorted((r for r in known if not r.removed), key=lambda record: record.model)
 
     def eta_s(self, model: str, now_s: float, ahead: Iterable[str] = ()) -> int | None:
-        """Seconds until `model` may serve (0: it does), by its last load; None: never as it is.
+        """Seconds until `model` may serve (0: it does), by its last load or wake; None: never.
 
         Its load begins when a device is done with what loads there and with the models `ahead`,
         which have been waited for longer; devices without an engine are not known here.
@@ -206,7 +208,10 @@ def _loads(entry: _Entry) -> bool:
 
 
 def _load_s(entry: _Entry) -> float:
-    return entry.record.load_s or DEFAULT_LOAD_S
+    """Of an engine that sleeps or is woken: its wake."""
+    record = entry.record
+    load_s = record.load_s or DEFAULT_LOAD_S
+    return record.wake_s or min(load_s, DEFAULT_WAKE_S) if record.sleep_level else load_s
 
 
 def _left_s(entry: _Entry, now_s: float) -> float:

@@ -73,6 +73,7 @@ class Holding:
         if not self.serves(model):
             first = self._room.count(model) == 1
             waiter.caused_load = first and not self._loads(model)
+            waiter.woke = self._sleeps(model)
             self._want(model, anew=first)
         return waiter
 
@@ -105,7 +106,7 @@ class Holding:
             self._demand.drop(model)
             self._announcer.soon()
         elif waiter.caused_load:
-            heir.caused_load = True
+            heir.caused_load, heir.woke = True, waiter.woke
 
     async def entered(self, waiter: Waiter, deadline_s: float) -> Lease:
         """Wait until the request may go to an engine.
@@ -125,7 +126,7 @@ class Holding:
         waiter.lease = None
         record = self._table.record(waiter.model)
         if waiter.caused_load and record is not None:
-            waiter.load_took_s = record.load_s
+            waiter.load_took_s = record.wake_s if waiter.woke else record.load_s
         return lease
 
     def _refuse(self, waiter: Waiter, deadline_s: float) -> None:
@@ -214,6 +215,10 @@ class Holding:
                     self._dispatch.advance(model)
                 else:
                     self._demand.want(model)
+
+    def _sleeps(self, model: str) -> bool:
+        record = self._table.record(model)
+        return record is not None and record.state is ModelState.SLEEPING
 
     def _loads(self, model: str) -> bool:
         record = self._table.record(model)

@@ -47,6 +47,8 @@ class Waiter:
     """It had to give way, and has no place any more."""
     caused_load: bool = False
     """Nobody else wanted the model when it came, and it was not loaded."""
+    woke: bool = False
+    """The load is only a wake: the engine slept."""
     wake_at_s: float = math.inf
     lease: Lease | None = None
     load_took_s: float | None = None
