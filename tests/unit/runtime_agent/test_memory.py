@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import pytest
 from structlog.testing import capture_logs
 
 from modelium.common.records import Device, DeviceKind
@@ -44,6 +45,32 @@ async def test_the_wait_is_bounded(clock: FakeClock) -> None:
     await clock.until_sleeping()
     await clock.advance(10.0)
     assert await waiting is False
+
+
+@pytest.mark.parametrize(
+    ("free", "polls", "given_back"),
+    [
+        ([500, 500, 500], 1, 400),  # at once, and no more comes
+        ([300, 350, 500, 520, 520], 4, 420),  # until no more comes
+        ([150], 40, 50),  # never enough: until the time is over
+        ([500, 480, 480], 1, 380),  # somebody else takes some meanwhile
+    ],
+)
+async def test_what_was_given_back_is_waited_for(
+    clock: FakeClock, free: list[int], polls: int, given_back: int
+) -> None:
+    waiting = asyncio.ensure_future(
+        MemoryMeter(_Gpu(free), clock, 10.0).given_back({"d": 100}, 300)
+    )
+    for _ in range(polls):
+        await clock.until_sleeping()
+        assert not waiting.done()
+        await clock.advance(POLL_S)
+    assert await waiting == given_back
+
+
+async def test_where_nothing_is_measured_nothing_is_waited_for(clock: FakeClock) -> None:
+    assert await MemoryMeter(_Gpu([100]), clock, 10.0).given_back({}, 300) == 0
 
 
 async def test_what_an_engine_took_is_the_difference(clock: FakeClock) -> None:

@@ -11,7 +11,7 @@ from modelium.common.records import DeviceKind, Task
 from modelium.common.settings import LauncherKind, Vllm
 from modelium.common.testing import a_descriptor
 from modelium.runtime_agent.devices import Traits
-from modelium.runtime_agent.engine_http import Answer, EngineHttp
+from modelium.runtime_agent.engine_http import EngineHttp
 from modelium.runtime_agent.launcher import LaunchFailed, LaunchSpec, Site, record_of
 from modelium.runtime_agent.runtimes.vllm import VllmRuntime, canary
 from tests.agent_kit import MIB, a_load
@@ -132,6 +132,43 @@ async def test_administration_is_open_only_where_engines_may_sleep(http: EngineH
     sleepy = _spec(http, GPU, sleep_mode=True)
     assert sleepy.environment["VLLM_SERVER_DEV_MODE"] == "1"
     assert "--enable-sleep-mode" in sleepy.argv
+    pools = _spec(http, GPU, load=_pooling(Task.RERANK), sleep_mode=True)
+    assert "VLLM_SERVER_DEV_MODE" not in pools.environment
+    assert "--enable-sleep-mode" not in pools.argv
+
+
+def _pooling(task: Task) -> LoadModel:
+    return a_load(Path("/m/qwen"), descriptor=a_descriptor(task=task))
+
+
+@pytest.mark.parametrize(
+    ("kind", "task", "sleep_mode", "can"),
+    [
+        (DeviceKind.CUDA, Task.CHAT, True, True),
+        (DeviceKind.CUDA, Task.UNKNOWN, True, True),
+        (DeviceKind.CUDA, Task.CHAT, False, False),
+        (DeviceKind.CPU, Task.CHAT, True, False),
+        (DeviceKind.CUDA, Task.EMBEDDING, True, False),  # it would keep most of its memory
+        (DeviceKind.CUDA, Task.CLASSIFY, True, False),
+        (DeviceKind.CUDA, Task.RERANK, True, False),
+    ],
+)
+async def test_engines_that_generate_can_sleep_on_a_gpu_where_that_is_wanted(
+    http: EngineHttp, kind: DeviceKind, task: Task, sleep_mode: bool, can: bool
+) -> None:
+    assert VllmRuntime(Vllm(sleep_mode=sleep_mode), http).can_sleep(kind, task) is can
+
+
+async def test_a_container_has_room_for_the_weights_that_sleep_pinned_and_rounded_up(
+    http: EngineHttp,
+) -> None:
+    weights = a_descriptor().weight_bytes
+    base = _spec(http, GPU).memory_bytes - weights
+    assert _spec(http, GPU, sleep_mode=True).memory_bytes == base + 2 * weights
+    wider = a_load(Path("/m/qwen"), weight_bytes=weights, device_ids=("GPU-1", "GPU-2"))
+    assert _spec(http, GPU, load=wider, sleep_mode=True).memory_bytes == base + 4 * weights
+    pools = _spec(http, GPU, load=_pooling(Task.EMBEDDING), sleep_mode=True)
+    assert pools.memory_bytes == base + weights
 
 
 async def test_a_context_of_0_is_left_to_the_model(http: EngineHttp) -> None:
@@ -184,32 +221,3 @@ async def test_without_an_interpreter_the_remedy_is_told(http: EngineHttp) -> No
 async def test_more_arguments_come_last_and_so_win(http: EngineHttp) -> None:
     spec = _spec(http, extra_args=("--max-num-seqs", "3"))
     assert spec.argv[-2:] == ("--max-num-seqs", "3")
-
-
-@pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        ((200, b'{"version": "0.33.0"}'), "vllm-0.33.0"),
-        ((404, b"not found"), "vllm"),  # an image of one's own: it serves all the same
-        ((200, b"{}"), "vllm"),
-    ],
-)
-async def test_an_engine_is_known_by_its_kind_and_version(
-    said: tuple[int, bytes], expected: str
-) -> None:
-    answers = {"/v1/models": (200, b'{"data": [{"id": "qwen"}]}'), "/version": said}
-    runtime = VllmRuntime(Vllm(), _Answers(answers))
-    proof = await runtime.prove("http://e", record_of(a_load(Path("/m")), DeviceKind.CPU))
-    assert proof.engine == expected
-
-
-class _Answers(EngineHttp):
-    """Answers without an engine; a test request with an empty object."""
-
-    def __init__(self, answers: dict[str, tuple[int, bytes]]) -> None:
-        self._answers = answers
-
-    async def ask(
-        self, method: str, url: str, *, timeout_s: float, body: dict[str, Any] | None = None
-    ) -> Answer:
-        return Answer(*self._answers.get(url.removeprefix("http://e"), (200, b"{}")))

@@ -1,0 +1,113 @@
+"""What vLLM is asked over HTTP, and what its answers are taken for."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelium.common.records import DeviceKind
+from modelium.common.settings import Vllm
+from modelium.runtime_agent.engine_http import Answer, EngineHttp
+from modelium.runtime_agent.launcher import record_of
+from modelium.runtime_agent.runtime import CannotSleep, NotServing
+from modelium.runtime_agent.runtimes.vllm import VllmRuntime
+from tests.agent_kit import a_load, a_record
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ((200, b'{"version": "0.33.0"}'), "vllm-0.33.0"),
+        ((404, b"not found"), "vllm"),  # an image of one's own: it serves all the same
+        ((200, b"{}"), "vllm"),
+    ],
+)
+async def test_an_engine_is_known_by_its_kind_and_version(
+    said: tuple[int, bytes], expected: str
+) -> None:
+    answers = {"/v1/models": (200, b'{"data": [{"id": "qwen"}]}'), "/version": said}
+    runtime = VllmRuntime(Vllm(), _Answers(answers))
+    proof = await runtime.prove("http://e", record_of(a_load(Path("/m")), DeviceKind.CPU))
+    assert proof.engine == expected
+
+
+@pytest.mark.parametrize(
+    ("level", "asked"),
+    [
+        (1, ["/sleep?level=1&mode=wait", "/wake_up"]),
+        # Without tags it would go on before its weights are read again.
+        (
+            2,
+            [
+                "/sleep?level=2&mode=wait",
+                "/wake_up?tags=weights",
+                "/collective_rpc",
+                "/wake_up?tags=kv_cache",
+            ],
+        ),
+    ],
+)
+async def test_each_level_has_its_own_way_to_sleep_and_to_wake(
+    level: int, asked: list[str]
+) -> None:
+    http = _Answers({"/is_sleeping": (200, b'{"is_sleeping": true}')})
+    runtime = VllmRuntime(Vllm(), http)
+    await runtime.sleep("http://e", level)
+    http.answers["/is_sleeping"] = (200, b'{"is_sleeping": false}')
+    await runtime.wake("http://e", level)
+    assert [path for path in http.asked if path != "/is_sleeping"] == asked
+    assert http.bodies.get("/collective_rpc") in (None, {"method": "reload_weights"})
+
+
+@pytest.mark.parametrize(
+    ("answers", "error", "reason"),
+    [
+        ({"/sleep?level=1&mode=wait": (404, b"{}")}, CannotSleep, "without sleep mode"),
+        ({"/sleep?level=1&mode=wait": (500, b"no")}, NotServing, "/sleep was answered 500: no"),
+        ({"/is_sleeping": (200, b'{"is_sleeping": false}')}, NotServing, "says False"),
+        ({"/is_sleeping": (200, b"yes")}, NotServing, "no JSON"),
+    ],
+)
+async def test_an_engine_that_does_not_do_as_told_is_not_taken_for_asleep(
+    answers: dict[str, tuple[int, bytes]], error: type[NotServing], reason: str
+) -> None:
+    with pytest.raises(error, match=reason):
+        await VllmRuntime(Vllm(), _Answers(answers)).sleep("http://e", 1)
+
+
+@pytest.mark.parametrize(
+    ("choice", "answer"),
+    [
+        ('{"text": " a b", "token_ids": [4, 5], "finish_reason": "length"}', "4 5"),
+        ('{"text": " a b", "finish_reason": "length"}', " a b"),  # an older engine
+        ("{}", ""),
+    ],
+)
+async def test_the_canarys_answer_is_its_tokens(choice: str, answer: str) -> None:
+    said = {
+        "/v1/models": (200, b'{"data": [{"id": "qwen"}]}'),
+        "/v1/completions": (200, f'{{"choices": [{choice}]}}'.encode()),
+    }
+    http = _Answers(said)
+    proof = await VllmRuntime(Vllm(), http).prove("http://e", a_record())
+    assert proof.answer == answer
+    body = http.bodies["/v1/completions"]
+    assert (body["temperature"], body["seed"], body["ignore_eos"]) == (0, 0, True)
+
+
+class _Answers(EngineHttp):
+    """Answers without an engine; a test request with an empty object."""
+
+    def __init__(self, answers: dict[str, tuple[int, bytes]]) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+        self.bodies: dict[str, dict[str, Any]] = {}
+
+    async def ask(
+        self, method: str, url: str, *, timeout_s: float, body: dict[str, Any] | None = None
+    ) -> Answer:
+        path = url.removeprefix("http://e")
+        self.asked.append(path)
+        if body is not None:
+            self.bodies[path] = body
+        return Answer(*self.answers.get(path, (200, b"{}")))
