@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import psutil
 
-from modelium.common.bus import bind
+from modelium.common.bus import Bus, bind
 from modelium.common.clock import SystemClock
 from modelium.common.events import Message, RuntimeEvent, RuntimeLoaded
 from modelium.common.records import Device, DeviceKind, InstanceState
@@ -128,16 +128,24 @@ class RunningAgent:
 
 
 @asynccontextmanager
-async def an_agent(
-    tmp_path: Path, *stub: str, on_gpu: bool = False, **settings: Any
-) -> AsyncIterator[RunningAgent]:
+async def an_agent(tmp_path: Path, *stub: str, **settings: Any) -> AsyncIterator[RunningAgent]:
     """An agent that was just started; it leaves its engines running, like a killed one."""
+    bus = InMemoryBus()
+    async with an_agent_on(bus, tmp_path, *stub, **settings) as (supervisor, tools):
+        yield RunningAgent(supervisor, bus, tools.drains, tmp_path / "state", tools)
+
+
+@asynccontextmanager
+async def an_agent_on(
+    bus: Bus, tmp_path: Path, *stub: str, on_gpu: bool = False, **settings: Any
+) -> AsyncIterator[tuple[Supervisor, Tools]]:
+    """An agent on this bus, without heartbeats."""
     gpu = tmp_path / "gpu"
     gpu.mkdir(exist_ok=True)
     if on_gpu:
         stub = (*stub, "--gpu", str(gpu))
     engine = {"python": stub_python(tmp_path, *stub), "shutdown_timeout_seconds": 1} | settings
-    bus, clock, http = InMemoryBus(), SystemClock(), EngineHttp()
+    clock, http = SystemClock(), EngineHttp()
     devices = StubGpu(gpu) if on_gpu else _a_cpu_slot()
     folder = tmp_path / "state"
     tools = Tools(
@@ -163,7 +171,7 @@ async def an_agent(
             group.create_task(bus.follow(bind(FOLLOWED, **known))),
         ]
         try:
-            yield RunningAgent(supervisor, bus, tools.drains, folder, tools)
+            yield supervisor, tools
         finally:
             for task in tasks:
                 task.cancel()

@@ -32,6 +32,8 @@ TIME = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
         ("removed", True, "true"),
         ("size_bytes", 12, "12"),
         ("load_s", 0.25, "0.25"),
+        ("sleep_level", 2, "2"),
+        ("sleepless", "it leaks", "it leaks"),
         ("loaded_at", TIME, "2026-01-02T03:04:05Z"),
         ("reason", "", ""),
         ("reason", "12", "12"),

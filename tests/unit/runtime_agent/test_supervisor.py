@@ -22,6 +22,7 @@ from modelium.common.records import FailureKind, InstanceState
 from modelium.common.testing import FakeClock, InMemoryBus
 from modelium.runtime_agent.announcing import Announcer
 from modelium.runtime_agent.drain import DrainTracker
+from modelium.runtime_agent.instance import STOP_MARGIN_S
 from modelium.runtime_agent.journal import Entry, Journal
 from modelium.runtime_agent.lanes import Lanes
 from modelium.runtime_agent.memory import MemoryMeter
@@ -29,7 +30,7 @@ from modelium.runtime_agent.runtime import Health
 from modelium.runtime_agent.supervisor import KILL_S, OLDEST_LOAD_S, STOP_S, Supervisor
 from modelium.runtime_agent.tools import Tools
 from tests.agent_fakes import FakeDevices, FakeEngine, FakeLauncher, FakeRuntime
-from tests.agent_kit import a_load, a_record, eventually
+from tests.agent_kit import a_load, a_record, an_unload, eventually
 
 E = TypeVar("E", bound=RuntimeEvent)
 NAMES = ("a", "b", "c")
@@ -55,7 +56,12 @@ class _Agent:
 
 
 @asynccontextmanager
-async def _agent(folder: Path, clock: FakeClock, *engines: FakeEngine) -> AsyncIterator[_Agent]:
+async def _agent(
+    folder: Path,
+    clock: FakeClock,
+    *engines: FakeEngine,
+    state: InstanceState = InstanceState.LOADED,
+) -> AsyncIterator[_Agent]:
     """An agent that has adopted these engines, all of which have served."""
     bus, devices, runtime = InMemoryBus(), FakeDevices(), FakeRuntime(Health.SERVING)
     tools = Tools(
@@ -70,7 +76,8 @@ async def _agent(folder: Path, clock: FakeClock, *engines: FakeEngine) -> AsyncI
         announce=Announcer(bus, clock),
     )
     for engine in engines:
-        entry = Entry(record=engine.record, state=InstanceState.LOADED, served=True)
+        level = int(state is InstanceState.SLEEPING)
+        entry = Entry(record=engine.record, state=state, served=True, sleep_level=level)
         await tools.journal.write(entry)
     supervisor = Supervisor(tools, agent_id="local")
     await supervisor.adopt()
@@ -110,6 +117,20 @@ async def test_engines_that_do_not_stop_are_killed_before_the_agent_itself_would
             await stopping
         assert engine.killed
         await agent.told(RuntimeUnloaded)
+
+
+async def test_a_sleeping_engine_that_does_not_stop_gets_no_time_for_requests(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    engine = FakeEngine(clock=clock)
+    async with _agent(tmp_path, clock, engine, state=InstanceState.SLEEPING) as agent:
+        agent.supervisor.tell(an_unload(drain_s=600))
+        await agent.told(RuntimeUnloading)
+        async with asyncio.timeout(5):
+            await clock.until_sleeping(1)
+        await clock.advance(STOP_MARGIN_S)
+        await agent.told(RuntimeUnloaded)
+        assert engine.killed
 
 
 async def test_nobody_waits_for_an_engine_that_cannot_even_be_killed(

@@ -8,7 +8,7 @@ from modelium.common.settings import LauncherKind
 from modelium.runtime_agent.announcing import Announcer
 from modelium.runtime_agent.container_spec import ContainerSettings
 from modelium.runtime_agent.containers import connect
-from modelium.runtime_agent.devices import CpuSlots, Devices
+from modelium.runtime_agent.devices import CpuSlots, Devices, machine_memory
 from modelium.runtime_agent.drain import DrainTracker, doubt_silence
 from modelium.runtime_agent.engine_http import EngineHttp
 from modelium.runtime_agent.fence import Fence, fenced
@@ -21,6 +21,7 @@ from modelium.runtime_agent.launcher import Launcher
 from modelium.runtime_agent.memory import MemoryMeter
 from modelium.runtime_agent.processes import ProcessLauncher
 from modelium.runtime_agent.runtimes.vllm import VllmRuntime
+from modelium.runtime_agent.sleep_memory import asleep_bytes, budget_bytes
 from modelium.runtime_agent.supervisor import Supervisor
 from modelium.runtime_agent.tools import Tools
 
@@ -30,6 +31,7 @@ async def build(shell: Shell) -> None:
     agent = shell.settings.runtime_agent
     tools = await _tools(shell)
     supervisor = Supervisor(tools, agent_id=agent.id)
+    sleep_memory_bytes = await _sleep_memory(shell, tools)
     await supervisor.adopt()
 
     async def missed_stats() -> None:
@@ -57,6 +59,7 @@ async def build(shell: Shell) -> None:
             agent_id=agent.id,
             launcher=agent.launcher,
             interval_s=agent.heartbeat_seconds,
+            sleep_memory_bytes=sleep_memory_bytes,
         ),
     )
     if not agent.keep_engines_on_exit:
@@ -78,6 +81,19 @@ async def _tools(shell: Shell) -> Tools:
         meter=MemoryMeter(devices, clock, settings.runtime_agent.memory_free_timeout_seconds),
         clock=clock,
         announce=Announcer(shell.bus, clock),
+    )
+
+
+async def _sleep_memory(shell: Shell, tools: Tools) -> int:
+    if not shell.settings.vllm.sleep_mode:
+        return 0
+    agent = shell.settings.runtime_agent
+    machine = machine_memory(within_cgroup=agent.launcher is LauncherKind.PROCESS)
+    return budget_bytes(
+        agent.sleep_memory_bytes,
+        kinds={device.kind for device in await tools.devices.measure({})},
+        available=machine.available_bytes,
+        asleep=asleep_bytes(await tools.journal.entries()),
     )
 
 

@@ -15,6 +15,7 @@ async def beat(
     agent_id: str,
     launcher: str,
     interval_s: float,
+    sleep_memory_bytes: int,
 ) -> None:
     """Publish for ever."""
     while True:
@@ -25,6 +26,7 @@ async def beat(
                 launcher=launcher,
                 devices=devices,
                 instances=supervisor.instances(),
+                sleep_memory_bytes=sleep_memory_bytes,
             )
         )
         # Whoever waits for the memory is not to wait for the next beat as well.
