@@ -137,7 +137,12 @@ async def an_agent(tmp_path: Path, *stub: str, **settings: Any) -> AsyncIterator
 
 @asynccontextmanager
 async def an_agent_on(
-    bus: Bus, tmp_path: Path, *stub: str, on_gpu: bool = False, **settings: Any
+    bus: Bus,
+    tmp_path: Path,
+    *stub: str,
+    on_gpu: bool = False,
+    runtime: type[VllmRuntime] = VllmRuntime,
+    **settings: Any,
 ) -> AsyncIterator[tuple[Supervisor, Tools]]:
     """An agent on this bus, without heartbeats."""
     gpu = tmp_path / "gpu"
@@ -150,7 +155,7 @@ async def an_agent_on(
     folder = tmp_path / "state"
     tools = Tools(
         launcher=ProcessLauncher(folder, agent_id="local", clock=clock),
-        runtime=VllmRuntime(Vllm.model_validate(engine), http),
+        runtime=runtime(Vllm.model_validate(engine), http),
         devices=devices,
         lanes=Lanes(),
         drains=DrainTracker(clock.monotonic()),
