@@ -81,3 +81,14 @@ async def test_the_next_agent_goes_on_with_an_engine_that_was_only_drained(
         await first.heard(RuntimeUnloading)
     async with a_sleepy_agent(tmp_path) as second:
         assert (await second.heard(RuntimeLoaded)).resident_bytes == HELD
+
+
+async def test_an_engine_can_still_be_woken_when_none_is_to_sleep_any_more(
+    tmp_path: Path, model: Path
+) -> None:
+    async with an_agent(tmp_path, *STUB, on_gpu=True, sleep_mode=True) as first:
+        await put_to_sleep(first, model)
+    async with a_sleepy_agent(tmp_path, sleep_mode=False) as second:
+        await second.heard(RuntimeSleeping)
+        await second.send(a_wake())
+        assert (await second.heard(RuntimeLoaded)).resident_bytes == HELD

@@ -10,7 +10,7 @@ from modelium.common.settings import Vllm
 from modelium.runtime_agent.engine_http import Answer, EngineHttp
 from modelium.runtime_agent.launcher import record_of
 from modelium.runtime_agent.runtime import CannotSleep, NotServing
-from modelium.runtime_agent.runtimes.vllm import VllmRuntime
+from modelium.runtime_agent.runtimes.vllm import CANARY_TOKENS, VllmRuntime
 from tests.agent_kit import a_load, a_record
 
 
@@ -89,10 +89,12 @@ async def test_the_canarys_answer_is_its_tokens(choice: str, answer: str) -> Non
         "/v1/completions": (200, f'{{"choices": [{choice}]}}'.encode()),
     }
     http = _Answers(said)
-    proof = await VllmRuntime(Vllm(), http).prove("http://e", a_record())
+    can_sleep = a_record().model_copy(update={"can_sleep": True})
+    proof = await VllmRuntime(Vllm(), http).prove("http://e", can_sleep)
     assert proof.answer == answer
     body = http.bodies["/v1/completions"]
     assert (body["temperature"], body["seed"], body["ignore_eos"]) == (0, 0, True)
+    assert body["max_tokens"] == CANARY_TOKENS
 
 
 class _Answers(EngineHttp):

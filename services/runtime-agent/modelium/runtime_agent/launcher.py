@@ -40,13 +40,15 @@ class EngineRecord(Frozen):
     reserved_bytes: int = Field(ge=0)
     weight_bytes: int = Field(default=0, ge=0)
     kv_cache_bytes: int = Field(default=0, ge=0)
+    can_sleep: bool = False
+    """Whether it was started so that it can."""
 
     @property
     def instance_id(self) -> InstanceId:
         return instance_id(self.model, self.generation)
 
 
-def record_of(command: LoadModel, kind: DeviceKind) -> EngineRecord:
+def record_of(command: LoadModel, kind: DeviceKind, *, can_sleep: bool = False) -> EngineRecord:
     """What is kept of the engine that `command` asks for."""
     return EngineRecord(
         model=command.model,
@@ -60,6 +62,7 @@ def record_of(command: LoadModel, kind: DeviceKind) -> EngineRecord:
         reserved_bytes=command.reserve_bytes,
         weight_bytes=command.weight_bytes,
         kv_cache_bytes=command.kv_cache_bytes,
+        can_sleep=can_sleep,
     )
 
 

@@ -93,7 +93,10 @@ class Supervisor:
         if self._announced_again(command) or self._is_outdated(command):
             return
         kind = self._kind(command)
-        record = record_of(command, kind or DeviceKind.CPU)
+        can_sleep = kind is not None and self._tools.runtime.can_sleep(
+            kind, command.descriptor.task
+        )
+        record = record_of(command, kind or DeviceKind.CPU, can_sleep=can_sleep)
         failure = self._refusal(command, kind)
         if failure is not None:
             self._work.put_nowait(self._announce_end(failed(record, failure)))
@@ -235,7 +238,8 @@ class Supervisor:
         if life is None:
             raise Reject(f"there is no engine {command.instance_id} on this agent")
         kind, task = life.record.device_kind, life.record.task
-        if not self._tools.runtime.can_sleep(kind, task):
+        sleeps = isinstance(command, SleepModel)
+        if sleeps and not self._tools.runtime.can_sleep(kind, task):
             raise Reject(f"engines on {kind} for {task} cannot sleep with these settings")
 
     def _unload(self, record: EngineRecord, reason: str, drain_s: float = 0.0) -> UnloadModel:

@@ -23,6 +23,7 @@ from modelium.runtime_agent.runtime import CannotSleep, Health, Limits, NotServi
 MODULE = "vllm.entrypoints.openai.api_server"
 HEALTH_TIMEOUT_S = 5.0
 CANARY_TOKENS = 8
+"""Of an engine that can sleep; for others one shows that it computes."""
 
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
@@ -224,14 +225,15 @@ class VllmRuntime:
 def canary(record: EngineRecord) -> tuple[str, dict[str, Any]]:
     """Path and body of the smallest request that shows whether the model computes as it should.
 
-    A model that generates is asked for the tokens it holds most likely, a few of them and always
-    as many, so that its answers can be compared.
+    A model that generates is asked for the tokens it holds most likely; for a few of them, and
+    always as many, where its answers will be compared.
     """
     if record.task is Task.EMBEDDING:
         return "/v1/embeddings", {"model": record.model, "input": "1"}
     if record.task in POOLING_TASKS:
         return "/classify", {"model": record.model, "input": "1"}
-    body = {"model": record.model, "prompt": "1", "max_tokens": CANARY_TOKENS, "temperature": 0}
+    count = CANARY_TOKENS if record.can_sleep else 1
+    body = {"model": record.model, "prompt": "1", "max_tokens": count, "temperature": 0}
     return "/v1/completions", body | {"seed": 0, "ignore_eos": True, "return_token_ids": True}
 
 
