@@ -38,6 +38,8 @@ class Agent:
     deaf: bool = False
     overhead_bytes: int = 0
     """How much more its engines hold than was reserved."""
+    load_s: float = 2.0
+    """What it says its loads took."""
     sleep_memory_bytes: int = 0
     asleep_bytes: int = GB // 10
     engine: str = "vllm-1.0"
@@ -118,7 +120,7 @@ class Agent:
                 RuntimeLoaded,
                 instance_id,
                 endpoint=endpoint,
-                load_s=2.0,
+                load_s=self.load_s,
                 reserved_bytes=engine.reserved_bytes,
                 resident_bytes=resident,
                 fingerprint=engine.fingerprint,

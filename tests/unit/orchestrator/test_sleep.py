@@ -33,13 +33,22 @@ async def test_an_agent_without_memory_for_sleepers_is_told_to_unload() -> None:
 
 
 async def test_host_memory_is_promised_once() -> None:
-    """For one model of a gigabyte, which may take two: the second one drops its weights."""
+    """There is enough for one of a gigabyte, which may take two."""
     three = [a_model(name) for name in ("a", "b", "c")]
-    async with running(*three, devices=ROOMY, sleep_memory_bytes=3 * GB) as rig:
+    settings = some_settings(deepest_sleep=1)
+    async with running(*three, settings=settings, devices=ROOMY, sleep_memory_bytes=3 * GB) as rig:
+        rig.agent.load_s = 30.0
         for model in ("a", "b", "c"):
             await loaded(rig, model)
-        levels = [c.level for c in rig.agent.commands if isinstance(c, SleepModel)]
-        assert levels == [1, 2]
+        assert rig.commands()[1:] == ["sleep a.1", "load b.1", "unload b.1", "load c.1"]
+
+
+async def test_the_second_level_is_told_too() -> None:
+    """It falls asleep sooner, as far as anybody knows."""
+    async with running(a_model("a"), a_model("b"), devices=ROOMY, sleep_memory_bytes=9 * GB) as rig:
+        for model in ("a", "b"):
+            await loaded(rig, model)
+        assert [c.level for c in rig.agent.commands if isinstance(c, SleepModel)] == [2]
 
 
 async def test_nobody_sleeps_where_the_settings_forbid_it() -> None:

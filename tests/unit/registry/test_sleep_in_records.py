@@ -56,6 +56,15 @@ def test_the_wake_time_is_kept_over_later_loads() -> None:
     assert (record.wake_s, record.asleep_bytes, record.sleep_level) == (0.5, 20, 0)
 
 
+def test_what_a_wake_took_is_kept_with_its_level() -> None:
+    first = after(asleep(sleep_s=2.0), facts.loaded(wake_s=0.5))
+    assert (first.slept_at_level, first.sleep_s, first.wake_s) == (1, 2.0, 0.5)
+    again = after(first, facts.unloading(), facts.sleeping(sleep_s=3.0))
+    assert (again.sleep_s, again.wake_s) == (3.0, 0.5)
+    deeper = after(first, facts.unloading(), facts.sleeping(sleep_level=2, sleep_s=0.1))
+    assert (deeper.slept_at_level, deeper.sleep_s, deeper.wake_s) == (2, 0.1, None)
+
+
 def test_a_load_of_another_engine_is_not_a_wake() -> None:
     assert after(asleep(), facts.loading(2)).sleep_level == 0
 

@@ -162,6 +162,7 @@ class RuntimeSleeping(RuntimeEvent):
     resident_bytes: int = Field(ge=0, description="what it still holds of each device")
     fingerprint: str = ""
     load_s: float | None = Field(default=None, ge=0)
+    sleep_s: float | None = Field(default=None, ge=0, description="how long that took, drained")
     wake_s: float | None = Field(default=None, ge=0, description="of its last wake")
     reserved_bytes: int = Field(default=0, ge=0)
 

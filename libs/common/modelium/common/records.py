@@ -261,6 +261,7 @@ class Instance(Frozen):
     reserved_bytes: int = Field(default=0, ge=0)
     resident_bytes: int = Field(default=0, ge=0)
     load_s: float | None = None
+    sleep_s: float | None = None
     wake_s: float | None = None
     sleep_level: int = Field(default=0, ge=0, le=2, description="0: awake")
     memory: EngineMemory | None = None

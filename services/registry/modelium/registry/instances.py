@@ -30,6 +30,7 @@ def instance_of(record: ModelRecord | None) -> InstanceRecord | None:
         reserved_bytes=record.reserved_bytes,
         resident_bytes=record.resident_bytes,
         load_s=record.load_s,
+        sleep_s=record.sleep_s,
         wake_s=record.wake_s,
         sleep_level=record.sleep_level,
     )
@@ -98,6 +99,7 @@ def _fact(instance: Instance, seen_at: datetime) -> RuntimeEvent:
         "occurred_at": seen_at,
     }
     if instance.state is InstanceState.SLEEPING:
-        return RuntimeSleeping.model_validate(engine | {"sleep_level": instance.sleep_level or 1})
+        asleep = {"sleep_level": instance.sleep_level or 1, "sleep_s": instance.sleep_s}
+        return RuntimeSleeping.model_validate(engine | asleep)
     serves = {"endpoint": instance.endpoint, "memory": instance.memory}
     return RuntimeLoaded.model_validate(engine | serves)

@@ -35,7 +35,13 @@ _NO_ENGINE: Final[Mapping[str, Any]] = {
 }
 _NEVER_FAILED: Final[Mapping[str, Any]] = {"failures": 0, "retry_at": None}
 _NEW_FILES: Final[Mapping[str, Any]] = {**_NEVER_FAILED, "refused": False}
-_NEVER_SLEPT: Final[Mapping[str, Any]] = {"wake_s": None, "asleep_bytes": 0, "sleepless": ""}
+_NEVER_SLEPT: Final[Mapping[str, Any]] = {
+    "sleep_s": None,
+    "wake_s": None,
+    "slept_at_level": 0,
+    "asleep_bytes": 0,
+    "sleepless": "",
+}
 _DECIDED_BY_ENGINE: Final = frozenset(
     {ModelState.LOADED, ModelState.LOADING, ModelState.UNLOADING, ModelState.REJECTED}
 )
@@ -188,6 +194,13 @@ def _durations(record: ModelRecord, event: ev.RuntimeLoaded | ev.RuntimeSleeping
     }
 
 
+def _at_another_level(record: ModelRecord, event: ev.RuntimeSleeping) -> Changes:
+    """How long a wake from another level took says nothing of this one."""
+    if record.slept_at_level == event.sleep_level:
+        return {}
+    return {"slept_at_level": event.sleep_level, "wake_s": None}
+
+
 def _sleeping(record: ModelRecord, event: ev.RuntimeSleeping, _now: datetime) -> Changes:
     files = event.fingerprint or record.loaded_fingerprint
     return _engine(event) | {
@@ -196,6 +209,8 @@ def _sleeping(record: ModelRecord, event: ev.RuntimeSleeping, _now: datetime) ->
         "reserved_bytes": event.reserved_bytes or record.reserved_bytes,
         "resident_bytes": event.resident_bytes,
         "sleep_level": event.sleep_level,
+        "sleep_s": event.sleep_s,
+        **_at_another_level(record, event),
         "asleep_bytes": event.resident_bytes,
         "loaded_at": None,
         "reason": reasons.asleep(event.sleep_level),

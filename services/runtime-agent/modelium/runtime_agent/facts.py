@@ -72,6 +72,7 @@ def instance_of(engine: Entry, endpoint: str | None) -> Instance:
         reserved_bytes=record.reserved_bytes,
         resident_bytes=engine.resident_bytes,
         load_s=engine.load_s,
+        sleep_s=engine.sleep_s,
         wake_s=engine.wake_s,
         sleep_level=engine.sleep_level,
         memory=memory_of(record, engine.engine),
@@ -92,6 +93,7 @@ def state_of(engine: Instance, unload_reason: str) -> RuntimeEvent:
                 resident_bytes=resident,
                 fingerprint=engine.fingerprint,
                 load_s=engine.load_s,
+                sleep_s=engine.sleep_s,
                 wake_s=engine.wake_s,
                 reserved_bytes=reserved,
             )

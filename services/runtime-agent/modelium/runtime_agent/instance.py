@@ -242,8 +242,10 @@ class Life:
             self._proved(await watch.prove(was_ready=True))
         self._note(sleep_level=level)
         await self._tools.journal.write(self._at)
+        began_s = self._tools.clock.monotonic()
         freed = await fall_asleep(watch, meter, level=level, held_bytes=held, idle=idle)
-        self._note(resident_bytes=max(0, held - freed))
+        sleep_s = self._tools.clock.monotonic() - began_s
+        self._note(resident_bytes=max(0, held - freed), sleep_s=sleep_s)
 
     async def _wake(self) -> None:
         await self._enter(InstanceState.LOADING)

@@ -25,6 +25,7 @@ class Entry(Frozen):
     """Whether it has been ready at some time."""
     load_s: float | None = None
     resident_bytes: int = 0
+    sleep_s: float | None = None
     wake_s: float | None = None
     sleep_level: int = 0
     """From before it is put to sleep until it is awake again."""
