@@ -50,7 +50,14 @@ async def build(shell: Shell, worker: Worker | None = None) -> None:
     pinned = shell.settings.orchestration.policies.always_loaded
     gateway = assemble(shell, settings, upstream, access, pinned=pinned)
     REGISTRY.register(
-        GatewayCollector(gateway.stats, gateway.table, gateway.room, gateway.dispatch, shell.clock)
+        GatewayCollector(
+            gateway.stats,
+            gateway.table,
+            gateway.room,
+            gateway.dispatch,
+            shell.clock,
+            connections=lambda: upstream.open_connections,
+        )
     )
     for name, work in [*gateway.work(), *access.work()]:
         shell.task(name, work)

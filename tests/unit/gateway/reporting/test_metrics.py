@@ -5,11 +5,21 @@ from tests.unit.gateway.calls import a_call
 from tests.unit.gateway.world import World
 
 
+def collector(world: World) -> GatewayCollector:
+    return GatewayCollector(
+        world.stats,
+        world.table,
+        world.room,
+        world.dispatch,
+        world.clock,
+        connections=lambda: 7,
+    )
+
+
 def shown(world: World, name: str) -> dict[str, float]:
-    collector = GatewayCollector(world.stats, world.table, world.room, world.dispatch, world.clock)
     return {
         ",".join(sample.labels.values()): sample.value
-        for family in collector.collect()
+        for family in collector(world).collect()
         if family.name == f"modelium_gateway_{name}"
         for sample in family.samples
     }
@@ -23,15 +33,15 @@ def test_each_instance_shows_its_load_and_whether_it_is_avoided() -> None:
     assert shown(world, "instance_inflight_requests") == {"qwen,0": 2, "qwen,1": 2}
     assert shown(world, "instance_breaker_state") == {"qwen,0": 0, "qwen,1": 2}
     assert shown(world, "inflight_requests") == {"qwen": 4}
+    assert shown(world, "engine_connections") == {"": 7}
 
 
 def test_an_instance_is_called_one_in_labels_too() -> None:
     world = World()
     world.loaded(17)
-    collector = GatewayCollector(world.stats, world.table, world.room, world.dispatch, world.clock)
     labels = {
         family.name: set(sample.labels)
-        for family in collector.collect()
+        for family in collector(world).collect()
         for sample in family.samples
         if "instance" in family.name
     }

@@ -1,6 +1,6 @@
 """The gateway's numbers for Prometheus, read from `stats.py` when somebody asks for /metrics."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -30,8 +30,10 @@ class GatewayCollector(Collector):
         room: WaitingRoom,
         dispatch: Dispatch,
         clock: Clock,
+        connections: Callable[[], int],
     ) -> None:
         self._dispatch = dispatch
+        self._connections = connections
         self._stats = stats
         self._table = table
         self._room = room
@@ -68,6 +70,11 @@ class GatewayCollector(Collector):
             in_flight.add_metric([figures.model], figures.in_flight)
             depth.add_metric([figures.model], figures.waiting)
         yield from (requests, in_flight, depth, self._refusals())
+        yield GaugeMetricFamily(
+            f"{_PREFIX}engine_connections",
+            "Open connections to engines, kept ones included.",
+            value=self._connections(),
+        )
 
     def _add_outcomes(self, requests: CounterMetricFamily, figures: GatewayModelStats) -> None:
         counts = self._stats.models.get(figures.model)
