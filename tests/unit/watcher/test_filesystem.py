@@ -142,6 +142,8 @@ async def test_a_chat_model_is_described_from_its_headers(root: Path) -> None:
         weight_bytes=(folder / "model.safetensors").stat().st_size,
         context_length=2048,
         kv_bytes_per_token=256,
+        attention_heads=4,
+        kv_heads=2,
         has_chat_template=True,
     )
 

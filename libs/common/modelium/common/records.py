@@ -128,6 +128,8 @@ class Descriptor(Frozen):
         default=0, ge=0, description="the part of it in layers that see only `window_tokens`"
     )
     window_tokens: int = Field(default=0, ge=0, description="0: all layers see everything")
+    attention_heads: int = Field(default=0, ge=0, description="0: not known")
+    kv_heads: int = Field(default=0, ge=0, description="0: not known")
     has_chat_template: bool = False
 
 

@@ -138,7 +138,7 @@ class Books:
             return False
         if model.blocked or model.retry_in_s > 0:
             return False
-        return any(self.can_hold(device, model) for device in self.snapshot.devices)
+        return bool(model.spans) or any(self.can_hold(d, model) for d in self.snapshot.devices)
 
 
 def _stays(model: ModelView) -> bool:

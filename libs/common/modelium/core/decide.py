@@ -4,8 +4,8 @@
 are gone or replaced, an operator asked, the time is over for which a client wanted them kept), then
 everybody who waits, the oldest first, then models that are always to be loaded, then advice. For
 one who waits: its load is in flight, join it; it fits, load it; it fits once a device is no longer
-busy, wait for that; a set of engines gives way, stop them (`displace.py`); else queue with the
-reason.
+busy, wait for that; a set of engines gives way, stop them (`displace.py`); no device is large
+enough, take several (`spanning.py`); else queue with the reason.
 
 Whatever the snapshot says, the actions of one call promise no more bytes than are free, touch a
 device once, start no engine of a model that may have one, and stop no model that is pinned.
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 
 from modelium.common.figures import DecidedAction, Decision
 from modelium.common.records import ModelState
-from modelium.core import displace, reasons
+from modelium.core import displace, reasons, spanning
 from modelium.core.actions import Action, Load, Queue, Unload, Wake
 from modelium.core.books import Books
 from modelium.core.guard import guard
@@ -106,7 +106,8 @@ def _serve(books: Books, waiter: ModelView, policy: Policy) -> Sequence[Action]:
         return _wake(books, waiter, policy)
     roomy = [d for d in books.snapshot.devices if books.can_hold(d, waiter)]
     if not roomy:
-        return [_fits_nowhere(books, waiter)]
+        several = spanning.serve(books, waiter, policy, _why(waiter))
+        return several or [_fits_nowhere(books, waiter)]
     fitting = [d for d in roomy if books.fits(d, waiter)]
     idle = [d for d in fitting if not books.busy(d)]
     if idle:
@@ -141,7 +142,7 @@ def _wake_if_it_fits(books: Books, model: ModelView, reason: str) -> Sequence[Ac
     for device in devices:
         books.take(device, model)
     books.command(model.device_ids, model)
-    return [Wake(model.model, _needed(model, devices[0]), reason)]
+    return [Wake(model.model, model.awake_bytes(devices[0]), reason)]
 
 
 def _load(books: Books, model: ModelView, idle: Sequence[DeviceView], *, reason: str) -> Load:

@@ -50,9 +50,9 @@ def plan(
 
 def _of_action(seen: Snapshot, model: ModelView, action: Action) -> Plan:
     match action:
-        case Load(device_ids=device_ids):
+        case Load(device_ids=device_ids, reserve_bytes=each):
             device = _device(seen, device_ids[0])
-            room = reasons.room(_needed(model, device), device, device.free_bytes) if device else ""
+            room = reasons.room(each, device, device.free_bytes) if device else ""
             return _plan(model, PlanOutcome.LOAD, room, device, device_ids)
         case Wake():
             device = _device(seen, model.device_ids[0])

@@ -64,6 +64,8 @@ class ModelView:
     state: ModelState
     needed: Mapping[DeviceKind, int] = field(default_factory=dict)
     """Bytes of one device, by its kind."""
+    spans: Mapping[int, int] = field(default_factory=dict)
+    """Number of GPUs over which it can be spread to the bytes of each."""
     blocked: str = ""
     """Why it cannot be loaded whatever is free; empty when it can."""
     pinned: bool = False
@@ -103,8 +105,14 @@ class ModelView:
 
     def more_bytes(self, device: DeviceView) -> int:
         """What it needs there beside what it holds: an engine that sleeps has kept a part."""
-        asleep = self.state is ModelState.SLEEPING and device.device_id in self.device_ids
-        return self.needed.get(device.kind, 0) - (self.held_bytes if asleep else 0)
+        if self.state is not ModelState.SLEEPING or device.device_id not in self.device_ids:
+            return self.needed.get(device.kind, 0)
+        return self.awake_bytes(device) - self.held_bytes
+
+    def awake_bytes(self, device: DeviceView) -> int:
+        """What its engine holds of each device that it has when it serves, by estimate."""
+        alone = self.needed.get(device.kind, 0)
+        return self.spans.get(len(self.device_ids), alone) if len(self.device_ids) > 1 else alone
 
     @property
     def unused_s(self) -> float:

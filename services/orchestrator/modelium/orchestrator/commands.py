@@ -12,6 +12,7 @@ from modelium.common.records import DeviceKind, Instance, ModelRecord, instance_
 from modelium.core.actions import Load, Sleep
 from modelium.core.memory import context_tokens, kv_cache_bytes, weight_bytes
 from modelium.core.policy import MemoryPolicy
+from modelium.core.tensor_parallel import share_of_weights
 from modelium.orchestrator.engines import Engine
 
 
@@ -42,7 +43,9 @@ def load_model(
         fingerprint=record.fingerprint,
         descriptor=record.descriptor,
         reserve_bytes=action.reserve_bytes,
-        weight_bytes=weight_bytes(record.descriptor, kind, policy),
+        weight_bytes=share_of_weights(
+            weight_bytes(record.descriptor, kind, policy), len(action.device_ids)
+        ),
         kv_cache_bytes=kv_cache_bytes(record.descriptor, kind, policy),
         context_length=context_tokens(record.descriptor, policy),
     )

@@ -18,6 +18,7 @@ from modelium.core.ledger import Holding, free_bytes
 from modelium.core.memory import needed_by_record
 from modelium.core.policy import MemoryPolicy, Policy
 from modelium.core.snapshot import DeviceView, ModelView, Snapshot
+from modelium.core.tensor_parallel import spans
 from modelium.orchestrator.engines import Engine, engines, held_bytes, holdings, orphans
 from modelium.orchestrator.placement_state import PlacementState
 from modelium.orchestrator.sleepers import asleep_view, hosts, sleep_views
@@ -103,6 +104,7 @@ def _model(moment: _Moment, record: ModelRecord, engine: Engine | None) -> Model
         model=record.model,
         state=engine.state if engine else record.state,
         needed={kind: _needed(moment, record, kind) for kind in DeviceKind},
+        spans=spans(record.descriptor, moment.numbers.memory) if record.descriptor else {},
         blocked=_blocked(record, moment.numbers),
         pinned=record.model in moment.numbers.policy.always_loaded,
         removed=record.removed,

@@ -18,8 +18,13 @@ Told = RuntimeLoaded | RuntimeFailed | Instance
 
 
 def id_of(told: Told) -> str | None:
-    """Which figure it changes; None: it says nothing of memory."""
-    if told.memory is None or not told.fingerprint or not _says_something(told, told.memory):
+    """Which figure it changes; None: it says nothing of memory.
+
+    What an engine holds of several devices says nothing of what one would have to hold.
+    """
+    if told.memory is None or not told.fingerprint or len(told.device_ids) > 1:
+        return None
+    if not _says_something(told, told.memory):
         return None
     return memory_id(told.fingerprint, told.memory.engine, told.memory.device_kind)
 

@@ -85,6 +85,8 @@ def _descriptor(
         kv_bytes_per_token=sizes.kv_bytes_per_token,
         windowed_kv_bytes_per_token=sizes.windowed_kv_bytes_per_token,
         window_tokens=sizes.window_tokens,
+        attention_heads=sizes.heads,
+        kv_heads=sizes.key_value_heads,
         has_chat_template=chat,
     )
 

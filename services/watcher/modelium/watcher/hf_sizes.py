@@ -105,9 +105,11 @@ class Sizes(BaseModel):
             return (self.kv_lora_rank + (self.qk_rope_head_dim or 0)) * BYTES_PER_ELEMENT
         keys = self.head_dim or (self.hidden_size // self.heads if self.heads else 0)
         values = self.v_head_dim or keys
-        return self._kv_heads() * (keys + values) * BYTES_PER_ELEMENT
+        return self.key_value_heads * (keys + values) * BYTES_PER_ELEMENT
 
-    def _kv_heads(self) -> int:
+    @property
+    def key_value_heads(self) -> int:
+        """As many as heads, unless several heads share one."""
         if self.multi_query and not self.new_decoder_architecture:
             return 1
         return self.heads if self.kv_heads is None else self.kv_heads
