@@ -62,7 +62,12 @@ def _formatter(console: bool) -> logging.Formatter:
     last: list[structlog.typing.Processor]
     if console:
         last = [
-            structlog.dev.ConsoleRenderer(colors="NO_COLOR" not in os.environ, timestamp_key="ts")
+            structlog.dev.ConsoleRenderer(
+                colors="NO_COLOR" not in os.environ,
+                timestamp_key="ts",
+                # Others show the values of variables: prompts and keys.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
         ]
     else:
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
