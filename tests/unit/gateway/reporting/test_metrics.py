@@ -13,6 +13,7 @@ def collector(world: World) -> GatewayCollector:
         world.dispatch,
         world.clock,
         connections=lambda: 7,
+        limits_are_local=lambda: True,
     )
 
 
@@ -34,6 +35,7 @@ def test_each_instance_shows_its_load_and_whether_it_is_avoided() -> None:
     assert shown(world, "instance_breaker_state") == {"qwen,0": 0, "qwen,1": 2}
     assert shown(world, "inflight_requests") == {"qwen": 4}
     assert shown(world, "engine_connections") == {"": 7}
+    assert shown(world, "limits_local") == {"": 1}
 
 
 def test_an_instance_is_called_one_in_labels_too() -> None:

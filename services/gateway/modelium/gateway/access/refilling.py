@@ -8,7 +8,6 @@ import asyncio
 from typing import Final
 
 import structlog
-from prometheus_client import Gauge
 
 from modelium.common.clock import Clock
 from modelium.common.errors import DependencyUnavailable
@@ -19,11 +18,6 @@ from modelium.gateway.access.windows import Windows
 
 BEAT_S: Final = 1.0
 LEASE_S: Final = 5.0
-
-LIMITS_LOCAL: Final = Gauge(
-    "modelium_gateway_limits_local",
-    "1 while limits are kept by this gateway alone, because Redis is away.",
-)
 
 log = structlog.get_logger()
 
@@ -169,7 +163,7 @@ class Refilling:
         self._returning = False
         if not self.local:
             log.warning("gateway.limits_local", gateways=self.gateways, reason=str(error))
-        self._set_local(True)
+        self.local = True
 
     async def _return(self, accounts: list[Account]) -> None:
         """Say what was given locally, and share limits again a beat later, when all have said it.
@@ -182,9 +176,5 @@ class Refilling:
                 await self._take(name, credit, owed)
         if self._returning:
             log.info("gateway.limits_shared")
-            self._set_local(False)
+            self.local = False
         self._returning = self.local
-
-    def _set_local(self, local: bool) -> None:
-        self.local = local
-        LIMITS_LOCAL.set(local)

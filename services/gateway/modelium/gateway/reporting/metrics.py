@@ -31,9 +31,11 @@ class GatewayCollector(Collector):
         dispatch: Dispatch,
         clock: Clock,
         connections: Callable[[], int],
+        limits_are_local: Callable[[], bool],
     ) -> None:
         self._dispatch = dispatch
         self._connections = connections
+        self._limits_are_local = limits_are_local
         self._stats = stats
         self._table = table
         self._room = room
@@ -74,6 +76,11 @@ class GatewayCollector(Collector):
             f"{_PREFIX}engine_connections",
             "Open connections to engines, kept ones included.",
             value=self._connections(),
+        )
+        yield GaugeMetricFamily(
+            f"{_PREFIX}limits_local",
+            "1 while limits are kept by this gateway alone, because Redis is away.",
+            value=self._limits_are_local(),
         )
 
     def _add_outcomes(self, requests: CounterMetricFamily, figures: GatewayModelStats) -> None:
