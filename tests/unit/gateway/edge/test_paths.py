@@ -123,7 +123,7 @@ def test_the_model_in_a_path() -> None:
 
 
 def test_every_stream_has_an_end_and_only_openai_ends_it_with_done() -> None:
-    ends = {rule.path for rule in EVERY_RULE if rule.ends_with == (b"[DONE]",)}
+    ends = {rule.path for rule in EVERY_RULE if rule.ends_with == {b"[DONE]"}}
     assert ends == {"/v1/chat/completions", "/v1/completions", *TRANSCRIBES}
     assert all(rule.streams == bool(rule.ends_with) for rule in EVERY_RULE)
 

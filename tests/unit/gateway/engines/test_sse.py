@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,3 +132,60 @@ def test_what_a_client_wrote_about_aborting_passes() -> None:
     tap = StreamTap(Tokens(), hide_usage=False)
     assert tap.feed(echo) == echo
     assert not tap.aborted
+
+
+OPENAI = frozenset({b"[DONE]"})
+ANTHROPIC = frozenset({b"message_stop", b"error"})
+
+
+@pytest.mark.parametrize(
+    ("stream", "last", "ended"),
+    [
+        (b"data: 1\n\ndata: [DONE]\n\n", OPENAI, True),
+        (b"data: 1\r\n\r\ndata: [DONE]\r\n\r\n: bye\r\n\r\n", OPENAI, True),
+        (b"data:[DONE]", OPENAI, True),
+        (b'data: {"choices":[{"delta":{"content":"say [DONE]"}}]}\n\n', OPENAI, False),
+        (b"data: [DONE]\n\ndata: 1\n\n", OPENAI, False),
+        (b": [DONE]\n\n", OPENAI, False),
+        (b"", OPENAI, False),
+        (b"data: 1\n\n", frozenset(), True),
+        (b'event: message_stop\ndata: {"type":"message_stop"}\n\n', ANTHROPIC, True),
+        (b'data: {"type": "message_stop"}\n\n', ANTHROPIC, True),
+        (b'event: error\ndata: {"type":"error"}\n\n', ANTHROPIC, True),
+        (
+            b'data: {"type":"x","delta":{"text":"message_stop"}}\n\n',
+            ANTHROPIC,
+            False,
+        ),
+        (b'data: {"type":"x","delta":{"type":"error"}}\n\n', ANTHROPIC, False),
+    ],
+)
+def test_a_stream_has_ended_when_its_last_event_says_so(
+    stream: bytes, last: frozenset[bytes], ended: bool
+) -> None:
+    """Not what a client or a model has written."""
+    tap = StreamTap(Tokens(), hide_usage=False)
+    tap.feed(stream)
+    tap.rest()
+    assert tap.ended(last) is ended
+
+
+def test_an_event_that_was_passed_in_parts_and_never_ended_is_no_end() -> None:
+    tap = StreamTap(Tokens(), hide_usage=False)
+    tap.feed(b"data: [DONE]" + b" " * MAX_HELD_BYTES)
+    tap.rest()
+    assert not tap.ended(OPENAI)
+
+
+def test_nothing_is_written_into_a_part_of_an_event() -> None:
+    tap = StreamTap(Tokens(), hide_usage=True, fingerprint=b'"system_fingerprint":"fp"')
+    logprobs = b'{"token":"x","logprob":0},' * (MAX_HELD_BYTES // 20)
+    event = b'data: {"choices":[{"finish_reason":"stop","logprobs":[' + logprobs + b"]}]}\n\n"
+    assert tap.feed(event[:-10]) == event[:-10]
+
+
+@pytest.mark.parametrize("colon", [b":", b": ", b" : ", b"\t:\n"])
+def test_an_abort_is_seen_however_it_is_spaced(colon: bytes) -> None:
+    tap = StreamTap(Tokens(), hide_usage=False)
+    tap.feed(b'data: {"choices":[{"finish_reason"' + colon.replace(b"\n", b" ") + b'"abort"}]}\n\n')
+    assert tap.aborted

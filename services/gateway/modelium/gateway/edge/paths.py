@@ -47,8 +47,8 @@ class Rule:
     dialect: Dialect
     model_in: ModelIn = ModelIn.JSON
     streams: bool = False
-    ends_with: tuple[bytes, ...] = ()
-    """What stands in the last event of its whole streams: one of these."""
+    ends_with: frozenset[bytes] = frozenset()
+    """What the last event of a whole stream is called (`sse.py`): one of these; empty: any."""
 
     def allows(self, descriptor: Descriptor | None) -> bool:
         """Whether it is for this model; one that is not analysed yet may try."""
@@ -57,16 +57,12 @@ class Rule:
         return descriptor.task in self.tasks and descriptor.runtime in self.runtimes
 
 
-_DONE: Final = (b"[DONE]",)
-_ERROR: Final = (b"event: error", b'"type":"error"')
+_DONE: Final = frozenset({b"[DONE]"})
 _ENDS: Final = {
     Dialect.OPENAI: _DONE,
-    Dialect.RESPONSES: (
-        *(b"response.completed", b"response.failed", b"response.incomplete"),
-        *_ERROR,
-        *_DONE,
-    ),
-    Dialect.ANTHROPIC: (b"message_stop", *_ERROR),
+    Dialect.RESPONSES: _DONE
+    | {b"response.completed", b"response.failed", b"response.incomplete", b"error"},
+    Dialect.ANTHROPIC: frozenset({b"message_stop", b"error"}),
 }
 _GENERATES: Final = frozenset({Task.CHAT, Task.COMPLETION, Task.UNKNOWN})
 _EMBEDS: Final = frozenset({Task.EMBEDDING, Task.UNKNOWN})

@@ -7,21 +7,24 @@ Where we have asked for the usage and the client has not, the event that tells i
 then says its fingerprint in that event, which it would otherwise say in those with a finish reason,
 so these are given it again. It is the same as long as the engine runs: only the first stream of an
 engine has to keep the events that finish until the usage comes.
+
+An event ends with an empty line, after LF or CRLF. Lines that end with CR alone, which the format
+allows and no engine here writes, are passed on when the stream ends or 256 KiB have come.
 """
 
 import re
 from collections.abc import Iterator
 from typing import Final
 
-from modelium.gateway.engines.tokens import Tokens, read_usage, says_aborted
+from modelium.gateway.engines.tokens import Tokens, read_usage, says_aborted, type_of
 
 MAX_HELD_BYTES: Final = 256 * 1024
 """An event that is larger is passed on in parts, and not looked at."""
-ABORTED: Final = re.compile(rb'"(?:finish|stop)_reason":\s*"abort"')
+ABORTED: Final = re.compile(rb'"(?:finish|stop)_reason"\s*:\s*"abort"')
 """May stand in what a client wrote as well: `tokens.says_aborted` looks where it stands."""
-_REASON: Final = re.compile(rb'_reason":\s*"')
+_REASON: Final = re.compile(rb'_reason"\s*:\s*"')
 """In every event that tells how an answer ended."""
-_FINISHED: Final = (b'"finish_reason":"', b'"finish_reason": "')
+_FINISHED: Final = re.compile(rb'"finish_reason"\s*:\s*"')
 _FINGERPRINT: Final = re.compile(rb'"system_fingerprint":\s*"[^"\\]*"')
 _ENDS: Final = (b"\n\n", b"\n\r\n")
 _END: Final = re.compile(rb"\n\r?\n")
@@ -83,9 +86,14 @@ class StreamTap:
             self.last = rest
         return rest
 
-    def ended(self, marks: tuple[bytes, ...]) -> bool:
-        """Whether what was passed on last has one of these marks of a last event."""
-        return not marks or self.in_parts or any(mark in self.last for mark in marks)
+    def ended(self, last: frozenset[bytes]) -> bool:
+        """Whether the event that was passed on last is one with which a stream ends.
+
+        `last` are their names; empty: nobody knows, and every end is proper.
+        """
+        if not last:
+            return True
+        return not self.in_parts and not last.isdisjoint(_names_of(_last_event(self.last)))
 
     def _without_rest(self, text: bytes) -> bytes:
         end = _begin_of_event(text, len(text))
@@ -132,7 +140,7 @@ class StreamTap:
     def _stamped(self, event: bytes) -> bytes:
         """The event with the fingerprint in its object, if it finishes and has none."""
         end = event.rfind(b"}")
-        if not self.fingerprint or end < 0 or not _is_final(event):
+        if not self.fingerprint or self.in_parts or end < 0 or not _is_final(event):
             return event
         if b'"system_fingerprint"' in event:
             return event
@@ -155,9 +163,30 @@ def _events(text: bytes) -> Iterator[bytes]:
 
 
 def _data(event: bytes) -> bytes:
+    """The data of an event, of which JSON may lie over several lines."""
     return b"\n".join(line[5:] for line in event.splitlines() if line.startswith(b"data:"))
 
 
 def _is_final(text: bytes) -> bool:
-    # Spelled out: this is asked for every event.
-    return _FINISHED[0] in text or _FINISHED[1] in text
+    return _FINISHED.search(text) is not None
+
+
+def _last_event(text: bytes) -> bytes:
+    """The last one that is not a comment alone."""
+    begin = len(text)
+    event = b""
+    while begin and b"data:" not in event and b"event:" not in event:
+        rest = text[:begin].rstrip(b"\r\n")
+        begin = _begin_of_event(rest, len(rest))
+        event = rest[begin:]
+    return event
+
+
+def _names_of(event: bytes) -> Iterator[bytes]:
+    """What an event is called: by its `event:` line, its data as a whole, or its data's `type`."""
+    for line in event.splitlines():
+        if line.startswith(b"event:"):
+            yield line[6:].strip()
+    data = _data(event).strip()
+    yield data
+    yield type_of(data)

@@ -1,4 +1,4 @@
-"""What an answer says of itself, in every dialect engines speak: tokens, and giving up; pure.
+"""What an answer says of itself, in every dialect engines speak: tokens, type, giving up; pure.
 
 Asking for it: a chat or completion stream tells its usage only if the request says
 `stream_options.include_usage`; `asking_for_usage` says so where the client did not, and `sse.py`
@@ -74,6 +74,11 @@ class _Answer(msgspec.Struct):
     choices: list[msgspec.Raw] | None = None
 
 
+class _Typed(msgspec.Struct):
+    type: str = ""
+
+
+_typed: Final = msgspec.json.Decoder(_Typed)
 _answers: Final = msgspec.json.Decoder(_Answer)
 _endings: Final = msgspec.json.Decoder(_Ending)
 _ABORT: Final = "abort"
@@ -93,6 +98,14 @@ def says_aborted(answer: bytes) -> bool:
     if found.stop_reason == _ABORT:
         return True
     return any(choice.finish_reason == _ABORT for choice in found.choices or ())
+
+
+def type_of(event: bytes) -> bytes:
+    """The `type` of an event that is one JSON object; empty: it has none."""
+    try:
+        return _typed.decode(event).type.encode()
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return b""
 
 
 def read_usage(answer: bytes, tokens: Tokens) -> bool:
