@@ -58,7 +58,7 @@ class Sent:
 
 
 async def relayed(reply: FakeReply, sent: Sent, *, hide_usage: bool = False) -> Tokens:
-    passage = Passage(ends_with=(b"[DONE]",), hide_usage=hide_usage)
+    passage = Passage(ends_with=frozenset({b"[DONE]"}), hide_usage=hide_usage)
     await relay(reply, sent.client, passage)
     return passage.tokens
 
@@ -208,3 +208,29 @@ async def test_any_other_answer_that_breaks_off_is_not_ended() -> None:
 async def test_the_500_of_a_stopping_engine_is_no_answer(text: bytes) -> None:
     with pytest.raises(EngineGone):
         await relayed(FakeReply(500, JSON, text), Sent())
+
+
+class Slow(FakeReply):
+    """A comment is due while its body is waited for."""
+
+    def __init__(self, sent: Sent, status: int, headers: Headers, *chunks: bytes) -> None:
+        super().__init__(status, headers, *chunks)
+        self._client = sent.client
+
+    async def read(self) -> bytes:
+        await self._client.comment()
+        return await super().read()
+
+
+@pytest.mark.parametrize("kind", [b"application/json", b"text/plain"])
+@pytest.mark.parametrize("status", [200, 400, 500])
+async def test_a_comment_before_the_body_of_what_is_no_stream_breaks_nothing(
+    kind: bytes, status: int
+) -> None:
+    sent = Sent()
+    body = b'{"error": {"message": "no"}}'
+    await relayed(Slow(sent, status, [(b"content-type", kind)], body[:9], body[9:]), sent)
+    assert [event["type"] for event in sent.events].count("http.response.start") == 1
+    assert sent.body.startswith(b": modelium state=")
+    assert json.loads(sent.body.rsplit(b"data: ", 1)[1])["error"]
+    assert sent.ended

@@ -112,6 +112,12 @@ class Client:
         eta = "unknown" if now.eta_s is None else now.eta_s
         return f": modelium state={now.state} position={now.position} eta_s={eta}\n\n".encode()
 
+    async def has_begun(self) -> bool:
+        """Whether a stream's headers are out, now that no comment is under way."""
+        if self._commenting is not None:
+            await self._commented()
+        return self.started
+
     async def _commented(self) -> None:
         """Let a comment that waits for a slow reader go first; it comes from another task."""
         while self._commenting is not None:

@@ -37,8 +37,8 @@ _TAIL_BYTES: Final = 1024
 class Passage:
     """How one answer is passed on, and what it said it took."""
 
-    ends_with: tuple[bytes, ...] = ()
-    """What stands in the last event of a whole stream: one of these; empty: nobody knows."""
+    ends_with: frozenset[bytes] = frozenset()
+    """What the last event of a whole stream is called: one of these; empty: nobody knows."""
     hide_usage: bool = False
     """Whether the event that tells the usage was asked for by us, not by the client."""
     finishes: bool = False
@@ -85,7 +85,7 @@ async def _relay_error(reply: Reply, client: Client) -> None:
     body = await _read_all(reply)
     if any(mark in body for mark in _STOPPING):
         raise EngineGone("it is being stopped", reached=True)
-    if client.started:
+    if await client.has_begun():
         await _end_stream_with(body, client)
     else:
         await client.whole(reply.status, reply.headers, body)
@@ -114,6 +114,9 @@ async def _end_stream_with(body: bytes, client: Client) -> None:
 
 async def _relay_whole(reply: Reply, client: Client, passage: Passage) -> None:
     body = await _read_all(reply)
+    if await client.has_begun():
+        await _end_stream_with(body, client)
+        return
     if len(body) > MAX_WHOLE_BYTES:
         await _relay_parts(reply, client, passage, body)
         return
@@ -127,6 +130,10 @@ async def _relay_whole(reply: Reply, client: Client, passage: Passage) -> None:
 async def _relay_parts(reply: Reply, client: Client, passage: Passage, chunk: bytes) -> None:
     """Pass on what may be large, or never end, as it comes."""
     chunk = chunk or await reply.read()
+    if await client.has_begun():
+        # A comment came between its headers and its body.
+        await _end_stream_with(chunk + await _read_all(reply), client)
+        return
     await client.start(reply.status, reply.headers)
     tail = b""
     while chunk:

@@ -72,7 +72,8 @@ class EngineReply:
         data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
         self._size = 0
-        self._connection.resume()
+        if not self._ended:  # else the connection may be at its next answer
+            self._connection.resume()
         return data
 
     def close(self) -> None:
@@ -120,6 +121,7 @@ class EngineReply:
         """They were of a 1xx; those of the answer follow."""
         self.headers.clear()
         self._named = frozenset()
+        self._sized = False
 
     @property
     def ends_with_connection(self) -> bool:
