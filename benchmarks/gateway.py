@@ -26,12 +26,12 @@ from benchmarks.peers.ours import ours, ours_open
 from benchmarks.peers.target import Missing, Place, Start, Target
 from benchmarks.processes import (
     Cpus,
-    allow_many_files,
     child,
     memory_bytes,
     two_cpus,
     wait_for_port,
 )
+from modelium.common.open_files import raise_limit
 from tests.system import ROOT, free_port
 
 PEERS: dict[str, Start] = {
@@ -155,7 +155,7 @@ def main() -> int:
     options = parse()
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed; run scripts/bench-peers")
-    allow_many_files()
+    raise_limit()
     # The table alone is for stdout.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     began_s = time.monotonic()

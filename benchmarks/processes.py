@@ -1,7 +1,6 @@
 """Child processes of a benchmark: pinned to a CPU, measured from outside, ended for certain."""
 
 import os
-import resource
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,13 +29,6 @@ def two_cpus() -> Cpus:
     if len(have) < 2:
         raise SystemExit("this needs two CPUs: one for the proxy, one for the load and the engine")
     return Cpus(have[0], have[1])
-
-
-def allow_many_files() -> int:
-    """Raise the limit of open files of this process and of its children; what it is now."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
 
 
 @contextmanager

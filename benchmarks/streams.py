@@ -22,7 +22,6 @@ from benchmarks.measure import warm
 from benchmarks.peers.target import Place, Target
 from benchmarks.processes import (
     Cpus,
-    allow_many_files,
     child,
     cpu_s,
     family,
@@ -31,6 +30,7 @@ from benchmarks.processes import (
     two_cpus,
     wait_for_port,
 )
+from modelium.common.open_files import raise_limit
 from tests.system import free_port
 
 FILES_BESIDE = 200
@@ -144,7 +144,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--ramp", type=float, default=10.0, help="seconds to open them all in")
     parser.add_argument("--proxy", choices=sorted(PEERS), default="ours")
     options = parser.parse_args(argv)
-    allowed = allow_many_files()
+    allowed = raise_limit()
     if allowed < 2 * options.streams + FILES_BESIDE:
         parser.error(
             f"--streams {options.streams} needs {2 * options.streams + FILES_BESIDE} open files "

@@ -169,3 +169,17 @@ async def test_the_body_of_a_request_for_an_upgrade_is_a_body() -> None:
                 [found] = await wire.answers()
             assert found.body == b"POST / %d" % len(inner)
     assert app.bodies == [inner, inner]
+
+
+async def test_more_connections_than_allowed_are_turned_away() -> None:
+    async with serving(Recorder(), max_connections=2) as port, connected(port) as first:
+        await first.send(post(b"1"))
+        assert (await first.next_answer()).status == 200
+        async with connected(port) as second, connected(port) as third:
+            await second.send(post(b"2"))
+            assert (await second.next_answer()).status == 200
+            [refused] = await third.answers()
+            assert refused.status == 503
+            assert b"too many connections" in refused.body
+        await first.send(post(b"3"))
+        assert (await first.next_answer()).status == 200

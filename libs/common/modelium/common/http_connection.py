@@ -80,10 +80,17 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
         self.transport = cast("asyncio.Transport", transport)
+        if len(self._shared.connections) >= self._limits.max_connections:
+            return self._turn_away()
         self.transport.set_write_buffer_limits(high=self._limits.write_buffer_bytes)
         self._scope = scope_of(self.transport)
         self._shared.connections.add(self)
         self._read_deadline_s = self._loop.time() + self._limits.header_timeout_s
+
+    def _turn_away(self) -> None:
+        refused = Refused(HTTPStatus.SERVICE_UNAVAILABLE, "There are too many connections.")
+        self.transport.write(refused.answer(self._shared.date_line))
+        self._close()
 
     def eof_received(self) -> bool:
         """Whoever answers is told that the client is gone; what it still sends is delivered."""

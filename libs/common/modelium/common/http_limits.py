@@ -11,8 +11,10 @@ BODY_STEP_BYTES: Final = 4 * KIB
 
 @dataclass(frozen=True, kw_only=True)
 class ServerLimits:
-    """Bounds of one connection; the defaults fit a small surface such as `/metrics`."""
+    """Bounds of a server and of each connection; the defaults fit a small surface (`/metrics`)."""
 
+    max_connections: int = 1000
+    """More are answered 503 and closed before they are read."""
     max_header_bytes: int = 64 * KIB
     """Request line and headers together, and trailers; more get 431."""
     max_headers: int = 100

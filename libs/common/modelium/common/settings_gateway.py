@@ -3,7 +3,7 @@
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, SecretStr
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
 from modelium.common.settings_base import KIB, MIB, Section
 
@@ -84,6 +84,13 @@ class Gateway(Section):
         description=(
             "Bytes of the bodies of all requests inside, waiting or served; an organisation that "
             "would hold more than is left gets 429."
+        ),
+    )
+    max_connections: NonNegativeInt = Field(
+        default=0,
+        description=(
+            "Connections of clients to one worker; more get 503. 0: nearly half of the files it "
+            "may have open, as each may need an engine's."
         ),
     )
     max_header_bytes: PositiveInt = Field(

@@ -13,6 +13,7 @@ from modelium.common.http_limits import ServerLimits
 from modelium.common.http_server import bind as bind_socket
 from modelium.common.http_server import serve_http
 from modelium.common.load_settings import Settings, load
+from modelium.common.open_files import clients_within, raise_limit
 from modelium.common.service import Shell, config_path, run
 from modelium.common.settings import Gateway
 from modelium.gateway.access.assembly import assemble_access
@@ -27,6 +28,7 @@ from modelium.gateway.workers import Worker, serve_with_workers
 
 def _limits(settings: Gateway) -> ServerLimits:
     return ServerLimits(
+        max_connections=settings.max_connections or clients_within(raise_limit()),
         max_header_bytes=settings.max_header_bytes,
         header_timeout_s=settings.header_timeout_seconds,
         body_timeout_s=settings.body_timeout_seconds,
@@ -57,6 +59,7 @@ async def build(shell: Shell, worker: Worker | None = None) -> None:
             gateway.dispatch,
             shell.clock,
             connections=lambda: upstream.open_connections,
+            limits_are_local=lambda: access.refilling.local,
         )
     )
     for name, work in [*gateway.work(), *access.work()]:
