@@ -198,3 +198,19 @@ async def test_pages_for_people(rig: Rig) -> None:
     assert models["models"][0]["model"] == "qwen"
     for path in ("/healthz", "/readyz", "/metrics"):
         assert (await rig.http.get(rig.url + path)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/v1/v1/chat/completions", "/v1/chat/completions is one"),
+        ("/chat/completions", "/v1/chat/completions is one"),
+        ("/nothing", "/docs lists"),
+    ],
+)
+async def test_a_base_url_that_is_wrong_is_told_what_is_right(
+    rig: Rig, path: str, said: str
+) -> None:
+    response = await rig.http.post(rig.url + path, json={"model": "qwen"})
+    assert response.status == 404
+    assert said in (await response.json())["error"]["message"]

@@ -272,3 +272,10 @@ async def test_file_events_wake_at_once_even_after_the_directory_was_replaced(
         changed.clear()
         (root / "b").write_text(json.dumps({}))
         await asyncio.wait_for(changed.wait(), 10)
+
+
+async def test_a_model_in_a_folder_of_its_makers_is_found_one_too_deep(root: Path) -> None:
+    models.write_model(root / "org" / "qwen")
+    assert await reason(root, "org") == (
+        f"its files are one folder too deep: move {root}/org/qwen to {root}, or watch {root}/org"
+    )

@@ -101,6 +101,17 @@ def _require_more_than_gguf(candidate: Candidate, supported: Iterable[str]) -> N
         )
 
 
+def _require_no_deeper_folder(candidate: Candidate) -> None:
+    """As in `org/model`, which is how models are called where they come from."""
+    configs = [PurePath(f.path) for f in candidate.files if PurePath(f.path).name == CONFIG]
+    if configs and PurePath(CONFIG) not in configs:
+        folder = PurePath(candidate.path)
+        raise InvalidModel(
+            f"its files are one folder too deep: move {folder / configs[0].parent} to "
+            f"{folder.parent}, or watch {folder}"
+        )
+
+
 def _require_acceptable(candidate: Candidate, supported: Iterable[str]) -> None:
     name = PurePath(candidate.path).name
     unreadable = [file.path for file in candidate.files if not file.readable]
@@ -112,6 +123,7 @@ def _require_acceptable(candidate: Candidate, supported: Iterable[str]) -> None:
     if candidate.unfinished:
         raise InvalidModel("a file in it is not finished yet")
     _require_more_than_gguf(candidate, supported)
+    _require_no_deeper_folder(candidate)
     if candidate.is_file:
         raise InvalidModel(f"{name} needs a folder of its own with config.json and a tokenizer")
     if unreadable:

@@ -166,7 +166,8 @@ def model_busy(model: str, waiting: int, retry_after_s: float) -> ApiError:
 
 def model_loading(model: str, loading: Loading) -> ApiError:
     """503: it did not load in time; the load goes on."""
-    text = f"The model {model!r} is still {loading.state}; it goes on loading. {loading.reason}"
+    text = f"The model {model!r} is still {loading.state}; it will be loaded all the same."
+    text = f"{text} {loading.reason}"
     return ApiError(
         503,
         "model_loading",

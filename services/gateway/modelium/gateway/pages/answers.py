@@ -8,7 +8,7 @@ from starlette.routing import compile_path
 
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.errors_http import ApiError
-from modelium.gateway.edge.paths import dialect_of
+from modelium.gateway.edge.paths import RULES, dialect_of
 
 
 def tell_errors(app: FastAPI) -> None:
@@ -37,12 +37,20 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
         allow = _allowed(request, by_framework)
         told = errors.method_not_allowed(request.method, path, allow=allow)
     elif error.status_code == 404:
-        told = errors.not_found(f"There is no route {path[:256]}; /docs lists those there are.")
+        told = errors.not_found(f"There is no route {path[:256]}; {_route_instead_of(path)}.")
     elif isinstance(error.__cause__, ApiError):
         told = error.__cause__  # raised while the framework read the body
     else:
         told = ApiError(error.status_code, "error", "invalid_request_error", error.detail)
     return _respond(request, told)
+
+
+def _route_instead_of(path: str) -> str:
+    """What the client may have meant: it has `/v1` once too often, or not at all."""
+    for meant in (path.removeprefix("/v1"), f"/v1{path}"):
+        if meant in RULES or meant == "/v1/models":
+            return f"{meant} is one: the client's base URL has /v1 where it should not, or lacks it"
+    return "/docs lists those there are"
 
 
 def _allowed(request: Request, by_framework: str) -> str:
