@@ -3,6 +3,7 @@
 import pytest
 
 from modelium.core.actions import Queue, Unload
+from modelium.core.bound import wait_bounds_s
 from modelium.core.decide import decide
 from modelium.core.snapshot import DeviceView, ModelView, Snapshot
 from tests.unit.core.places import POLICY, device, loaded, loading, seen, unloading, waiting
@@ -118,6 +119,17 @@ def test_a_model_that_never_fits_makes_no_other_wait_longer_for_its_turn() -> No
     )
     assert Unload("c", "makes room for a") in decide(seen(*things), (), POLICY)
     assert Unload("c", "makes room for a") in decide(seen(*things, waiting("d")), (), POLICY)
+
+
+def test_who_has_waited_longer_than_the_bound_is_refused_and_told_the_bound() -> None:
+    outside = seen(device(free=1), waiting("a", since_s=340))
+    bound_s = wait_bounds_s(outside, POLICY)["a"]
+    assert not queued(outside, "a").never
+    too_old = queued(seen(device(free=1), waiting("a", since_s=bound_s + 1)), "a")
+    assert too_old.never
+    assert too_old.reason.endswith(
+        f"used by something else; nobody waits for it longer than {bound_s:.0f} s"
+    )
 
 
 def test_the_cause_stays_while_only_figures_change() -> None:

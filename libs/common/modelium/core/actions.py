@@ -52,7 +52,8 @@ class Queue:
     reason: str
     cause: str
     never: bool = False
-    """Waiting cannot help: it fits no device there is, beside what is always loaded."""
+    """Waiting cannot help: it fits no device there is, beside what is always loaded; or it has
+    lasted as long as it may."""
     device_id: str = ""
     """Whose memory the reason is about; empty: none."""
     victims: tuple[str, ...] = ()

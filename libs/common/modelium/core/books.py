@@ -29,6 +29,8 @@ class Books:
     """How many models somebody waits for that could be served, were there room."""
     expected_s: dict[str, float] = field(default_factory=dict)
     """Model to when it is expected to be used next, as far as somebody has asked."""
+    bounds_s: dict[str, float] = field(default_factory=dict)
+    """Model to how long it may be waited for, once somebody has asked."""
     changing: frozenset[str] = frozenset()
     """Devices on which a model is loading or unloading."""
     ordered: dict[str, tuple[ModelView, ...]] = field(default_factory=dict)

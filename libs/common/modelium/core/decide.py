@@ -5,19 +5,22 @@ are gone or replaced, an operator asked, the time is over for which a client wan
 everybody who waits, the oldest first, then models that are always to be loaded, then advice. For
 one who waits: its load is in flight, join it; it fits, load it; it fits once a device is no longer
 busy, wait for that; a set of engines gives way, stop them (`displace.py`); no device is large
-enough, take several (`spanning.py`); else queue with the reason.
+enough, take several (`spanning.py`); else queue with the reason. Whoever waits for what cannot be,
+or longer than the bound (`bound.py`), is refused.
 
 Whatever the snapshot says, the actions of one call promise no more bytes than are free, touch a
 device once, start no engine of a model that may have one, and stop no model that is pinned.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from modelium.common.figures import DecidedAction, Decision
 from modelium.common.records import ModelState
 from modelium.core import displace, reasons, spanning
 from modelium.core.actions import Action, Load, Queue, Unload, Wake
 from modelium.core.books import Books
+from modelium.core.bound import wait_bounds_s
 from modelium.core.guard import guard
 from modelium.core.policy import Policy
 from modelium.core.snapshot import STARTABLE, WAITABLE, DeviceView, ModelView, Snapshot
@@ -41,7 +44,7 @@ def decide(
     books = Books(snapshot, keep)
     actions: list[Action] = list(_must_go(books))
     for waiter in _waiters(snapshot):
-        actions += _serve(books, waiter, policy)
+        actions += _within_bound(books, waiter, _serve(books, waiter, policy), policy)
     for pinned in _pinned(snapshot):
         actions += _serve(books, pinned, policy)
     actions += _follow(books, followed, policy)
@@ -173,6 +176,26 @@ def _fits_nowhere(books: Books, waiter: ModelView) -> Queue:
     reason = reasons.too_small(_needed(waiter, best), best, books.left_bytes(best), beside)
     cause = f"never:{best.device_id}:{reasons.names(beside)}"
     return Queue(waiter.model, reason, cause=cause, never=True, device_id=best.device_id)
+
+
+def _within_bound(
+    books: Books, waiter: ModelView, actions: Sequence[Action], policy: Policy
+) -> Sequence[Action]:
+    """Nobody waits longer than the bound: whoever cannot be served by then is told so."""
+    queues = [action for action in actions if isinstance(action, Queue) and not action.never]
+    waited_s = waiter.wanted_for_s or 0.0
+    if not queues or waited_s < policy.displace_after_s:  # the bound is never less
+        return actions
+    books.bounds_s = books.bounds_s or wait_bounds_s(books.snapshot, policy)
+    bound_s = books.bounds_s[waiter.model]
+    if waited_s <= bound_s:
+        return actions
+    return [_refused(a, bound_s) if isinstance(a, Queue) else a for a in actions]
+
+
+def _refused(queue: Queue, bound_s: float) -> Queue:
+    reason = f"{queue.reason}; nobody waits for it longer than {bound_s:.0f} s"
+    return replace(queue, reason=reason, cause=f"bound:{queue.cause}", never=True)
 
 
 def _follow(books: Books, advice: Iterable[Decision], policy: Policy) -> Iterable[Action]:

@@ -35,6 +35,9 @@ class Policy:
     """The deepest level at which engines are put to sleep; 0: at none."""
     unknown_load_s: float = 30.0
     """What a load is taken to last until one was measured."""
+    drain_deadline_s: float = 120.0
+    stop_s: float = 30.0
+    """Within this an engine that is drained is stopped and its memory seen to be free."""
 
 
 def memory_policy(vllm: Vllm) -> MemoryPolicy:
@@ -57,4 +60,5 @@ def policy(policies: Policies) -> Policy:
         evict_when_memory_above_percent=policies.evict_when_memory_above_percent,
         deepest_sleep=policies.deepest_sleep,
         always_loaded=frozenset(policies.always_loaded),
+        drain_deadline_s=policies.drain_deadline_seconds,
     )
