@@ -40,3 +40,8 @@ def test_what_is_reserved_is_what_the_model_needs_on_that_device() -> None:
     assert isinstance(load, Load)
     assert load.reserve_bytes == 2 << 30
     assert load.agent_id == "local"
+
+
+def test_advice_to_load_what_is_loaded_for_a_waiter_starts_no_second_engine() -> None:
+    advice = Decision(model="a", action=DecidedAction.LOAD, reason="soon")
+    assert done(seen(device(0), device(1), waiting("a")), advice) == ["load a on 0"]

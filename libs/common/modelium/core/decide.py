@@ -201,7 +201,7 @@ def _refused(queue: Queue, bound_s: float) -> Queue:
 def _follow(books: Books, advice: Iterable[Decision], policy: Policy) -> Iterable[Action]:
     for decision in advice:
         model = books.snapshot.model(decision.model)
-        if model is not None:
+        if model is not None and model.model not in books.commanded.values():
             yield from _followed(books, model, decision, policy)
 
 
