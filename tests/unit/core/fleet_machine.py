@@ -1,0 +1,146 @@
+"""Whatever may happen to a fleet, at random."""
+
+from collections.abc import Iterable
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from modelium.common.figures import DecidedAction, Decision
+from modelium.common.records import ModelState
+from tests.unit.core.fleet import GIB, Fleet, Model, Place
+
+NAMES = tuple(f"m{number}" for number in range(5))
+DEVICES = ("d0", "d1", "d2")
+numbers = st.integers(0, len(NAMES) - 1)
+some_numbers = st.sets(numbers)
+said = (*DecidedAction, DecidedAction.EVICT, DecidedAction.EVICT, DecidedAction.LOAD)
+nonsense = st.dictionaries(numbers, st.sampled_from(said), max_size=len(NAMES))
+models = st.builds(Model, size=st.integers(1, 3).map(lambda n: n * GIB), takes_s=st.integers(1, 4))
+places = st.builds(Place, total=st.integers(3, 5).map(lambda n: n * GIB))
+
+
+class FleetMachine(RuleBasedStateMachine):
+    """The fleet judges each second; engines and models are chosen by number, whoever is there."""
+
+    fleet: Fleet
+
+    @initialize(
+        models=st.lists(models, min_size=2, max_size=len(NAMES)),
+        places=st.lists(places, min_size=1, max_size=len(DEVICES)),
+    )
+    def begin(self, models: list[Model], places: list[Place]) -> None:
+        named = dict(zip(NAMES, models, strict=False))
+        self.fleet = Fleet(named, dict(zip(DEVICES, places, strict=False)))
+
+    @rule(some=some_numbers, count=st.integers(1, 4), lasts_s=st.integers(1, 9))
+    def requests(self, some: set[int], count: int, lasts_s: int) -> None:
+        self.fleet.lasts_s = lasts_s
+        for name in self._models(some):
+            self.fleet.ask(name, count)
+        self._pass(1)
+
+    @rule(seconds=st.integers(1, 20))
+    def nothing(self, seconds: int) -> None:
+        self._pass(seconds)
+
+    @rule(
+        once=some_numbers,
+        hot=some_numbers,
+        each=st.integers(1, 3),
+        lasts_s=st.integers(1, 9),
+        seconds=st.integers(5, 150),
+    )
+    def flood(self, once: set[int], hot: set[int], each: int, lasts_s: int, seconds: int) -> None:
+        self.fleet.lasts_s = lasts_s
+        for name in self._models(once - hot):
+            self.fleet.ask(name)
+        for _ in range(seconds):
+            for name in self._models(hot):
+                self.fleet.ask(name, each)
+            self._pass(1)
+
+    @rule(number=numbers)
+    def crash(self, number: int) -> None:
+        for name in self._engine(number):
+            self.fleet.fail(name)
+        self._pass(1)
+
+    @rule(number=numbers, late_s=st.integers(1, 20))
+    def load_or_unload_slowly(self, number: int, late_s: int) -> None:
+        for name in self._engine(number):
+            engine = self.fleet.engines[name]
+            if engine.state in (ModelState.LOADING, ModelState.UNLOADING):
+                engine.ready_s += late_s
+                engine.drained_by_s += late_s
+                self._disturbed(late_s)
+
+    @rule(number=numbers)
+    def unload_by_operator(self, number: int) -> None:
+        for name in self._engine(number):
+            self.fleet.models[name].unload_asked = True
+            self._disturbed(1)
+
+    @rule(number=numbers)
+    def replace_files(self, number: int) -> None:
+        for name in self._engine(number):
+            self.fleet.models[name].stale = True
+            self._disturbed(1)
+
+    @rule(number=numbers, pinned=st.booleans())
+    def pin(self, number: int, pinned: bool) -> None:
+        for name in self._models([number]):
+            self.fleet.models[name].pinned = pinned
+            self._disturbed(1)
+
+    @rule(number=numbers, keep_alive_s=st.sampled_from([None, -1.0, 0.0, 3.0]))
+    def keep_alive(self, number: int, keep_alive_s: float | None) -> None:
+        for name in self._models([number]):
+            self.fleet.models[name].keep_alive_s = keep_alive_s
+        self._pass(1)
+
+    @rule(
+        devices=st.sets(st.sampled_from(DEVICES), min_size=1),
+        outside=st.integers(0, 5),
+        lie=st.integers(-3, 3),
+        wanted=some_numbers,
+        seconds=st.integers(1, 150),
+    )
+    def misreport(
+        self, devices: set[str], outside: int, lie: int, wanted: set[int], seconds: int
+    ) -> None:
+        places = [self.fleet.places[d] for d in devices & self.fleet.places.keys()]
+        for place in places:
+            place.outside, place.lie = outside * GIB, lie * GIB
+        for name in self._models(wanted):
+            self.fleet.ask(name)
+        self._pass(seconds)
+        for place in places:
+            place.outside = place.lie = 0
+        self.fleet.disturb()
+
+    @rule(said=nonsense, insists=st.booleans())
+    def advise(self, said: dict[int, DecidedAction], insists: bool) -> None:
+        self.fleet.insists, self.fleet.advised_s = insists, self.fleet.now_s
+        self.fleet.advice = tuple(
+            Decision(model=NAMES[number], action=action, reason="nonsense")
+            for number, action in said.items()
+        )
+
+    def _models(self, some: Iterable[int]) -> list[str]:
+        here = list(self.fleet.models)
+        return sorted({here[number % len(here)] for number in some})
+
+    def _engine(self, number: int) -> list[str]:
+        """One of those that are there, if any is."""
+        here = sorted(self.fleet.engines)
+        return [here[number % len(here)]] if here else []
+
+    def _disturbed(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.fleet.disturb()
+            self._pass(1)
+        self.fleet.disturb()
+
+    def _pass(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.fleet.step()

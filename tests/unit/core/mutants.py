@@ -1,0 +1,78 @@
+"""`decide` with one rule switched off: what each rule is for."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from modelium.common.figures import DecidedAction
+from modelium.common.records import ModelState
+from modelium.core import books, decide, displace, guard, ledger, victims
+from modelium.core.snapshot import DeviceView, ModelView, Snapshot
+
+Mutate = Callable[[pytest.MonkeyPatch], None]
+
+
+def _with(owner: Any, name: str, value: Any) -> Mutate:
+    return lambda patch: patch.setattr(owner, name, value)
+
+
+def _without_guard(action: DecidedAction, rule: str) -> Mutate:
+    rest = tuple(named for named in guard.RULES[action] if named[0] != rule)
+    return lambda patch: patch.setitem(guard.RULES, action, rest)
+
+
+def _anybody_waits(seen: Snapshot) -> list[ModelView]:
+    return [model for model in seen.models if model.wanted_for_s is not None]
+
+
+def _youngest_first(seen: Snapshot) -> list[ModelView]:
+    waiting = [model for model in _anybody_waits(seen) if not model.live]
+    return sorted(waiting, key=lambda model: model.wanted_for_s or 0.0)
+
+
+def _load_what_runs(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(decide, "_waiters", _anybody_waits)
+    patch.setattr(decide, "STARTABLE", frozenset(ModelState))
+
+
+def _fits_into_anything(_: books.Books, device: DeviceView, model: ModelView) -> bool:
+    return model.needed[device.kind] <= device.total_bytes
+
+
+def _as_it_was(*given: Any) -> Sequence[Any]:
+    return given[2]  # type: ignore[no-any-return]
+
+
+# The rules that may be seen broken, what was switched off, and how.
+MUTANTS: list[tuple[str, str, Mutate]] = [
+    (
+        "ledger or driver",
+        "what is free does not matter",
+        _with(books.Books, "fits", _fits_into_anything),
+    ),
+    ("ledger", "engines hold nothing", _with(ledger.Holding, "charged_bytes", 0)),
+    ("driver", "loads take nothing more", _with(ledger.Holding, "still_to_take_bytes", 0)),
+    ("pinned", "anybody may go", _with(displace, "_may_go", lambda *_: True)),
+    ("pinned", "advice evicts pinned ones", _without_guard(DecidedAction.EVICT, "pinned")),
+    (
+        "pinned",
+        "operators unload pinned ones",
+        _with(decide, "_reason_to_go", lambda model: "asked" if model.unload_requested else ""),
+    ),
+    ("in_use", "advice evicts what is used", _without_guard(DecidedAction.EVICT, "in_use")),
+    (
+        "in_use",
+        "cost does not matter",
+        _with(displace, "_allowed", lambda _, __, way, ___: way.victims.protected_s == 0),
+    ),
+    ("residency", "nobody is fresh", _with(victims, "protected_s", lambda *_: 0.0)),
+    ("residency", "advice evicts fresh ones", _without_guard(DecidedAction.EVICT, "residency")),
+    ("back_off", "advice retries at once", _without_guard(DecidedAction.LOAD, "backing_off")),
+    ("single_flight", "what runs is loaded", _load_what_runs),
+    ("one_at_a_time", "no device is busy", _with(books.Books, "busy", lambda *_: False)),
+    ("one_at_a_time", "commands are forgotten", _with(books.Books, "command", lambda *_: None)),
+    ("served or bound", "nobody grows old", _with(displace, "_aged", lambda *_: False)),
+    ("served", "the youngest go first", _with(decide, "_waiters", _youngest_first)),
+    ("bound", "nobody is refused for his age", _with(decide, "_within_bound", _as_it_was)),
+]
