@@ -42,6 +42,8 @@ class Agent:
     """What it says its loads took."""
     sleep_memory_bytes: int = 0
     asleep_bytes: int = GB // 10
+    outside_bytes: int = 0
+    """What others hold of each device."""
     engine: str = "vllm-1.0"
     engines: dict[str, Instance] = field(default_factory=dict)
     commands: list[LoadModel | UnloadModel | SleepModel | WakeModel] = field(default_factory=list)
@@ -156,7 +158,7 @@ class Agent:
 
     def _measured(self, device: Device) -> Device:
         here = [e for e in self.engines.values() if device.device_id in e.device_ids]
-        used = sum(engine.resident_bytes for engine in here)
+        used = self.outside_bytes + sum(engine.resident_bytes for engine in here)
         return device.model_copy(update={"free_bytes": device.total_bytes - used})
 
     def _become(self, instance_id: str, **changes: Any) -> None:

@@ -217,6 +217,15 @@ async def test_a_decision_to_queue_shows_why_and_is_announced_once() -> None:
     assert len(system.announced) == 1
 
 
+async def test_advice_to_queue_has_nobody_refused() -> None:
+    system = await registry(a_model_record())
+    refuse = Decision(model="qwen", action=DecidedAction.QUEUE, reason="no", refused=True)
+    advice = decided(refuse).model_copy(update={"origin": "brain"})
+    await on_decision_made(advice, **system.needs)
+    assert not (await system.record()).refused
+    assert system.announced == []
+
+
 def heartbeat(system: Registry, **engine: object) -> ev.AgentHeartbeat:
     instances = (an_instance_record(**engine),) if engine else ()
     return ev.AgentHeartbeat(

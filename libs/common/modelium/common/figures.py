@@ -61,6 +61,9 @@ class ModelFigures(Frozen):
     held_bytes: int = Field(ge=0, description="of each device")
     needed_bytes: int = Field(ge=0, description="of one device, to be loaded")
     can_sleep: bool = Field(default=False, description="whether its engine can be put to sleep")
+    wait_bound_s: float = Field(
+        default=0, ge=0, description="who has waited longer for it to be loaded is refused"
+    )
 
 
 class DeviceFigures(Frozen):
@@ -97,7 +100,12 @@ class Decision(Frozen):
     reason: str
     confidence: float = Field(default=1.0, ge=0, le=1)
     dropped_by: str | None = Field(default=None, description="the rule that forbids it")
-    refused: bool = Field(default=False, description="queued, but it fits no device there is")
+    refused: bool = Field(
+        default=False, description="queued, but nobody should wait: it cannot be, or takes too long"
+    )
+    wait_bound_s: float | None = Field(
+        default=None, ge=0, description="of one that is queued: nobody waits for it longer"
+    )
     device_ids: tuple[str, ...] = Field(default=(), description="where it is loaded, or waits")
     victims: tuple[str, ...] = Field(default=(), description="models that give way for it there")
 

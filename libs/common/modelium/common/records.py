@@ -25,6 +25,8 @@ BY_GATEWAY: Final = "gateway"
 """Who asks for a model that requests wait for: it counts only as long as they do."""
 BY_CLIENT: Final = "client"
 """Who asks for a model that somebody will come back for."""
+BY_ORCHESTRATOR: Final = "orchestrator"
+"""Whose decisions are what is done; all others are advice."""
 
 
 def instance_id(model: str, generation: int) -> InstanceId:
@@ -164,7 +166,12 @@ class ModelRecord(Record):
     size_bytes: int = Field(default=0, ge=0, description="of all its files")
     discovered_at: datetime | None = Field(default=None, description="when it was first seen")
     descriptor: Descriptor | None = None
-    refused: bool = Field(default=False, description="it fits no device: nobody should wait")
+    refused: bool = Field(
+        default=False, description="nobody should wait: it fits no device, or its bound is over"
+    )
+    wait_bound_s: float | None = Field(
+        default=None, ge=0, description="nobody waits longer for it; null: nobody has waited yet"
+    )
     removed: bool = Field(default=False, description="its files are gone; it ends with its engine")
     generation: int = Field(default=0, ge=0)
     ended_generation: int = Field(default=0, ge=0)

@@ -49,7 +49,9 @@ class Advising:
         self._ticked_at_s = now_s
         tick = MetricsTick(
             interval_s=elapsed_s,
-            models=figures_of_models(seen, self._state, self._rates(seen, elapsed_s), now_s),
+            models=figures_of_models(
+                seen, self._state, self._policy, self._rates(seen, elapsed_s), now_s
+            ),
             devices=figures_of_devices(seen),
         )
         self._note_who_leads()

@@ -9,17 +9,18 @@ from modelium.common.bus import Bus
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import DecisionMade, Message
 from modelium.common.figures import DecidedAction, Decision, DecisionSource
-from modelium.common.records import Instance
+from modelium.common.records import BY_ORCHESTRATOR, Instance
 from modelium.core.actions import Action, Command, Load, Queue, Sleep, Unload, Wake
+from modelium.core.bound import wait_bounds_s
 from modelium.core.digest import digest_of_snapshot
-from modelium.core.policy import MemoryPolicy
+from modelium.core.policy import MemoryPolicy, Policy
 from modelium.core.snapshot import Snapshot
 from modelium.orchestrator import commands
 from modelium.orchestrator.engines import engines
 from modelium.orchestrator.in_flight import PlacementCommand, Sent
 from modelium.orchestrator.placement_state import PlacementState
 
-ORIGIN: Final = "orchestrator"
+ORIGIN: Final = BY_ORCHESTRATOR
 
 log = structlog.get_logger()
 
@@ -38,12 +39,12 @@ class CarryingOut:
     """Belongs to the owner of the state; remembers the reasons it has told."""
 
     def __init__(
-        self, *, bus: Bus, state: PlacementState, memory: MemoryPolicy, drain_deadline_s: float
+        self, *, bus: Bus, state: PlacementState, memory: MemoryPolicy, policy: Policy
     ) -> None:
         self._bus = bus
         self._state = state
         self._memory = memory
-        self._drain_deadline_s = drain_deadline_s
+        self._policy = policy
         self._told: dict[str, str] = {}
 
     async def actions(self, actions: Iterable[Action], seen: Snapshot, now_s: float) -> None:
@@ -54,7 +55,7 @@ class CarryingOut:
             if isinstance(action, Queue):
                 waiting[action.model] = action.cause
                 if self._told.get(action.model) != action.cause:
-                    decisions.append(_decision(action, DecidedAction.QUEUE))
+                    decisions.append(self._queued(action, seen))
             elif await self._command(action, seen, now_s):
                 decisions.append(_decision(action, _KIND[type(action)]))
         self._told = waiting
@@ -72,7 +73,7 @@ class CarryingOut:
 
     async def stop_orphan(self, orphan: Instance, now_s: float) -> None:
         """Have an engine stopped that belongs to no model."""
-        command = commands.stop_orphan(orphan, self._drain_deadline_s)
+        command = commands.stop_orphan(orphan, self._policy.drain_deadline_s)
         log.warning("engine.belongs_to_no_model", **_fields(command))
         if await publish(self._bus, command):
             self._state.stopping[orphan.instance_id] = Sent(command, now_s)
@@ -97,10 +98,14 @@ class CarryingOut:
             return None
         match action:
             case Sleep():
-                return commands.sleep_model(action, engine, record, self._drain_deadline_s)
+                return commands.sleep_model(action, engine, record, self._policy.drain_deadline_s)
             case Wake():
                 return commands.wake_model(engine, record)
-        return commands.unload_model(engine, record, action.reason, self._drain_deadline_s)
+        return commands.unload_model(engine, record, action.reason, self._policy.drain_deadline_s)
+
+    def _queued(self, action: Queue, seen: Snapshot) -> Decision:
+        bound_s = wait_bounds_s(seen, self._policy)[action.model]
+        return _decision(action, DecidedAction.QUEUE).model_copy(update={"wait_bound_s": bound_s})
 
     async def _tell(self, decisions: list[Decision], seen: Snapshot) -> None:
         message = DecisionMade(

@@ -101,12 +101,11 @@ class Owner:
         self._orphans = Orphans()
         self._misnamed = Misnamed(self._numbers.policy.always_loaded)
         self._said_by_brain: list[DecisionMade] = []
-        drain_s = self._settings.orchestration.policies.drain_deadline_seconds
         self._carrying_out = CarryingOut(
             bus=self._bus,
             state=self._state,
             memory=self._numbers.memory,
-            drain_deadline_s=drain_s,
+            policy=self._numbers.policy,
         )
         self._advising = Advising(
             bus=self._bus,

@@ -14,6 +14,7 @@ from modelium.common.records import (
     ModelState,
     RuntimeKind,
 )
+from modelium.core.bound import wait_bounds_s
 from modelium.core.ledger import Holding, free_bytes
 from modelium.core.memory import needed_by_record
 from modelium.core.policy import MemoryPolicy, Policy
@@ -176,10 +177,15 @@ def _retry_in_s(record: ModelRecord, now: datetime) -> float:
 
 
 def figures_of_models(
-    seen: Snapshot, state: PlacementState, rates: Mapping[str, float], now_s: float
+    seen: Snapshot,
+    state: PlacementState,
+    policy: Policy,
+    rates: Mapping[str, float],
+    now_s: float,
 ) -> tuple[ModelFigures, ...]:
     """The models of a tick; `rates` are requests per second over its interval."""
     kinds = {device.kind for device in seen.devices}
+    bounds_s = wait_bounds_s(seen, policy)
     return tuple(
         ModelFigures(
             model=model.model,
@@ -198,6 +204,7 @@ def figures_of_models(
             held_bytes=model.held_bytes,
             can_sleep=bool(model.sleeps),
             needed_bytes=max((model.needed[kind] for kind in kinds), default=0),
+            wait_bound_s=bounds_s[model.model],
         )
         for model in seen.models
     )

@@ -15,7 +15,7 @@ from modelium.common import events as ev
 from modelium.common.bus import Bus, Handler
 from modelium.common.clock import Clock
 from modelium.common.errors import Conflict, RetryLater
-from modelium.common.records import AgentRecord, ModelRecord, ModelState
+from modelium.common.records import BY_ORCHESTRATOR, AgentRecord, ModelRecord, ModelState
 from modelium.common.store import Store
 from modelium.registry.instances import adopted, instance_of, may_adopt
 from modelium.registry.memory import has_grown
@@ -55,8 +55,13 @@ async def on_event(event: Event, *, store: Store, bus: Bus, clock: Clock) -> Non
 
 
 async def on_decision_made(event: ev.DecisionMade, *, store: Store, bus: Bus, clock: Clock) -> None:
-    """Keep it, and show why a model waits; announced only when the reason is another: no echo."""
+    """Keep it, and show why a model waits; announced only when the reason is another: no echo.
+
+    Only the orchestrator knows that: who merely advises must not have anybody refused.
+    """
     await keep(event, store=store)
+    if event.origin != BY_ORCHESTRATOR:
+        return
     for decision in event.decisions:
         before, record = await _change(store, decision.model, partial(after_decision, decision))
         if record is not before:

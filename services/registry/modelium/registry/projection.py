@@ -101,7 +101,13 @@ def after_decision(decision: Decision, record: ModelRecord | None) -> ModelRecor
     heard = decision.action is DecidedAction.QUEUE and decision.dropped_by is None
     if not heard or not decision.reason or record.state in _DECIDED_BY_ENGINE:
         return record
-    return record.model_copy(update={"reason": decision.reason, "refused": decision.refused})
+    return record.model_copy(
+        update={
+            "reason": decision.reason,
+            "refused": decision.refused,
+            "wait_bound_s": decision.wait_bound_s or record.wait_bound_s,
+        }
+    )
 
 
 def _discovered(record: ModelRecord, event: ev.ModelDiscovered, _now: datetime) -> Changes:

@@ -22,6 +22,9 @@ class ModelInfo(BaseModel):
     state: ModelState
     reason: str = Field(description="why it does not serve, for people")
     eta_s: int | None = Field(description="seconds until it may serve; 0: it does; null: never so")
+    wait_bound_s: int | None = Field(
+        description="seconds a request waits for it at most, then it is refused; null: not known"
+    )
     generation: int
     runtime: RuntimeKind | None
     context_length: int | None = Field(description="tokens")

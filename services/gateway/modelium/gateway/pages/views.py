@@ -34,6 +34,7 @@ def model_info(record: ModelRecord, eta_s: int | None) -> ModelInfo:
         state=record.state,
         reason=record.reason,
         eta_s=eta_s,
+        wait_bound_s=None if record.wait_bound_s is None else round(record.wait_bound_s),
         generation=record.generation,
         runtime=about.runtime if about else None,
         context_length=about.context_length if about else None,
