@@ -105,7 +105,7 @@ async def test_an_engine_its_agent_no_longer_has_is_reported_lost() -> None:
         assert len(rig.bus.of(RuntimeFailed)) == 1
 
 
-async def test_a_load_sent_to_an_agent_that_went_silent_is_given_to_another_attempt() -> None:
+async def test_a_load_sent_to_an_agent_that_went_silent_still_counts_when_it_is_back() -> None:
     async with running(a_model("a")) as rig:
         rig.agent.deaf = True
         rig.gateway.waits_for("a")
@@ -114,5 +114,23 @@ async def test_a_load_sent_to_an_agent_that_went_silent_is_given_to_another_atte
         await rig.seconds(12)
         rig.agent.silent = rig.agent.deaf = False
         await rig.seconds(3)
-        assert rig.commands() == ["load a.1", "load a.1", "load a.2"]
+        assert rig.commands() == ["load a.1", "load a.1", "load a.1"]
         assert (await rig.record("a")).state is ModelState.LOADED
+
+
+async def test_memory_of_a_load_left_behind_is_nobody_elses_when_its_agent_is_back() -> None:
+    """NATS keeps the command; the agent is heard before it hears that."""
+    async with running(a_model("a"), a_model("b")) as rig:
+        rig.agent.deaf = True
+        rig.gateway.waits_for("a")
+        await rig.seconds(2)
+        rig.gateway.models.clear()
+        rig.agent.silent = True
+        await rig.seconds(15)
+        rig.gateway.waits_for("b")
+        rig.agent.silent = False
+        await rig.seconds(3)
+        assert "load b.1" not in rig.commands()
+        rig.agent.deaf = False
+        await rig.seconds(20)
+        assert rig.commands()[-2:] == ["unload a.1", "load b.1"]

@@ -11,6 +11,7 @@ from typing import TypeVar
 import pytest
 
 from modelium.common.events import (
+    OLDEST_LOAD_S,
     RuntimeEvent,
     RuntimeFailed,
     RuntimeLoaded,
@@ -27,7 +28,7 @@ from modelium.runtime_agent.journal import Entry, Journal
 from modelium.runtime_agent.lanes import Lanes
 from modelium.runtime_agent.memory import MemoryMeter
 from modelium.runtime_agent.runtime import Health
-from modelium.runtime_agent.supervisor import KILL_S, OLDEST_LOAD_S, STOP_S, Supervisor
+from modelium.runtime_agent.supervisor import KILL_S, STOP_S, Supervisor
 from modelium.runtime_agent.tools import Tools
 from tests.agent_fakes import FakeDevices, FakeEngine, FakeLauncher, FakeRuntime
 from tests.agent_kit import a_load, a_record, an_unload, eventually

@@ -73,7 +73,7 @@ def orphans(state: PlacementState, now_s: float) -> list[Instance]:
 
 
 def holdings(state: PlacementState, now_s: float) -> list[Holding]:
-    """Every claim on every device, of orphans too."""
+    """Every claim on every device, of orphans and of loads left behind too."""
     owned = [
         _holding(e.instance_id, device_id, e.reserved_bytes, e.resident_bytes, e.state)
         for e in engines(state, now_s).values()
@@ -84,7 +84,7 @@ def holdings(state: PlacementState, now_s: float) -> list[Holding]:
         for i in orphans(state, now_s)
         for device_id in i.device_ids
     ]
-    return owned + stray
+    return [*owned, *stray, *state.left_behind.holdings()]
 
 
 def held_bytes(engine: Engine | None, held: Iterable[Holding]) -> int:

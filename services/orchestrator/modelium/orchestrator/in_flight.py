@@ -6,6 +6,7 @@ command and before it noted it. The bus drops an id that it has seen a moment ag
 again has an id of its own; agents know a command by its engine, and carry it out once.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -31,6 +32,10 @@ class Sent:
         """The same command under a new id, sent once more."""
         new_id = {"message_id": f"{self.command.instance_id}-again-{uuid4().hex}"}
         return Sent(self.command.model_copy(update=new_id), now_s)
+
+    def overdue(self) -> "Sent":
+        """The same, to be sent again at once."""
+        return Sent(self.command, -math.inf)
 
     def is_due(self, now_s: float) -> bool:
         """Whether it has been unanswered for long enough to send it again."""

@@ -19,6 +19,7 @@ from modelium.core.measurements import Measurements
 from modelium.orchestrator.agents import Agents
 from modelium.orchestrator.demand import Demand
 from modelium.orchestrator.in_flight import Sent, is_settled
+from modelium.orchestrator.left_behind import LeftBehind
 
 WANTED_FOR_S: Final = 60.0
 """How long a request from outside counts when no gateway has a request waiting."""
@@ -42,6 +43,7 @@ class PlacementState:
         """Model to its command on the way; at most one each."""
         self.falling_asleep: dict[str, int] = {}
         """Engines that were told to sleep and do not yet, and the level of each."""
+        self.left_behind = LeftBehind()
         self.stopping: dict[str, Sent] = {}
         """Engines that belong to no model, and the command that stops each."""
         self.wanted: dict[str, tuple[float, float]] = {}
@@ -130,9 +132,20 @@ class PlacementState:
         for instance in heartbeat.instances:
             self._seen_generation(instance.model, instance.generation)
         reported = {instance.instance_id for instance in heartbeat.instances}
+        self._take_up(heartbeat.agent_id, reported)
         for instance_id, sent in list(self.stopping.items()):
             if sent.command.agent_id == heartbeat.agent_id and instance_id not in reported:
                 del self.stopping[instance_id]
+
+    def _take_up(self, agent_id: str, reported: set[str]) -> None:
+        """An agent that is back has commands that wait for it: those still count that nothing has
+        overtaken."""
+        self.left_behind.drop(reported)
+        for sent in self.left_behind.of(agent_id):
+            model = sent.command.model
+            if model not in self.sent and not is_settled(sent, self.records.get(model)):
+                self.sent[model] = sent.overdue()
+                self.left_behind.drop([sent.command.instance_id])
 
     def heard_gateway(self, stats: GatewayStats, now_s: float) -> None:
         """A gateway is alive, with these requests."""
@@ -173,7 +186,8 @@ class PlacementState:
         for commands in (self.sent, self.stopping):
             for key, sent in list(commands.items()):
                 if self.agents.is_silent(sent.command.agent_id, now_s):
-                    del commands[key]
+                    self.left_behind.add(commands.pop(key))
+        self.left_behind.expire(now_s)
 
     def wanted_for_s(self, model: str, now_s: float) -> float | None:
         """How long somebody has been waiting for the model; None: nobody is."""

@@ -15,6 +15,7 @@ import structlog
 
 from modelium.common.errors import Reject, RetryLater
 from modelium.common.events import (
+    OLDEST_LOAD_S,
     Command,
     LoadModel,
     RuntimeEvent,
@@ -35,10 +36,6 @@ from modelium.runtime_agent.waiting import first_to_end
 STOP_S = 26.0
 """With `KILL_S` it is less than the time in which whoever runs the agent kills it."""
 KILL_S = 4.0
-OLDEST_LOAD_S = 60.0
-"""Whoever commanded an older load has long since given its memory to others (it takes an agent for
-lost after seconds). Well above that, since the sender's clock may differ; clocks that are further
-apart than this need to be set."""
 REMEMBERED = 200
 REPLACED = "a newer load of the same model was commanded"
 STOPPING = "the agent is stopped"
