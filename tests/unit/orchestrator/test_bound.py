@@ -27,3 +27,13 @@ async def test_who_has_waited_longer_than_the_bound_is_refused() -> None:
         record = await rig.record("a")
         assert (record.refused, record.wait_bound_s) == (True, 385)
         assert record.reason.endswith("nobody waits for it longer than 385 s")
+
+
+async def test_who_comes_after_a_refusal_waits_anew() -> None:
+    async with running(a_model("a")) as rig:
+        rig.agent.outside_bytes = 3 * GB
+        rig.gateway.waits_for("a", since_s=390)
+        await rig.seconds(3)
+        rig.gateway.waits_for("a", since_s=1)
+        await rig.seconds(2)
+        assert not (await rig.record("a")).refused

@@ -55,7 +55,7 @@ class CarryingOut:
             if isinstance(action, Queue):
                 waiting[action.model] = action.cause
                 if self._told.get(action.model) != action.cause:
-                    decisions.append(self._queued(action, seen))
+                    decisions.append(self._queued(action, seen, now_s))
             elif await self._command(action, seen, now_s):
                 decisions.append(_decision(action, _KIND[type(action)]))
         self._told = waiting
@@ -103,7 +103,9 @@ class CarryingOut:
                 return commands.wake_model(engine, record)
         return commands.unload_model(engine, record, action.reason, self._policy.drain_deadline_s)
 
-    def _queued(self, action: Queue, seen: Snapshot) -> Decision:
+    def _queued(self, action: Queue, seen: Snapshot, now_s: float) -> Decision:
+        if action.never:
+            self._state.refused(action.model, now_s)
         bound_s = wait_bounds_s(seen, self._policy)[action.model]
         return _decision(action, DecidedAction.QUEUE).model_copy(update={"wait_bound_s": bound_s})
 

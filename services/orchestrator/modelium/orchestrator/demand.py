@@ -4,6 +4,7 @@ A gateway's figures count until it has been silent for `LEASE_S`; what it has co
 not lost with it. Pure but for its own memory; `now_s` is the monotonic clock.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ class Demand:
         self._ended: dict[str, int] = defaultdict(int)
         self._unmet: dict[str, tuple[float, float]] = {}
         """Model to since when it is waited for in vain, and when that was last seen."""
+        self._refused_at_s: dict[str, float] = {}
+        """Model to when those who waited for it were last told that nobody should."""
         self._keep_alive: dict[str, tuple[float, float]] = {}
         """Model to when it was said how long to keep it, and for how long."""
 
@@ -97,7 +100,8 @@ class Demand:
         elif model.waiting:
             since_s, seen_s = self._unmet.get(model.model, (now_s, now_s))
             began_s = now_s - model.oldest_wait_s
-            kept = now_s - seen_s <= COME_BACK_S
+            answered = since_s <= self._refused_at_s.get(model.model, -math.inf) < began_s
+            kept = now_s - seen_s <= COME_BACK_S and not answered
             self._unmet[model.model] = (min(since_s, began_s) if kept else began_s, now_s)
 
     def _note_keep_alive(self, model: GatewayModelStats, now_s: float) -> None:
@@ -105,6 +109,10 @@ class Demand:
         if model.keep_alive_s is not None:
             said = now_s - model.keep_alive_age_s, model.keep_alive_s
             self._keep_alive[model.model] = max(said, self._keep_alive.get(model.model, said))
+
+    def refused(self, model: str, now_s: float) -> None:
+        """Those who wait are told that nobody should; the age of others begins anew."""
+        self._refused_at_s[model] = now_s
 
     def keep_only(self, models: Collection[str]) -> None:
         """Forget all others; a gateway that still tells of one is heard anew."""
@@ -115,6 +123,7 @@ class Demand:
             self._ended,
             self._keep_alive,
             self._unmet,
+            self._refused_at_s,
         ):
             for gone in [model for model in noted if model not in models]:
                 del noted[gone]

@@ -163,6 +163,11 @@ class PlacementState:
         if not self._is_loaded(model):
             self.wishes[model] = now_s
 
+    def refused(self, model: str, now_s: float) -> None:
+        """Whoever wants it has been told that nobody should wait."""
+        self.wanted.pop(model, None)
+        self.demand.refused(model, now_s)
+
     def _is_loaded(self, model: str) -> bool:
         record = self.records.get(model)
         return record is not None and record.state is ModelState.LOADED
