@@ -128,7 +128,7 @@ class FakeDevices:
     """One CPU slot, of whose memory nothing is known."""
 
     def traits(self, device_id: str) -> Traits | None:
-        return Traits(device_id, DeviceKind.CPU, 1 << 30, cores=1.0)
+        return Traits(device_id, DeviceKind.CPU, 16 << 30, cores=1.0)
 
     async def measure(self, resident_bytes: Mapping[str, int]) -> tuple[Device, ...]:
         return ()

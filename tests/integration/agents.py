@@ -184,7 +184,7 @@ async def an_agent_on(
 
 
 def _a_cpu_slot() -> CpuSlots:
-    return CpuSlots(agent_id="local", slots=1, slot_bytes=4 << 30, slot_cores=1, within_cgroup=True)
+    return CpuSlots(agent_id="local", slots=1, slot_bytes=8 << 30, slot_cores=1, within_cgroup=True)
 
 
 @asynccontextmanager

@@ -43,7 +43,8 @@ class _Gpu:
         return (Device(device_id="gpu", kind=kind, name="", total_bytes=TOTAL, free_bytes=free),)
 
     def traits(self, device_id: str) -> Traits | None:
-        return Traits(device_id, DeviceKind.CUDA, TOTAL)
+        """Large enough for the agent to begin all of them: what is free is measured."""
+        return Traits(device_id, DeviceKind.CUDA, 1 << 40)
 
 
 @dataclass

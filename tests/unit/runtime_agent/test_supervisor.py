@@ -33,6 +33,8 @@ from modelium.runtime_agent.tools import Tools
 from tests.agent_fakes import FakeDevices, FakeEngine, FakeLauncher, FakeRuntime
 from tests.agent_kit import a_load, a_record, an_unload, eventually
 
+GIB = 1 << 30
+
 E = TypeVar("E", bound=RuntimeEvent)
 NAMES = ("a", "b", "c")
 
@@ -177,6 +179,18 @@ async def test_a_load_that_has_waited_a_little_is_begun(tmp_path: Path, clock: F
     at = clock.now() - timedelta(seconds=OLDEST_LOAD_S - 1)
     async with _agent(tmp_path, clock) as agent:
         agent.supervisor.load(a_load(tmp_path, occurred_at=at))
+        await agent.told(RuntimeLoading)
+
+
+async def test_a_load_into_memory_that_other_engines_hold_is_refused_without_blame(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    """Who commanded it knew nothing of an engine that runs here."""
+    async with _agent(tmp_path, clock, FakeEngine(a_record("a"))) as agent:
+        agent.supervisor.load(a_load(tmp_path, model="b", reserve_bytes=16 * GIB))
+        refused = await agent.told(RuntimeFailed)
+        assert (refused.model, refused.kind) == ("b", FailureKind.CANCELLED)
+        agent.supervisor.load(a_load(tmp_path, model="c", reserve_bytes=15 * GIB))
         await agent.told(RuntimeLoading)
 
 

@@ -7,7 +7,7 @@ of its engine is announced again.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,6 +40,7 @@ REMEMBERED = 200
 REPLACED = "a newer load of the same model was commanded"
 STOPPING = "the agent is stopped"
 TOO_OLD = "The command to load it is too old: its agent or NATS was away, or their clocks differ"
+NO_ROOM = "The memory it was to have is held by other engines of this agent"
 NEVER_BEGUN = "The load was not begun: its agent was restarted before"
 
 log = structlog.get_logger()
@@ -229,7 +230,25 @@ class Supervisor:
         if command.descriptor.runtime is not RuntimeKind.VLLM:
             reason = f"Agent {self._agent_id} cannot run {command.descriptor.runtime} engines"
             return Failure(FailureKind.START_FAILED, reason)
+        if any(map(self._lacks_room(command), command.device_ids)):
+            return Failure(FailureKind.CANCELLED, NO_ROOM)
         return None
+
+    def _lacks_room(self, command: LoadModel) -> Callable[[str], bool]:
+        """Whether a device's memory is promised already: whoever commanded it did not know of all
+        that runs here. Older engines of the same model make room for it."""
+        others = [
+            life.record
+            for life in self._lives.values()
+            if not life.is_over and life.record.model != command.model
+        ]
+
+        def lacks(device_id: str) -> bool:
+            traits = self._tools.devices.traits(device_id)
+            held = sum(r.reserved_bytes for r in others if device_id in r.device_ids)
+            return traits is not None and held + command.reserve_bytes > traits.physical_bytes
+
+        return lacks
 
     def _ensure_can_sleep(self, command: Command, life: Life | None) -> None:
         if life is None:
