@@ -13,7 +13,8 @@ from modelium.core.snapshot import DeviceView, ModelView, Snapshot
 Mutate = Callable[[pytest.MonkeyPatch], None]
 
 
-def _with(owner: Any, name: str, value: Any) -> Mutate:
+def switched_off(owner: Any, name: str, value: Any) -> Mutate:
+    """Our function or property `name`, replaced by `value`."""
     return lambda patch: patch.setattr(owner, name, value)
 
 
@@ -31,7 +32,7 @@ def _youngest_first(seen: Snapshot) -> list[ModelView]:
     return sorted(waiting, key=lambda model: model.wanted_for_s or 0.0)
 
 
-def _load_what_runs(patch: pytest.MonkeyPatch) -> None:
+def load_what_runs(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(decide, "_waiters", _anybody_waits)
     patch.setattr(decide, "STARTABLE", frozenset(ModelState))
 
@@ -49,30 +50,36 @@ MUTANTS: list[tuple[str, str, Mutate]] = [
     (
         "ledger or driver",
         "what is free does not matter",
-        _with(books.Books, "fits", _fits_into_anything),
+        switched_off(books.Books, "fits", _fits_into_anything),
     ),
-    ("ledger", "engines hold nothing", _with(ledger.Holding, "charged_bytes", 0)),
-    ("driver", "loads take nothing more", _with(ledger.Holding, "still_to_take_bytes", 0)),
-    ("pinned", "anybody may go", _with(displace, "_may_go", lambda *_: True)),
+    ("ledger", "engines hold nothing", switched_off(ledger.Holding, "charged_bytes", 0)),
+    ("driver", "loads take nothing more", switched_off(ledger.Holding, "still_to_take_bytes", 0)),
+    ("pinned", "anybody may go", switched_off(displace, "_may_go", lambda *_: True)),
     ("pinned", "advice evicts pinned ones", _without_guard(DecidedAction.EVICT, "pinned")),
     (
         "pinned",
         "operators unload pinned ones",
-        _with(decide, "_reason_to_go", lambda model: "asked" if model.unload_requested else ""),
+        switched_off(
+            decide, "_reason_to_go", lambda model: "asked" if model.unload_requested else ""
+        ),
     ),
     ("in_use", "advice evicts what is used", _without_guard(DecidedAction.EVICT, "in_use")),
     (
         "in_use",
         "cost does not matter",
-        _with(displace, "_allowed", lambda _, __, way, ___: way.victims.protected_s == 0),
+        switched_off(displace, "_allowed", lambda _, __, way, ___: way.victims.protected_s == 0),
     ),
-    ("residency", "nobody is fresh", _with(victims, "protected_s", lambda *_: 0.0)),
+    ("residency", "nobody is fresh", switched_off(victims, "protected_s", lambda *_: 0.0)),
     ("residency", "advice evicts fresh ones", _without_guard(DecidedAction.EVICT, "residency")),
     ("back_off", "advice retries at once", _without_guard(DecidedAction.LOAD, "backing_off")),
-    ("single_flight", "what runs is loaded", _load_what_runs),
-    ("one_at_a_time", "no device is busy", _with(books.Books, "busy", lambda *_: False)),
-    ("one_at_a_time", "commands are forgotten", _with(books.Books, "command", lambda *_: None)),
-    ("served or bound", "nobody grows old", _with(displace, "_aged", lambda *_: False)),
-    ("served", "the youngest go first", _with(decide, "_waiters", _youngest_first)),
-    ("bound", "nobody is refused for his age", _with(decide, "_within_bound", _as_it_was)),
+    ("single_flight", "what runs is loaded", load_what_runs),
+    ("one_at_a_time", "no device is busy", switched_off(books.Books, "busy", lambda *_: False)),
+    (
+        "one_at_a_time",
+        "commands are forgotten",
+        switched_off(books.Books, "command", lambda *_: None),
+    ),
+    ("served or bound", "nobody grows old", switched_off(displace, "_aged", lambda *_: False)),
+    ("served", "the youngest go first", switched_off(decide, "_waiters", _youngest_first)),
+    ("bound", "nobody is refused for his age", switched_off(decide, "_within_bound", _as_it_was)),
 ]

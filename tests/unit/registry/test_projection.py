@@ -289,15 +289,6 @@ def test_other_decisions_leave_the_record_as_it_is(
     assert after_decision(decision, record) is record
 
 
-def test_the_bound_of_waits_stays_when_a_decision_names_none() -> None:
-    bounded = after_decision(queue().model_copy(update={"wait_bound_s": 40}), at(S.UNLOADED))
-    assert bounded is not None
-    assert bounded.wait_bound_s == 40
-    again = after_decision(queue(), bounded)
-    assert again is not None
-    assert again.wait_bound_s == 40
-
-
 @pytest.mark.parametrize("news", [facts.discovered(fingerprint="f2"), facts.loading()])
 def test_new_files_or_a_load_end_the_refusal_of_a_model(news: Event) -> None:
     assert not kept(a_model_record(refused=True), news).refused

@@ -1,0 +1,74 @@
+"""The orchestrator, or the registry that it reads, with one rule switched off."""
+
+from typing import Any, Final
+
+from modelium.core import decide, displace
+from modelium.core.books import Books
+from modelium.orchestrator import commands, views
+from modelium.orchestrator.left_behind import LeftBehind
+from modelium.orchestrator.placement_state import PlacementState
+from modelium.registry import handlers
+from tests.unit.core.mutants import Mutate, load_what_runs, switched_off
+from tests.unit.orchestrator.system_machine import Absences, Crowd, Everything, Patient
+from tests.unit.orchestrator.system_rules import Begun
+
+_unload_model: Final = commands.unload_model
+
+
+def _at_once(*given: Any) -> Any:
+    return _unload_model(*given[:-1], 0.0)
+
+
+# The rules that may be seen broken, what was switched off, how, and where it is looked for.
+MUTANTS: list[tuple[str, str, Mutate, type[Begun]]] = [
+    (
+        "ledger",
+        "engines hold nothing",
+        switched_off(views, "holdings", lambda *_: []),
+        Everything,
+    ),
+    (
+        "ledger",
+        "loads left behind are forgotten",
+        switched_off(LeftBehind, "add", lambda *_: None),
+        Absences,
+    ),
+    ("single_flight", "what runs is loaded", load_what_runs, Everything),
+    (
+        "generation",
+        "numbers are used again",
+        switched_off(PlacementState, "next_generation", lambda *_: 1),
+        Everything,
+    ),
+    (
+        "one_at_a_time",
+        "no device is busy",
+        switched_off(Books, "busy", lambda *_: False),
+        Everything,
+    ),
+    (
+        "drain",
+        "engines are stopped at once",
+        switched_off(commands, "unload_model", _at_once),
+        Everything,
+    ),
+    ("pinned", "anybody may go", switched_off(displace, "_may_go", lambda *_: True), Crowd),
+    (
+        "stale_generation",
+        "what is over is news",
+        switched_off(handlers, "is_news", lambda *_: True),
+        Everything,
+    ),
+    (
+        "served or bound",
+        "nobody grows old",
+        switched_off(displace, "_aged", lambda *_: False),
+        Patient,
+    ),
+    (
+        "bound",
+        "nobody is refused for his age",
+        switched_off(decide, "_within_bound", lambda _, __, actions, ___: actions),
+        Patient,
+    ),
+]
