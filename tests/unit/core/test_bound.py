@@ -2,7 +2,8 @@
 
 from modelium.core.bound import wait_bounds_s
 from modelium.core.policy import Policy
-from tests.unit.core.places import cold, device, loaded, seen
+from modelium.core.snapshot import SleepView
+from tests.unit.core.places import GIB, cold, device, loaded, seen
 
 POLICY = Policy(min_residency_s=5, displace_after_s=25, drain_deadline_s=40, stop_s=10)
 TURN_S = 30 + 30 + 2 * 50
@@ -24,6 +25,17 @@ def test_a_model_that_shares_no_device_adds_its_age_only() -> None:
     assert wait_bounds_s(by_size, POLICY)["b"] == 2 * 25 + 2 * TURN_S
     grown = seen(small, large, loaded("a", 10, on=0, load_s=None), cold("b", 8))
     assert wait_bounds_s(grown, POLICY)["b"] == 2 * 25 + TURN_S
+
+
+def test_an_engine_that_can_sleep_may_be_put_to_sleep_and_stopped_in_its_turn() -> None:
+    sleeper = cold("a", sleeps=(SleepView(1, sleep_s=1, wake_s=1, asleep_bytes=0, host_bytes=0),))
+    assert wait_bounds_s(seen(device(), sleeper), POLICY) == {"a": 25 + TURN_S + 2 * 50}
+
+
+def test_a_model_over_several_devices_shares_each_of_them() -> None:
+    wide = cold("a", 7, spans={2: 4 * GIB})
+    bounds = wait_bounds_s(seen(device(0), device(1), wide, cold("b")), POLICY)
+    assert bounds == {"a": 2 * 25 + 2 * TURN_S, "b": 2 * 25 + 2 * TURN_S}
 
 
 def test_what_cannot_be_loaded_is_waited_for_by_nobody_else() -> None:

@@ -13,10 +13,11 @@ refused for his age as long as nothing fails. Of N models that can be served:
 3. A turn is at most a load, the quantum of the engine that it starts (`protected_s`: the minimum
    time, or as long as its load took), and two engines stopped: each turn adds one engine to a
    device and at most N are there at first, so N turns stop no more than 2 N engines.
-   One is stopped within the drain deadline and `stop_s`.
+   One is stopped within the drain deadline and `stop_s`. One that can sleep may be put to sleep
+   first and stopped later, which is as long once more; to wake one takes no longer than a load.
 
     W = N * displace_after_s + sum over all that share a device with it, itself included, of
-        load_s + max(min_residency_s, load_s) + 2 * (drain_deadline_s + stop_s)
+        load_s + max(min_residency_s, load_s) + 2 * (drain_deadline_s + stop_s)   [4: it can sleep]
 
 It is the bound of the worst case, with every model wanted and every request longer than the drain
 deadline; it counts on loads that take as long as the last one did, or `unknown_load_s`. A load that
@@ -28,7 +29,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from modelium.core.policy import Policy
-from modelium.core.snapshot import ModelView, Snapshot
+from modelium.core.snapshot import DeviceView, ModelView, Snapshot
 from modelium.core.victims import load_s
 
 STOPPED_IN_A_TURN: Final = 2
@@ -51,7 +52,8 @@ def wait_bounds_s(seen: Snapshot, policy: Policy) -> dict[str, float]:
 def turn_s(model: ModelView, policy: Policy) -> float:
     """For how long those behind it wait for one load of the model."""
     takes_s = load_s(model, policy)
-    stops_s = STOPPED_IN_A_TURN * (policy.drain_deadline_s + policy.stop_s)
+    orders = 2 if model.sleeps or model.asleep else 1
+    stops_s = STOPPED_IN_A_TURN * orders * (policy.drain_deadline_s + policy.stop_s)
     return takes_s + max(policy.min_residency_s, takes_s) + stops_s
 
 
@@ -61,9 +63,14 @@ def _places(model: ModelView, seen: Snapshot) -> frozenset[str]:
     return frozenset(
         device.device_id
         for device in seen.devices
-        if 0 < model.needed.get(device.kind, 0) <= device.total_bytes
-        or device.device_id in model.device_ids
+        if device.device_id in model.device_ids or _may_be_on(model, device)
     )
+
+
+def _may_be_on(model: ModelView, device: DeviceView) -> bool:
+    """Alone, or with a part of it."""
+    parts = (model.needed.get(device.kind, 0), *model.spans.values())
+    return any(0 < part <= device.total_bytes for part in parts)
 
 
 def _sharing_s(here: frozenset[str], places: Places, turns_s: Mapping[str, float]) -> float:
