@@ -15,7 +15,12 @@ numbers = st.integers(0, len(NAMES) - 1)
 some_numbers = st.sets(numbers)
 said = (*DecidedAction, DecidedAction.EVICT, DecidedAction.EVICT, DecidedAction.LOAD)
 nonsense = st.dictionaries(numbers, st.sampled_from(said), max_size=len(NAMES))
-models = st.builds(Model, size=st.integers(1, 3).map(lambda n: n * GIB), takes_s=st.integers(1, 4))
+models = st.builds(
+    Model,
+    size=st.integers(1, 3).map(lambda n: n * GIB),
+    takes_s=st.integers(1, 4),
+    pinned=st.sampled_from([False, False, False, True]),
+)
 places = st.builds(Place, total=st.integers(3, 5).map(lambda n: n * GIB))
 
 

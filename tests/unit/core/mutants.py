@@ -32,9 +32,15 @@ def _youngest_first(seen: Snapshot) -> list[ModelView]:
     return sorted(waiting, key=lambda model: model.wanted_for_s or 0.0)
 
 
+def pinned_may_go(candidate: ModelView, waiter: ModelView) -> bool:
+    idle = candidate.unused_s > 0 and not candidate.waiting
+    return candidate is not waiter and (waiter.wanted_for_s is not None or idle)
+
+
 def load_what_runs(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(decide, "_waiters", _anybody_waits)
     patch.setattr(decide, "STARTABLE", frozenset(ModelState))
+    patch.setattr(decide, "WAITABLE", frozenset(ModelState))
 
 
 def _fits_into_anything(_: books.Books, device: DeviceView, model: ModelView) -> bool:
@@ -54,7 +60,7 @@ MUTANTS: list[tuple[str, str, Mutate]] = [
     ),
     ("ledger", "engines hold nothing", switched_off(ledger.Holding, "charged_bytes", 0)),
     ("driver", "loads take nothing more", switched_off(ledger.Holding, "still_to_take_bytes", 0)),
-    ("pinned", "anybody may go", switched_off(displace, "_may_go", lambda *_: True)),
+    ("pinned", "anybody may go", switched_off(displace, "_may_go", pinned_may_go)),
     ("pinned", "advice evicts pinned ones", _without_guard(DecidedAction.EVICT, "pinned")),
     (
         "pinned",

@@ -8,7 +8,7 @@ from modelium.orchestrator import commands, views
 from modelium.orchestrator.left_behind import LeftBehind
 from modelium.orchestrator.placement_state import PlacementState
 from modelium.registry import handlers
-from tests.unit.core.mutants import Mutate, load_what_runs, switched_off
+from tests.unit.core.mutants import Mutate, load_what_runs, pinned_may_go, switched_off
 from tests.unit.orchestrator.system_machine import Absences, Crowd, Everything, Patient
 from tests.unit.orchestrator.system_rules import Begun
 
@@ -52,7 +52,7 @@ MUTANTS: list[tuple[str, str, Mutate, type[Begun]]] = [
         switched_off(commands, "unload_model", _at_once),
         Everything,
     ),
-    ("pinned", "anybody may go", switched_off(displace, "_may_go", lambda *_: True), Crowd),
+    ("pinned", "anybody may go", switched_off(displace, "_may_go", pinned_may_go), Crowd),
     (
         "stale_generation",
         "what is over is news",

@@ -33,7 +33,7 @@ class Absences(Absence):
 class Crowd(Clients):
     """Many models and one device; the first is pinned."""
 
-    @initialize(sizes=st.lists(st.integers(3, 5), min_size=3, max_size=4), total=st.integers(6, 9))
+    @initialize(sizes=st.lists(st.integers(3, 4), min_size=3, max_size=4), total=st.integers(8, 9))
     def begin(self, sizes: list[int], total: int) -> None:  # type: ignore[override]
         self.start(sizes, [[total]], pinned=True)
 
