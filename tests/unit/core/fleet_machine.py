@@ -149,3 +149,12 @@ class FleetMachine(RuleBasedStateMachine):
     def _pass(self, seconds: int) -> None:
         for _ in range(seconds):
             self.fleet.step()
+
+
+class NarrowFleetMachine(FleetMachine):
+    """Models of which no two fit, with one device."""
+
+    @initialize(takes_s=st.lists(st.integers(1, 4), min_size=2, max_size=3))
+    def begin(self, takes_s: list[int]) -> None:  # type: ignore[override]
+        models = [Model(size=3 * GIB, takes_s=each) for each in takes_s]
+        self.fleet = Fleet(dict(zip(NAMES, models, strict=False)), {"d0": Place(total=5 * GIB)})

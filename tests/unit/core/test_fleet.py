@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.core.fleet import Broken
-from tests.unit.core.fleet_machine import FleetMachine
+from tests.unit.core.fleet_machine import FleetMachine, NarrowFleetMachine
 from tests.unit.core.mutants import MUTANTS, Mutate
 from tests.unit.machines import search
 
@@ -11,6 +11,8 @@ EXAMPLES = 300
 AT_MOST = 1000
 """Until a rule that is switched off is missed; most are within a hundred."""
 STEPS = 20
+NARROW = {"served or bound": NarrowFleetMachine}
+"""Rules that are missed where models take turns."""
 
 
 def test_no_rule_is_broken_by_anything_that_happens() -> None:
@@ -25,5 +27,5 @@ def test_a_rule_that_is_switched_off_is_missed(
 ) -> None:
     mutate(monkeypatch)
     with pytest.raises(Broken) as broken:
-        search(FleetMachine, examples=AT_MOST, steps=STEPS)
+        search(NARROW.get(rule, FleetMachine), examples=AT_MOST, steps=STEPS)
     assert broken.value.rule in rule.split(" or ")

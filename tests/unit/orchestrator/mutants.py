@@ -44,7 +44,7 @@ MUTANTS: list[tuple[str, str, Mutate, type[Begun]]] = [
         "one_at_a_time",
         "no device is busy",
         switched_off(Books, "busy", lambda *_: False),
-        Everything,
+        Crowd,
     ),
     (
         "drain",

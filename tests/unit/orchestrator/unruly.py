@@ -21,6 +21,7 @@ from modelium.common.records import (
     Instance,
     InstanceState,
 )
+from modelium.common.subjects import OLDEST_LOAD_S
 from modelium.common.testing import InMemoryBus
 
 
@@ -101,7 +102,7 @@ class Host:
     def _load(self, command: ev.LoadModel) -> None:
         if self._again(command.instance_id) or self._outdated(command):
             return
-        if (self.clock.now() - command.occurred_at).total_seconds() > ev.OLDEST_LOAD_S:
+        if (self.clock.now() - command.occurred_at).total_seconds() > OLDEST_LOAD_S:
             return self._end(_instance(command), ev.RuntimeFailed, kind=FailureKind.CANCELLED)
         for older in [p for p in self.processes.values() if p.instance.model == command.model]:
             self._stop(older, 0.0, "a newer load of the same model was commanded")

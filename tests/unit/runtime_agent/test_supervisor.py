@@ -11,7 +11,6 @@ from typing import TypeVar
 import pytest
 
 from modelium.common.events import (
-    OLDEST_LOAD_S,
     RuntimeEvent,
     RuntimeFailed,
     RuntimeLoaded,
@@ -20,6 +19,7 @@ from modelium.common.events import (
     RuntimeUnloading,
 )
 from modelium.common.records import FailureKind, InstanceState
+from modelium.common.subjects import OLDEST_LOAD_S
 from modelium.common.testing import FakeClock, InMemoryBus
 from modelium.runtime_agent.announcing import Announcer
 from modelium.runtime_agent.drain import DrainTracker

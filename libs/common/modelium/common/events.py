@@ -6,7 +6,7 @@ a sender does not know are ignored; `message_id` and `occurred_at` may be left o
 messages, then the bus fills in an id that is the same on every redelivery.
 """
 
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -246,12 +246,6 @@ class Command(Message):
     epoch: int | None = Field(
         default=None, ge=1, description="of the sender's lease; left out: not asked about"
     )
-
-
-OLDEST_LOAD_S: Final = 60.0
-"""Whoever commanded an older load has long since given its memory to others (it takes an agent for
-lost after seconds): agents refuse it. Well above that, since the sender's clock may differ; clocks
-that are further apart than this need to be set."""
 
 
 class LoadModel(Command):

@@ -13,6 +13,10 @@ EVENTS_STREAM: Final = "MODELIUM_EVENTS"
 """Facts: kept for a week, read by every service through a durable consumer of its own."""
 COMMANDS_STREAM: Final = "MODELIUM_COMMANDS"
 """Commands: each removed once its agent has acknowledged it, and after an hour in any case."""
+OLDEST_LOAD_S: Final = 60.0
+"""Whoever commanded an older load has long since given its memory to others (it takes an agent for
+lost after seconds): agents refuse it. Well above that, since the sender's clock may differ; clocks
+that are further apart than this need to be set."""
 DEAD_STREAM: Final = "MODELIUM_DEAD"
 """Messages that could not be handled, with the reason in `Modelium-Reason`: kept for 30 days."""
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from modelium.common.events import OLDEST_LOAD_S, LoadModel
+from modelium.common.events import LoadModel
+from modelium.common.subjects import OLDEST_LOAD_S
 from modelium.core.ledger import Holding
 from modelium.orchestrator.in_flight import Sent
 

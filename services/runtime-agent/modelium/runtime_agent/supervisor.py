@@ -15,7 +15,6 @@ import structlog
 
 from modelium.common.errors import Reject, RetryLater
 from modelium.common.events import (
-    OLDEST_LOAD_S,
     Command,
     LoadModel,
     RuntimeEvent,
@@ -25,6 +24,7 @@ from modelium.common.events import (
     WakeModel,
 )
 from modelium.common.records import Device, DeviceKind, FailureKind, Instance, RuntimeKind
+from modelium.common.subjects import OLDEST_LOAD_S
 from modelium.runtime_agent.facts import fact, failed
 from modelium.runtime_agent.failures import Failure
 from modelium.runtime_agent.instance import Life
