@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import aiohttp
 import pytest
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 from modelium.common.api_keys import Scope
 from modelium.common.events import KeyChanged
 from modelium.common.records import ModelState
+from modelium.common.testing import yield_to_others
 from modelium.gateway.pages.bodies import AnthropicErrorBody, ErrorBody, OipErrorBody
 from tests.integration.gateway_rig import Rig, gateway_with_keys
 
@@ -65,8 +67,7 @@ async def test_a_key_is_for_its_models_and_its_scopes(rig: Rig) -> None:
     await rig.become("llama", state=ModelState.UNLOADED)
     only_llama = await rig.key(models=("llama*",))
     status, body = await rig.chat(only_llama)
-    assert (status, body["error"]["code"]) == (403, "insufficient_scope")
-    assert (await rig.chat(only_llama, model="unknown"))[0] == 404
+    assert (status, body["error"]["code"]) == (404, "model_not_found")
     reader = await rig.key(scopes=(Scope.READ,))
     assert (await rig.chat(reader))[0] == 403
     async with rig.http.get(rig.url + "/v1/models", headers=reader) as response:
@@ -77,6 +78,45 @@ async def test_a_key_is_for_its_models_and_its_scopes(rig: Rig) -> None:
     admin = await rig.key(scopes=(Scope.ADMIN,))
     async with rig.http.post(url, headers=admin) as response:
         assert response.status == 202
+
+
+TOO_LATE = {"failures": 3, "reason": "CUDA error 7"}
+
+
+@pytest.mark.parametrize(
+    "becomes",
+    [
+        {"state": ModelState.UNLOADED},
+        {"state": ModelState.REJECTED, "reason": "no weights"},
+        {"state": ModelState.UNLOADED, "refused": True, "reason": "fits nowhere"},
+        {"state": ModelState.ERROR, **TOO_LATE},
+    ],
+)
+async def test_of_a_model_for_others_a_key_learns_nothing_and_moves_nothing(
+    rig: Rig, becomes: dict[str, Any]
+) -> None:
+    if becomes["state"] is ModelState.ERROR:
+        becomes = {**becomes, "retry_at": rig.around.clock.now() + timedelta(hours=1)}
+    await rig.become(endpoint=None, endpoints=(), **becomes)
+    asked, other = rig.asked(), await rig.key(models=("other-*",))
+    _, nobodys = await rig.chat(other, model="nobody")
+    for path in ("/v1/chat/completions", "/v1/audio/speech", "/predict/qwen"):
+        async with rig.http.post(rig.url + path, json={"model": "qwen"}, headers=other) as response:
+            assert response.status == 404, path
+            told = (await response.json())["error"]
+            assert told == {**nobodys["error"], "message": told["message"]}
+            assert told["message"] == nobodys["error"]["message"].replace("nobody", "qwen")
+    await yield_to_others()
+    assert rig.asked() == asked
+
+
+async def test_limits_count_also_where_a_model_cannot_serve(rig: Rig) -> None:
+    retry_at = rig.around.clock.now() + timedelta(hours=1)
+    await rig.become(state=ModelState.ERROR, retry_at=retry_at, **TOO_LATE)
+    key = await rig.key(requests_per_minute=2)
+    assert [(await rig.chat(key))[0] for _ in range(3)] == [503, 503, 429]
+    running = await rig.key(concurrent_requests=1)
+    assert [(await rig.chat(running))[0] for _ in range(2)] == [503, 503]
 
 
 async def test_what_needs_no_key(rig: Rig) -> None:

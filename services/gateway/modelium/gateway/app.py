@@ -11,18 +11,10 @@ from modelium.common.settings_base import MIB
 from modelium.gateway.access.scopes import needed_scope
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.body import bounded
-from modelium.gateway.edge.call import (
-    Call,
-    Event,
-    Receive,
-    Scope,
-    Send,
-    json_headers,
-    parse_call,
-)
+from modelium.gateway.edge.call import Event, Receive, Scope, Send, json_headers
 from modelium.gateway.edge.errors_http import ApiError
 from modelium.gateway.edge.paths import Rule, find_rule
-from modelium.gateway.edge.predict import PREFIX, predict_call
+from modelium.gateway.edge.predict import PREFIX
 from modelium.gateway.gate import Gate
 from modelium.gateway.proxy import Proxy
 
@@ -97,8 +89,7 @@ class GatewayApp:
         client = self._proxy.client(scope, send, rule)
         try:
             self._refuse(scope)
-            prepare = self._predict if rule is None else parse_call
-            await self._proxy.serve(scope, receive, client, prepare, rule)
+            await self._proxy.serve(scope, receive, client, rule)
         except ApiError as error:
             stats.refused(error.code)
             await client.fail(error)
@@ -109,13 +100,6 @@ class GatewayApp:
         self._gate.refuse_if_closed()
         if scope["method"] != "POST":
             raise errors.method_not_allowed(scope["method"], scope["path"], allow="POST")
-
-    def _predict(self, scope: Scope, body: bytes, _rule: Rule | None) -> Call:
-        model = scope["path"].removeprefix(PREFIX)
-        record = self._proxy.table.record(model)
-        if record is None:
-            raise errors.model_not_found(model)
-        return predict_call(scope, body, record.descriptor)
 
     async def drain(self, grace_s: float) -> None:
         """Let nothing new in, and wait until what is inside has ended, for `grace_s` seconds."""

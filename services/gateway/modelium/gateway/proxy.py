@@ -6,13 +6,12 @@ serves all requests; the state of one is an `Ongoing`.
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from modelium.common.api_keys import Scope as KeyScope
 from modelium.common.clock import Clock
+from modelium.common.records import ModelRecord
 from modelium.gateway.access.assembly import Access
 from modelium.gateway.access.principal import Principal
 from modelium.gateway.edge import errors_http as errors
@@ -24,11 +23,13 @@ from modelium.gateway.edge.call import (
     RequestIds,
     Scope,
     Send,
+    parse_call,
 )
 from modelium.gateway.edge.client import Broken, Client
 from modelium.gateway.edge.errors_http import ApiError
 from modelium.gateway.edge.gone import EndedWhenGone
 from modelium.gateway.edge.paths import Rule, dialect_of, routes_of
+from modelium.gateway.edge.predict import predict_call, predicted_model
 from modelium.gateway.edge.preferences import applied
 from modelium.gateway.edge.pulse import Pulse
 from modelium.gateway.engines.dispatch import Dispatch
@@ -40,9 +41,6 @@ from modelium.gateway.ongoing import Ongoing, asking
 from modelium.gateway.reporting.stats import Ending, Stats
 from modelium.gateway.reporting.waits import WaitLog
 from modelium.gateway.waiting.holding import Holding
-
-Prepare = Callable[[Scope, bytes, Any], Call]
-"""Makes the engine's call of a request, its body and its rule."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,14 +88,9 @@ class Proxy:
         return Client(send, self.request_ids.of(scope), self.clock, dialect)
 
     async def serve(
-        self,
-        scope: Scope,
-        receive: Receive,
-        client: Client,
-        prepare: Prepare,
-        rule: Rule | None,
+        self, scope: Scope, receive: Receive, client: Client, rule: Rule | None
     ) -> None:
-        """Answer one POST; `prepare` makes the engine's call of it.
+        """Answer one POST of this rule; None: one to be predicted from.
 
         Raises:
             ApiError: what to tell the client instead.
@@ -106,15 +99,43 @@ class Proxy:
         with suppress(ClientGone, Broken), EndedWhenGone(scope) as watch:
             principal = await self.access.principal_of(scope, KeyScope.INFERENCE)
             with self.limits.body_of(principal.organization) as body:
-                call = asking(prepare(scope, await body.read(scope, receive), rule))
-                self._check(call, principal)
+                call = self._call(scope, await body.read(scope, receive), rule, principal)
                 request = Ongoing(call, client, principal, watch, started_s)
                 await self._admitted(request)
+
+    def _call(self, scope: Scope, body: bytes, rule: Rule | None, principal: Principal) -> Call:
+        """The engine's call; an ApiError for a model not there, or for something else.
+
+        One that is not for this key is not there either, as on the pages: its state is not told.
+        """
+        if rule is None:
+            record = self._record(predicted_model(scope), principal)
+            call = predict_call(scope, body, record.descriptor)
+        else:
+            call = parse_call(scope, body, rule)
+            record = self._record(call.model, principal)
+        about = record.descriptor
+        if about is not None and not call.rule.allows(about):
+            routes = routes_of(about)
+            raise errors.unsupported_path(call.model, about.task, call.rule.path, routes)
+        return asking(call)
+
+    def _record(self, model: str, principal: Principal) -> ModelRecord:
+        record = self.table.record(model)
+        if record is None or not principal.may_use(model):
+            raise errors.model_not_found(model)
+        return record
 
     async def _admitted(self, request: Ongoing) -> None:
         """Answer within the limits of who asks, and count what it took."""
         limiter, principal = self.access.limiter, request.principal
         admission = limiter.admit(principal) or await limiter.admit_slowly(principal)
+        try:
+            if not self.holding.serves(request.call.model):
+                self.holding.refuse_hopeless(request.call.model)
+        except ApiError:
+            admission.done()  # a request for the limits, but none that took anything
+            raise
         try:
             if self._accepts_at_once(request.call):
                 await self._accept(request.call, request.client)
@@ -122,20 +143,6 @@ class Proxy:
                 await self._answer(request)
         finally:
             admission.done(self._charge(request))
-
-    def _check(self, call: Call, principal: Principal) -> None:
-        """Raise an ApiError for a model that is not there, not for all, or for something else."""
-        if not self.holding.serves(call.model):
-            self.holding.refuse_hopeless(call.model)
-        if not principal.may_use(call.model):
-            raise errors.insufficient_scope(
-                f"The key {principal.key_id} is not for the model {call.model!r}."
-            )
-        record = self.table.record(call.model)
-        about = record.descriptor if record else None
-        if about is not None and not call.rule.allows(about):
-            routes = routes_of(about)
-            raise errors.unsupported_path(call.model, about.task, call.rule.path, routes)
 
     def _charge(self, request: Ongoing) -> int:
         """Count what the request has used; its tokens."""

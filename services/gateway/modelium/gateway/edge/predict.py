@@ -41,6 +41,12 @@ _ANY: Final = "one of 'prompt', 'messages', 'input', 'query' with 'documents', '
 _FORM: Final = "A transcription takes a form with a file: use /v1/audio/transcriptions."
 
 
+def predicted_model(scope: Scope) -> str:
+    """The model that the path of a request to `/predict/{model}` names."""
+    path: str = scope["path"]
+    return path.removeprefix(PREFIX)
+
+
 def predict_call(scope: Scope, body: bytes, descriptor: Descriptor | None) -> Call:
     """The engine's call for a request to `/predict/{model}`.
 
@@ -48,8 +54,7 @@ def predict_call(scope: Scope, body: bytes, descriptor: Descriptor | None) -> Ca
         ApiError: 400 or 415.
     """
     content_type_of(scope["headers"])
-    model = scope["path"].removeprefix(PREFIX)
-    path, translated = translate(model, read_raw(body), descriptor)
+    path, translated = translate(predicted_model(scope), read_raw(body), descriptor)
     rule = find_rule(path)
     assert rule is not None, "it translates into routes that there are"
     headers = with_json_type(scope["headers"])
