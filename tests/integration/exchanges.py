@@ -105,7 +105,10 @@ def _chat(pick: random.Random) -> dict[str, Any]:
 
 def _stream_options(pick: random.Random) -> dict[str, Any]:
     wanted = pick.choice([None, None, True, True, False])
-    return {} if wanted is None else {"stream_options": {"include_usage": wanted}}
+    given = {} if wanted is None else {"include_usage": wanted}
+    if pick.random() < 0.3:
+        given |= {"include_obfuscation": False, "x_unknown": Raw("1.00e0")}
+    return {"stream_options": given} if given else {}
 
 
 FAMILIES: Final = {

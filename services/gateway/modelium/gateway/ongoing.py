@@ -66,6 +66,9 @@ class Ongoing:
 def asking(call: Call) -> Call:
     """The call that also asks for the usage of a stream, where the client has not."""
     asks = call.stream and call.rule.dialect is Dialect.OPENAI and not call.include_usage
-    if not asks or (body := asking_for_usage(call.body)) is None:
+    if not asks:
+        return call
+    body = asking_for_usage(call.body, has_options=call.include_usage is not None)
+    if body is None:
         return call
     return call._replace(body=body, hide_usage=True)

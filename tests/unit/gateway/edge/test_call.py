@@ -96,7 +96,7 @@ def test_a_wrong_body_is_400_with_where_and_what(body: bytes, param: str | None,
     ("options", "said"),
     [
         ("null", None),
-        ("{}", None),
+        ("{}", False),
         ('{"include_usage": true}', True),
         ('{"include_usage": false}', False),
     ],

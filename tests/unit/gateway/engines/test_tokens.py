@@ -83,13 +83,46 @@ def test_a_prompt_nobody_counted_is_a_quarter_of_its_bytes(
     assert estimated_prompt(body_bytes, context_length) == tokens
 
 
-@pytest.mark.parametrize("said", ["", ', "stream_options": {"include_usage": false}'])
+USAGE = {"include_usage": True}
+
+
+@pytest.mark.parametrize(
+    ("said", "options"),
+    [
+        (None, USAGE),
+        ("{}", USAGE),
+        ("{ }", USAGE),
+        ('{"include_usage": false}', USAGE),
+        (
+            '{"include_obfuscation": false , "x": 1 }',
+            {"include_obfuscation": False, "x": 1, **USAGE},
+        ),
+        # In vLLM of no account without the other, which the client has not asked for.
+        (
+            '{"continuous_usage_stats": true}',
+            {"continuous_usage_stats": False, **USAGE},
+        ),
+    ],
+)
+@pytest.mark.parametrize("rest", ['"x": 1e400', '"x": NaN'])  # the second is for engines only
 @pytest.mark.parametrize("end", ["", " ", "\r\n"])
-def test_usage_is_asked_for_without_touching_the_other_bytes(said: str, end: str) -> None:
-    body = ('{ "model" :"qwen","x": 1e400' + said + " }" + end).encode()
-    asked = asking_for_usage(body)
-    assert json.loads(asked)["stream_options"] == {"include_usage": True}
+def test_usage_is_asked_for_without_touching_the_other_bytes(
+    said: str | None, options: dict[str, object], rest: str, end: str
+) -> None:
+    own = "" if said is None else f', "stream_options": {said}'
+    body = ('{ "model" :"qwen",' + rest + own + " }" + end).encode()
+    asked = asking_for_usage(body, has_options=said is not None)
+    assert asked is not None
+    assert json.loads(asked)["stream_options"] == options
     assert asked.startswith(body.rstrip()[:-1])
+
+
+def test_the_clients_own_options_keep_their_spelling() -> None:
+    asked = asking_for_usage(
+        b'{"stream_options": {"x": 1.00e0,\t"y":"\\u0041" }}', has_options=True
+    )
+    assert asked is not None
+    assert b'{"x": 1.00e0,\t"y":"\\u0041","include_usage":true}' in asked
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ class Call(NamedTuple):
     stream: bool
     rule: Rule
     include_usage: bool | None = None
-    """What the client said of usage in `stream_options`."""
+    """Whether the client asks for usage in `stream_options`; None: it has sent none."""
     preferences: Preferences = NO_PREFERENCES
     hide_usage: bool = False
     """Whether the body asks for usage although the client did not."""
@@ -100,7 +100,7 @@ def parse_call(scope: Scope, body: bytes, rule: Rule) -> Call:
         model=members.model,
         stream=stream,
         rule=rule,
-        include_usage=options.include_usage if options else None,
+        include_usage=bool(options.include_usage) if options else None,
         preferences=read_preferences(read, members.keep_alive, stream=stream),
     )
 

@@ -5,6 +5,7 @@ Asking for it: a chat or completion stream tells its usage only if the request s
 takes the event out of the answer again.
 """
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +14,10 @@ import msgspec
 
 _PROMPT: Final = re.compile(rb'"(?:prompt|input)_tokens":\s*(\d{1,12})')
 _COMPLETION: Final = re.compile(rb'"(?:completion|output)_tokens":\s*(\d{1,12})')
-_ASK: Final = b',"stream_options":{"include_usage":true}'
+_OPTIONS: Final = b',"stream_options":'
+_ASK: Final = b'"include_usage":true'
+_NOT_IN_EACH: Final = b',"continuous_usage_stats":false'
+"""Of no account without `include_usage`; with it vLLM would write usage into every event."""
 _SPACE: Final = b" \t\r\n"
 _BYTES_PER_TOKEN: Final = 4
 _MOST: Final = 2**31
@@ -150,13 +154,36 @@ def read_usage_at_the_end(tail: bytes, tokens: Tokens) -> None:
     _say(tokens, prompt and int(prompt[1]), completion and int(completion[1]))
 
 
-def asking_for_usage(body: bytes) -> bytes | None:
+class _Asked(msgspec.Struct):
+    stream_options: msgspec.Raw
+
+
+_asked: Final = msgspec.json.Decoder(_Asked)
+
+
+def asking_for_usage(body: bytes, *, has_options: bool) -> bytes | None:
     """The JSON object `body`, which also asks for usage; its other bytes stay as they are.
 
-    The member is added at the end: of two members of one name every JSON reader that engines use
-    takes the last. None: it is not written in UTF-8.
+    The member is added at the end, `has_options`: with all that the client's own one says. Of two
+    members of one name every JSON reader that engines use takes the last. None: it is not written
+    in UTF-8.
     """
     if not (body.lstrip(_SPACE).startswith(b"{") and body.rstrip(_SPACE).endswith(b"}")):
         return None
     end = body.rindex(b"}")
-    return body[:end] + _ASK + body[end:]
+    options = _also_asking(_options_in(body)) if has_options else b"{" + _ASK + b"}"
+    return body[:end] + _OPTIONS + options + body[end:]
+
+
+def _options_in(body: bytes) -> bytes:
+    """As they are written, where msgspec reads the body; else as the engines' parser reads them."""
+    try:
+        return bytes(_asked.decode(body).stream_options)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return json.dumps(json.loads(body)["stream_options"]).encode()
+
+
+def _also_asking(options: bytes) -> bytes:
+    inside = options.strip(_SPACE)[1:-1].rstrip(_SPACE)
+    ask = _ASK + _NOT_IN_EACH if b"continuous_usage_stats" in inside else _ASK
+    return b"{" + inside + (b"," if inside.strip(_SPACE) else b"") + ask + b"}"
