@@ -57,6 +57,19 @@ async def test_how_long_a_model_is_wanted_is_told(rig: Rig, said: object, kept_s
     await rig.until(lambda: rig.figures()[-1].keep_alive_s == kept_s)
 
 
+async def test_only_a_request_that_was_served_says_how_long(rig: Rig) -> None:
+    """It moved models for clients that were told to come back, or had asked for nothing."""
+    prefer = {"prefer": "wait=0"}
+    body = {"model": "qwen", "messages": [], "keep_alive": -1}
+    async with rig.http.post(rig.url + URL, json=body, headers=prefer) as response:
+        assert response.status == 503
+    stub, url = await rig.engine()
+    await rig.loaded(url)
+    stub.replies["/v1/completions"] = (400, [], b"{}")
+    assert (await rig.post("/v1/completions", keep_alive=-1)).status == 400
+    assert rig.gateway.stats.of("qwen").keep_alive_s is None
+
+
 async def test_a_wrong_keep_alive_is_400(rig: Rig) -> None:
     response = await rig.post(messages=[], keep_alive="soon")
     assert response.status == 400

@@ -43,6 +43,21 @@ def test_the_newest_keep_alive_counts_whichever_gateway_it_came_by() -> None:
     assert (seen.keep_alive_s, seen.keep_alive_age_s) == (300, 4)
 
 
+@pytest.mark.parametrize(
+    ("by", "others_idle_s"),
+    [("acme", 5), ("globex", 4), ("initech", 4), ("", 4)],
+)
+def test_others_are_those_of_another_organization_at_any_gateway(
+    by: str, others_idle_s: float
+) -> None:
+    demand = Demand()
+    one = {"acme": 2.0, "initech": 9.0}
+    demand.heard(stats("one", keep_alive_s=0, keep_alive_by=by, organizations_idle_s=one), 10)
+    demand.heard(stats("two", organizations_idle_s={"acme": 8.0, "globex": 3.0}), 10)
+    demand.heard(stats("two", organizations_idle_s={"acme": 9.0, "globex": 4.0}), 11)
+    assert demand.of("a", 12).others_idle_s == others_idle_s
+
+
 def test_whether_all_gateways_have_spoken_since() -> None:
     demand = Demand()
     assert not demand.all_have_spoken(0, 1)

@@ -68,6 +68,35 @@ async def test_a_model_is_kept_for_longer_than_the_settings_say() -> None:
         assert rig.commands() == ["load a.1", "unload a.1"]
 
 
+@pytest.mark.parametrize(
+    ("keep_alive_s", "others", "unloads"),
+    [
+        (0, {}, True),
+        (0, {"globex": 3.0}, False),
+        (0, {"globex": 30.0}, True),  # longer than the settings keep anything
+        (90, {"globex": 3.0}, False),  # it lengthens: that is nobody's loss
+    ],
+)
+async def test_a_keep_alive_does_not_unload_what_another_organization_uses(
+    keep_alive_s: float, others: dict[str, float], unloads: bool
+) -> None:
+    settings = some_settings(evict_after_idle_seconds=20)
+    async with running(a_model("a"), settings=settings) as rig:
+        await loaded(rig, "a")
+        rig.gateway.says("a", in_flight=1)
+        await rig.seconds(40)
+        rig.gateway.says(
+            "a",
+            requests=2,
+            idle_s=0,
+            keep_alive_s=keep_alive_s,
+            keep_alive_by="acme",
+            organizations_idle_s={"acme": 0.0, **others},
+        )
+        await rig.seconds(2)
+        assert rig.commands() == ["load a.1"] + ["unload a.1"] * unloads
+
+
 async def test_what_was_said_before_an_engine_was_loaded_does_not_count_for_it() -> None:
     async with running(a_model("a")) as rig:
         await loaded(rig, "a")

@@ -38,6 +38,10 @@ class GatewayModelStats(Frozen):
         description="how long a client last wanted it kept when idle; -1: for ever",
     )
     keep_alive_age_s: float = Field(default=0, ge=0, description="since that was said")
+    keep_alive_by: str = Field(default="", description="that client's organisation")
+    organizations_idle_s: dict[str, float] = Field(
+        default={}, description="the two that used it last: since their last request ended"
+    )
 
 
 class ModelFigures(Frozen):

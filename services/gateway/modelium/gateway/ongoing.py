@@ -28,6 +28,8 @@ class Ongoing:
     passage: Passage = _NOTHING
     device_s: float = 0.0
     load_s: float = 0.0
+    served: bool = False
+    """Whether an engine has answered, and with no error."""
 
     def next_passage(self, lease: Lease) -> Passage:
         """How the answer of the next engine is passed on."""

@@ -158,9 +158,9 @@ class Proxy:
             device_s=request.device_s,
             load_s=request.load_s,
         )
-        keep_alive_s = request.call.preferences.keep_alive_s
-        if keep_alive_s is not None:
-            self.stats.keep_alive(model, keep_alive_s)
+        if request.served:
+            keep_alive_s = request.call.preferences.keep_alive_s
+            self.stats.used(model, request.principal.organization, keep_alive_s)
         if record is None:
             # It went while this request ran, which has just been counted for it.
             self.stats.forget(model)
@@ -255,6 +255,7 @@ class Proxy:
             if reply.status < 500:
                 # Now and not at the end: until a probe has succeeded, others wait for it.
                 lease.succeeded()
+            request.served = reply.status < 400
             passage = request.next_passage(lease)
             await relay(reply, client, passage)
             if passage.fingerprint is not None:

@@ -17,6 +17,7 @@ from modelium.core.habit import SHORTEST_S, Habit, Rate
 FORGET_S: Final = 300.0
 COME_BACK_S: Final = 150.0
 """A client that was told to come back does so within this: gateways say 120 s at most."""
+_USERS: Final = 2
 NO_HABIT: Final = Habit()
 
 
@@ -35,6 +36,8 @@ class ModelDemand:
     keep_alive_s: float | None = None
     """What a client asked for last; None: nobody did."""
     keep_alive_age_s: float = 0.0
+    others_idle_s: float | None = None
+    """Since the last use by another organisation than that client's; None: none is known of."""
     habit: Habit = NO_HABIT
 
 
@@ -51,8 +54,10 @@ class Demand:
         """Model to since when it is waited for in vain, and when that was last seen."""
         self._refused_at_s: dict[str, float] = {}
         """Model to when those who waited for it were last told that nobody should."""
-        self._keep_alive: dict[str, tuple[float, float]] = {}
-        """Model to when it was said how long to keep it, and for how long."""
+        self._keep_alive: dict[str, tuple[float, float, str]] = {}
+        """Model to when it was said how long to keep it, for how long, and by whose client."""
+        self._users: dict[str, dict[str, float]] = {}
+        """Model to the last use by each of the two organisations that used it last."""
 
     def heard(self, stats: GatewayStats, now_s: float) -> None:
         """Replace what this gateway said before."""
@@ -66,6 +71,7 @@ class Demand:
             self._note_use(model, now_s)
             self._note_unmet(model, now_s)
             self._note_keep_alive(model, now_s)
+            self._note_users(model, now_s)
         self._heard[stats.gateway_id] = (now_s, {model.model: model for model in stats.models})
         for gone in [i for i, (at_s, _) in self._heard.items() if now_s - at_s > FORGET_S]:
             del self._heard[gone]
@@ -107,12 +113,19 @@ class Demand:
     def _note_keep_alive(self, model: GatewayModelStats, now_s: float) -> None:
         """The newest counts, whichever gateway it came by."""
         if model.keep_alive_s is not None:
-            said = now_s - model.keep_alive_age_s, model.keep_alive_s
+            said = now_s - model.keep_alive_age_s, model.keep_alive_s, model.keep_alive_by
             self._keep_alive[model.model] = max(said, self._keep_alive.get(model.model, said))
 
     def refused(self, model: str, now_s: float) -> None:
         """Those who wait are told that nobody should; the age of others begins anew."""
         self._refused_at_s[model] = now_s
+
+    def _note_users(self, model: GatewayModelStats, now_s: float) -> None:
+        users = self._users.setdefault(model.model, {})
+        for name, idle_s in model.organizations_idle_s.items():
+            users[name] = max(now_s - idle_s, users.get(name, -math.inf))
+        while len(users) > _USERS:
+            del users[min(users, key=lambda name: users[name])]
 
     def keep_only(self, models: Collection[str]) -> None:
         """Forget all others; a gateway that still tells of one is heard anew."""
@@ -122,6 +135,7 @@ class Demand:
             self._habits,
             self._ended,
             self._keep_alive,
+            self._users,
             self._unmet,
             self._refused_at_s,
         ):
@@ -155,7 +169,7 @@ class Demand:
             self._used_at_s[model] = now_s
         used_at_s = self._used_at_s.get(model)
         rate = self._rates.get(model)
-        said_at_s, keep_alive_s = self._keep_alive.get(model, (now_s, None))
+        said_at_s, keep_alive_s, by = self._keep_alive.get(model, (now_s, None, ""))
         return ModelDemand(
             waiting=sum(stats.waiting for _, stats in leased),
             oldest_wait_s=max(waits, default=0.0),
@@ -166,8 +180,14 @@ class Demand:
             latency_p50_s=max(latencies, default=None),
             keep_alive_s=keep_alive_s,
             keep_alive_age_s=max(0.0, now_s - said_at_s),
+            others_idle_s=self._others_idle_s(model, by, now_s),
             habit=self._habits.get(model, NO_HABIT),
         )
+
+    def _others_idle_s(self, model: str, organization: str, now_s: float) -> float | None:
+        users = self._users.get(model, {})
+        used_at_s = [at_s for name, at_s in users.items() if name != organization]
+        return max(0.0, now_s - max(used_at_s)) if used_at_s else None
 
     def _unmet_s(self, model: str, waits: list[float], now_s: float) -> float:
         if not waits:

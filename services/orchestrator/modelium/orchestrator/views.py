@@ -1,5 +1,6 @@
 """What the core sees: the snapshot for `decide`, and the figures of a tick. Pure."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -122,7 +123,7 @@ def _model(moment: _Moment, record: ModelRecord, engine: Engine | None) -> Model
         rate_per_s=demand.rate_per_s,
         load_s=record.load_s,
         generation=record.generation,
-        keep_alive_s=_keep_alive_s(state, record, now_s),
+        keep_alive_s=_keep_alive_s(moment, record),
         habit=demand.habit,
         sleeps=sleep_views(record, _budget_bytes(moment, engine), deepest, moment.numbers.memory),
         asleep=asleep_view(record, engine.state if engine else record.state, moment.numbers.memory),
@@ -134,12 +135,22 @@ def _budget_bytes(moment: _Moment, engine: Engine | None) -> int:
     return moment.sleep_memory.get(engine.agent_id, 0) if engine else 0
 
 
-def _keep_alive_s(state: PlacementState, record: ModelRecord, now_s: float) -> float | None:
-    """What was asked for since its engine serves: a new one starts with what the settings say."""
-    demand = state.demand.of(record.model, now_s)
-    loaded_for_s = state.loaded_for_s(record, now_s)
-    said_before = loaded_for_s is None or demand.keep_alive_age_s > loaded_for_s
-    return None if said_before else demand.keep_alive_s
+def _keep_alive_s(moment: _Moment, record: ModelRecord) -> float | None:
+    """What was asked for since its engine serves: a new one starts with what the settings say.
+
+    And so does one that another organisation has used as well, while the settings keep it longer:
+    nobody's word shortens what others have.
+    """
+    demand = moment.state.demand.of(record.model, moment.now_s)
+    loaded_for_s = moment.state.loaded_for_s(record, moment.now_s)
+    if loaded_for_s is None or demand.keep_alive_age_s > loaded_for_s:
+        return None
+    settings_s = moment.numbers.policy.evict_after_idle_s or math.inf
+    others_idle_s = demand.others_idle_s
+    if others_idle_s is None or others_idle_s > loaded_for_s or others_idle_s >= settings_s:
+        return demand.keep_alive_s
+    shortens = demand.keep_alive_s is not None and 0 <= demand.keep_alive_s < settings_s
+    return None if shortens else demand.keep_alive_s
 
 
 def _needed(moment: _Moment, record: ModelRecord, kind: DeviceKind) -> int:

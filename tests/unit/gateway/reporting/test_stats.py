@@ -64,10 +64,21 @@ def test_how_long_to_keep_a_model_is_told_with_its_age(said_s: float, kept_s: fl
     clock = FakeClock()
     stats = Stats(clock)
     assert figures(stats)["keep_alive_s"] is None
-    stats.keep_alive("qwen", 60)
-    stats.keep_alive("qwen", said_s)
+    stats.used("qwen", "acme", 60)
+    stats.used("qwen", "globex", said_s)
+    stats.used("qwen", "acme")
     seen = figures(stats, clock.monotonic() + 4)
     assert (seen["keep_alive_s"], seen["keep_alive_age_s"]) == (kept_s, 4)
+    assert seen["keep_alive_by"] == "globex"
+
+
+async def test_of_the_organizations_that_use_a_model_the_last_two_are_told() -> None:
+    clock = FakeClock()
+    stats = Stats(clock)
+    for organization in ("acme", "globex", "acme", "acme", "initech"):
+        stats.used("qwen", organization)
+        await clock.advance(1)
+    assert figures(stats, clock.monotonic())["organizations_idle_s"] == {"acme": 2, "initech": 1}
 
 
 def test_a_forgotten_model_with_work_is_kept_until_it_is_idle() -> None:

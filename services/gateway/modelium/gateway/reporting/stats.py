@@ -21,6 +21,8 @@ from modelium.gateway.waiting.room import WaitingRoom
 BUCKETS_S: Final = (0.005, 0.02, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """Upper bounds of the histograms, in seconds."""
 _RECENT: Final = 100
+_USERS: Final = 2
+"""Enough to tell when somebody else than any one organisation has used a model last."""
 
 
 class Ending(StrEnum):
@@ -56,6 +58,9 @@ class ModelCounts:
     in_flight: dict[int, int] = field(default_factory=dict)
     keep_alive_s: float | None = None
     keep_alive_at_s: float = 0.0
+    keep_alive_by: str = ""
+    used_at_s: dict[str, float] = field(default_factory=dict)
+    """By organisation, only of the `_USERS` last ones, the last at the end."""
     duration: Histogram = field(default_factory=Histogram)
     first_byte: Histogram = field(default_factory=Histogram)
     recent_s: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
@@ -113,14 +118,19 @@ class Stats:
         """A request was told why it is not answered, before it came to a model."""
         self.refusals[code] = self.refusals.get(code, 0) + 1
 
-    def keep_alive(self, model: str, seconds: float) -> None:
-        """A request has ended whose client wants the model kept for so long when it is idle.
+    def used(self, model: str, organization: str, keep_alive_s: float | None = None) -> None:
+        """A request has ended that an engine has served, and may have said how long to keep it.
 
         0: unload it as soon as nobody uses it; negative or infinite: never for being idle.
         """
-        counts = self.of(model)
-        counts.keep_alive_s = seconds if 0 <= seconds < math.inf else FOREVER_S
-        counts.keep_alive_at_s = self.clock.monotonic()
+        counts, now_s = self.of(model), self.clock.monotonic()
+        counts.used_at_s.pop(organization, None)
+        counts.used_at_s[organization] = now_s
+        if len(counts.used_at_s) > _USERS:
+            del counts.used_at_s[next(iter(counts.used_at_s))]
+        if keep_alive_s is not None:
+            counts.keep_alive_s = keep_alive_s if 0 <= keep_alive_s < math.inf else FOREVER_S
+            counts.keep_alive_at_s, counts.keep_alive_by = now_s, organization
 
     def forget(self, model: str) -> None:
         """Drop a model that is gone, unless some request of it still runs."""
@@ -157,4 +167,8 @@ class Stats:
             in_flight_generations=dict(sorted(counts.in_flight.items())),
             keep_alive_s=counts.keep_alive_s,
             keep_alive_age_s=max(0.0, now_s - counts.keep_alive_at_s),
+            keep_alive_by=counts.keep_alive_by,
+            organizations_idle_s={
+                name: max(0.0, now_s - at_s) for name, at_s in counts.used_at_s.items()
+            },
         )
