@@ -114,6 +114,10 @@ def test_replace_keeps_all_when_the_store_has_lost_its_data() -> None:
     assert known.routed_generations("qwen") == (1,)
 
 
+def backing_off(for_s: float) -> dict[str, Any]:
+    return {"state": ModelState.ERROR, "retry_at": T0 + timedelta(seconds=for_s)}
+
+
 ASLEEP = {"state": ModelState.SLEEPING, "sleep_level": 1}
 
 
@@ -132,19 +136,22 @@ ASLEEP = {"state": ModelState.SLEEPING, "sleep_level": 1}
         ({"state": ModelState.UNLOADED, "load_s": 40.0, "wake_s": 3.2}, 40),  # sleeps no more
         ({"state": ModelState.LOADED, "endpoint": URL}, 0),
         ({"state": ModelState.REJECTED}, None),
+        ({**backing_off(200), "load_s": 5.0}, 205),
+        ({**backing_off(-1), "load_s": 5.0}, 5),
+        ({**backing_off(200), "state": ModelState.UNLOADED, "load_s": 5.0}, 5),  # it was undone
     ],
 )
 def test_eta(changes: dict[str, Any], eta_s: int | None) -> None:
     known = RouteTable()
     known.apply(record(**changes), 100)
-    assert known.eta_s("qwen", 105) == eta_s
+    assert known.eta_s("qwen", 105, T0) == eta_s
 
 
 def test_eta_counts_from_when_the_load_began_not_from_its_last_record() -> None:
     known = RouteTable()
     known.apply(record(1, state=ModelState.LOADING, load_s=20.0), 100)
     known.apply(record(2, state=ModelState.LOADING, load_s=20.0), 110)
-    assert known.eta_s("qwen", 115) == 5
+    assert known.eta_s("qwen", 115, T0) == 5
 
 
 def among(*others: ModelRecord) -> RouteTable:
@@ -182,16 +189,34 @@ LOADING = {"state": ModelState.LOADING, "load_s": 20.0, "device_ids": ("gpu-0",)
 def test_eta_counts_the_loads_that_come_before(
     others: list[ModelRecord], ahead: list[str], eta_s: int
 ) -> None:
-    assert among(*others).eta_s("qwen", 105, ahead) == eta_s
+    assert among(*others).eta_s("qwen", 105, T0, ahead) == eta_s
+
+
+@pytest.mark.parametrize(
+    ("first_s", "own_s", "eta_s"),
+    [
+        (-1, -1, 17),  # it is its turn, and it takes 7 s
+        (30, -1, 10),  # nobody waits for its back-off
+        (30, 60, 70),  # done before this one may begin
+        (55, 60, 72),
+    ],
+)
+def test_eta_counts_a_failed_model_that_is_waited_for(
+    first_s: float, own_s: float, eta_s: int
+) -> None:
+    known = RouteTable()
+    known.apply(record(load_s=10.0, **backing_off(own_s)), 100)
+    known.apply(record(model="a", load_s=7.0, **backing_off(first_s)), 100)
+    assert known.eta_s("qwen", 105, T0, ["a"]) == eta_s
 
 
 def test_eta_forgets_a_load_that_has_ended_or_whose_model_is_gone() -> None:
     known = among(record(model="a", **LOADING))
     known.apply(record(2, model="a"), 105)
-    assert known.eta_s("qwen", 105) == 10
+    assert known.eta_s("qwen", 105, T0) == 10
     known.apply(record(3, model="a", **LOADING), 105)
     known.forget("a")
-    assert known.eta_s("qwen", 105) == 10
+    assert known.eta_s("qwen", 105, T0) == 10
 
 
 def test_removed_models_are_not_shown() -> None:

@@ -7,14 +7,15 @@ neither NATS nor Redis. Which instance a request gets is `dispatch.py`'s, who wa
 import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from modelium.common.records import InstanceEndpoint, ModelRecord, ModelState, instance_id
 
 DEFAULT_LOAD_S: Final = 30.0
+"""Expected duration of a load that was never measured."""
 DEFAULT_WAKE_S: Final = 6.0
 """Large models wake in 3 to 6 s."""
-"""Expected duration of a load that was never measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +172,14 @@ class RouteTable:
         known = (entry.record for entry in self._entries.values())
         return sorted((r for r in known if not r.removed), key=lambda record: record.model)
 
-    def eta_s(self, model: str, now_s: float, ahead: Iterable[str] = ()) -> int | None:
+    def eta_s(
+        self, model: str, now_s: float, now: datetime, ahead: Iterable[str] = ()
+    ) -> int | None:
         """Seconds until `model` may serve (0: it does), by its last load or wake; None: never.
 
-        Its load begins when a device is done with what loads there and with the models `ahead`,
-        which have been waited for longer; devices without an engine are not known here.
+        Its load begins when its back-off is over, and a device is done with what loads there and
+        with the models `ahead`, which have been waited for longer; devices without an engine are
+        not known here.
         """
         entry = self._entries.get(model)
         if entry is None or isinstance(entry.outcome, Refused | Unplaceable | Unknown):
@@ -184,12 +188,16 @@ class RouteTable:
             return 0
         if entry.record.state is ModelState.LOADING:
             return max(1, round(_left_s(entry, now_s)))
-        free_in_s = self._devices_free_in_s(now_s)
+        free_in_s, retry_in_s = self._devices_free_in_s(now_s), _retry_in_s(entry, now)
         for other in ahead:
             first = self._entries.get(other)
-            if first is not None and first.outcome is _WAITING and not _loads(first):
-                heapq.heapreplace(free_in_s, free_in_s[0] + _load_s(first))
-        return max(1, round(free_in_s[0] + _load_s(entry)))
+            if first is None or not _can_be_loaded(first):
+                continue
+            begins_in_s = max(free_in_s[0], _retry_in_s(first, now))
+            # One that backs off for longer does not keep this one waiting.
+            if begins_in_s <= max(free_in_s[0], retry_in_s):
+                heapq.heapreplace(free_in_s, begins_in_s + _load_s(first))
+        return max(1, round(max(free_in_s[0], retry_in_s) + _load_s(entry)))
 
     def _devices_free_in_s(self, now_s: float) -> list[float]:
         """Of each device with an engine, a heap: when what loads there is loaded."""
@@ -205,6 +213,18 @@ class RouteTable:
 
 def _loads(entry: _Entry) -> bool:
     return entry.record.state is ModelState.LOADING
+
+
+def _can_be_loaded(entry: _Entry) -> bool:
+    return isinstance(entry.outcome, Waiting | Failed) and not _loads(entry)
+
+
+def _retry_in_s(entry: _Entry, now: datetime) -> float:
+    """What is left of the back-off of one that has failed."""
+    retry_at = entry.record.retry_at
+    if not isinstance(entry.outcome, Failed) or retry_at is None:
+        return 0.0
+    return max(0.0, (retry_at - now).total_seconds())
 
 
 def _load_s(entry: _Entry) -> float:

@@ -44,7 +44,8 @@ class ColdParts:
 
     def eta_s(self, model: str) -> int | None:
         """Expected seconds until the model serves."""
-        return self.table.eta_s(model, self.clock.monotonic(), self.room.ahead_of(model))
+        now_s, now = self.clock.monotonic(), self.clock.now()
+        return self.table.eta_s(model, now_s, now, self.room.ahead_of(model))
 
 
 def _parts(request: Request) -> ColdParts:

@@ -194,7 +194,8 @@ class Holding:
         )
 
     def _eta_s(self, model: str) -> int | None:
-        return self._table.eta_s(model, self._clock.monotonic(), self._room.ahead_of(model))
+        now_s, now = self._clock.monotonic(), self._clock.now()
+        return self._table.eta_s(model, now_s, now, self._room.ahead_of(model))
 
     def changed(self, model: str) -> None:
         """A model's record has changed: let those go on, or give up, that wait for it."""
