@@ -20,7 +20,6 @@ from modelium.gateway.edge import errors_http as errors
 
 REMEMBERED: Final = 10_000
 _LONGEST_SUBJECT: Final = 64
-_ORGANIZATION: Final = re.compile(ORGANIZATION_PATTERN)
 _NEEDED: Final = ("exp", "aud", "iss")
 
 AccountsOf = Callable[[str], tuple[Account, ...]]
