@@ -151,6 +151,21 @@ async def test_a_request_is_noted_anew_when_it_ends(store: Store) -> None:
     assert await store.history.request("r1") == a_request(1)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"model": "llama"}, {"gateway_id": "g2"}, {"since": START + timedelta(seconds=1)}],
+)
+async def test_another_wait_with_the_same_id_takes_nothing_from_the_first(
+    store: Store, other: dict[str, Any]
+) -> None:
+    first = a_request()
+    await store.history.note_requests([first, a_request(**other)])
+    assert await store.history.request("r0") == first
+    ended = a_request(waited_s=3.25, ended="served")
+    await store.history.note_requests([ended, a_request(**other, ended="left")])
+    assert await store.history.request("r0") == ended
+
+
 async def test_nothing_is_kept_for_ever(redis: Server) -> None:
     async with opened(redis) as (store, raw):
         await store.history.note_decision(a_decision())

@@ -60,3 +60,8 @@ class RequestRecord(Frozen):
         default="",
         description="how the wait ended: `served`, `left` by its client, or the code of its error",
     )
+
+    def is_of(self, other: "RequestRecord") -> bool:
+        """Whether both tell of the same wait: clients may give two requests one id."""
+        own = (self.request_id, self.model, self.gateway_id, self.since)
+        return own == (other.request_id, other.model, other.gateway_id, other.since)

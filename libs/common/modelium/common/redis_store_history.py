@@ -36,6 +36,17 @@ while redis.call('LLEN', KEYS[2]) > tonumber(ARGV[3]) do
 end
 return 1
 """
+# As `RequestRecord.is_of`; the key is made of the id.
+_NOTE_REQUEST: Final = (
+    """
+local kept = redis.call('HMGET', KEYS[1], 'model', 'gateway_id', 'since')
+local told = {}
+for i = 6, #ARGV, 2 do told[ARGV[i]] = ARGV[i + 1] end
+local same = kept[1] == told.model and kept[2] == told.gateway_id and kept[3] == told.since
+if kept[1] and not same then return 0 end
+"""
+    + _NOTE
+)
 
 _log = structlog.get_logger()
 
@@ -47,6 +58,7 @@ class RedisHistory:
         self._bounds = bounds
         self._connection = connection
         self._note = connection.redis.register_script(_NOTE)
+        self._note_request = connection.redis.register_script(_NOTE_REQUEST)
 
     async def note_decision(self, record: DecisionRecord) -> None:
         lists = [keys.DECISIONS, *map(keys.decisions, record.models())]
@@ -81,7 +93,7 @@ class RedisHistory:
         async def write() -> None:
             pipeline = self._connection.redis.pipeline(transaction=False)
             for record in records:
-                await self._note(
+                await self._note_request(
                     keys=[keys.request(record.request_id), keys.REQUESTS],
                     args=[
                         record.request_id,

@@ -126,7 +126,9 @@ class History(Protocol):
         """The newest about a model, those first that were made first."""
 
     async def note_requests(self, records: Sequence[RequestRecord]) -> None:
-        """Keep them, instead of what was noted of the same requests before.
+        """Keep them, instead of what was noted of the same waits before (`RequestRecord.is_of`).
+
+        The first wait of an id stays: another one's with that id is dropped.
 
         Raises:
             DependencyUnavailable: Redis did not answer within a second.

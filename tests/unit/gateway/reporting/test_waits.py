@@ -47,6 +47,16 @@ async def test_a_wait_is_noted_when_it_begins_and_when_it_ends() -> None:
     assert (record.found, record.gateway_id) == (ModelState.UNLOADED, "g1")
 
 
+async def test_two_requests_with_one_id_do_not_end_each_other() -> None:
+    world = World()
+    with world.log.waiting("r1", "qwen"):
+        await world.clock.advance(1)
+        with pytest.raises(ApiError), world.log.waiting("r1", "qwen"):
+            raise errors.unavailable("The gateway is stopping.")
+        assert await world.ended() == ""
+    assert await world.ended() == "served"
+
+
 async def test_a_wait_that_ends_in_an_error_has_its_code() -> None:
     world = World()
     with pytest.raises(ApiError), world.log.waiting("r1", "qwen"):

@@ -61,7 +61,9 @@ class InMemoryHistory:
     async def note_requests(self, records: Sequence[RequestRecord]) -> None:
         self._must_answer()
         for record in records:
-            self._requests.note(record.request_id, record)
+            kept = self._requests.get(record.request_id)
+            if kept is None or kept.is_of(record):
+                self._requests.note(record.request_id, record)
 
     async def request(self, request_id: str) -> RequestRecord | None:
         self._must_answer()

@@ -6,6 +6,7 @@ an explanation is no reason to hold anything up.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -34,7 +35,8 @@ class WaitLog:
         self._store = store
         self._clock = clock
         self._gateway_id = gateway_id
-        self._due: dict[str, RequestRecord] = {}
+        self._due: dict[tuple[str, str, datetime], RequestRecord] = {}
+        """By id, model and beginning: clients may give two requests one id."""
 
     @contextmanager
     def waiting(self, request_id: str, model: str) -> Iterator[None]:
@@ -63,8 +65,9 @@ class WaitLog:
             self._note(noted.model_copy(update={"waited_s": waited_s, "ended": ended}))
 
     def _note(self, record: RequestRecord) -> None:
-        if record.request_id in self._due or len(self._due) < MOST_DUE:
-            self._due[record.request_id] = record
+        wait = (record.request_id, record.model, record.since)
+        if wait in self._due or len(self._due) < MOST_DUE:
+            self._due[wait] = record
 
     async def run(self) -> None:
         """Write what is due, until cancelled."""
