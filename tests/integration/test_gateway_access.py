@@ -128,6 +128,13 @@ async def test_what_needs_no_key(rig: Rig) -> None:
             assert response.status == 401, path
 
 
+async def test_refusals_of_pages_count_like_those_of_requests(rig: Rig) -> None:
+    no_reader = await rig.key(scopes=(Scope.INFERENCE,))
+    for key in ({}, no_reader, no_reader):
+        await rig.http.get(rig.url + "/v1/models", headers=key)
+    assert rig.gateway.stats.refusals == {"invalid_api_key": 1, "insufficient_scope": 2}
+
+
 VERSION = {"anthropic-version": "2023-06-01"}
 
 

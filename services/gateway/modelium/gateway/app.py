@@ -65,6 +65,7 @@ class GatewayApp:
             if scope["method"] == "POST":
                 scope = {**scope, "headers": json_headers(scope["headers"])}
         except ApiError as error:
+            self._proxy.stats.refused(error.code)
             await self._proxy.client(scope, send, None).fail(error)
         else:
             await self._cold(
