@@ -59,5 +59,4 @@ async def show_models(seen: SeenModels) -> ModelPages:
 @router.get("/models/{model}", responses=errors(404, 503))
 async def show_model(model: ModelPath, seen: SeenModels) -> ModelPage:
     """One model for people; the status URL of a load or an unload."""
-    seen.record(model)
-    return next(page for page in seen.pages() if page.model == model)
+    return seen.page(model)

@@ -92,6 +92,13 @@ class Seen:
         seen = tuple(i for i in agent.instances if self._visible(model_of_instance(i)))
         return agent.model_copy(update={"instances": seen})
 
+    def page(self, model: str) -> ModelPage:
+        """One of them for people, by its own figures only; ApiError 404 as `record`."""
+        parts = self._parts
+        entry = self.record(model)
+        now_s = parts.clock.monotonic()
+        return model_page(*entry, parts.stats.figures(model, parts.table, parts.room, now_s))
+
     def pages(self) -> list[ModelPage]:
         """All of them for people."""
         parts = self._parts

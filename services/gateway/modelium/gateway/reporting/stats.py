@@ -147,11 +147,12 @@ class Stats:
         """
         used = (n for n, c in self.models.items() if c.in_flight or table.record(n) is not None)
         names: Sequence[str] = sorted({*table.routed(), *room.models(), *used})
-        return tuple(self._figures(name, table, room, now_s) for name in names)
+        return tuple(self.figures(name, table, room, now_s) for name in names)
 
-    def _figures(
+    def figures(
         self, model: str, table: RouteTable, room: WaitingRoom, now_s: float
     ) -> GatewayModelStats:
+        """Those of one model, all 0 where it was never asked for."""
         counts = self.models.get(model) or ModelCounts()
         last_s = counts.last_end_s
         return GatewayModelStats(
