@@ -121,6 +121,11 @@ class Gateway(Section):
         description="Names with a dot that clients may use where no key is needed; "
         "addresses, host and names without a dot they may always.",
     )
+    allowed_origins: tuple[str, ...] = Field(
+        default=(),
+        description="Sites whose pages may use the gateway from a browser (CORS), such as "
+        "https://app.example; * for all, only where keys are asked for.",
+    )
     key_pepper: SecretStr | None = Field(
         default=None, description="Secret that key digests are made with; empty: from the file."
     )

@@ -40,6 +40,10 @@ class GatewayApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         path = scope["path"]
+        if (cors := self._access.cors) is not None:
+            if await cors.answered(scope, send):
+                return
+            send = cors.telling(scope["headers"], send)
         if self._access.origins is not None:
             try:
                 self._access.origins.check(scope["headers"])

@@ -15,6 +15,7 @@ from modelium.common.store import Store
 from modelium.gateway.access.account import Account, Accounts
 from modelium.gateway.access.address import check_address, is_open
 from modelium.gateway.access.authenticate import Authenticator
+from modelium.gateway.access.cors import Cors, cors_of
 from modelium.gateway.access.jwks import Jwks, fetch_over_http
 from modelium.gateway.access.key_table import KeyTable
 from modelium.gateway.access.limits import Limiter
@@ -44,6 +45,8 @@ class Access:
     authenticator: Authenticator
     origins: Origins | None
     """What keeps web pages out where no key is needed."""
+    cors: Cors | None
+    """Which pages of other sites are let in, if any."""
     limiter: Limiter
     usage: UsageMeter
     refilling: Refilling
@@ -96,7 +99,8 @@ def assemble_access(
     """The parts of access; `signing_keys` are fetched from `gateway.oidc.jwks_url` otherwise.
 
     Raises:
-        SettingsError: tokens are to be accepted, and nothing says where their keys are.
+        SettingsError: tokens are to be accepted, and nothing says where their keys are; or the
+            origins are wrong that are to be let in.
     """
     clock, store = around.clock, around.store
     quotas = _Quotas(settings, Accounts())
@@ -112,12 +116,14 @@ def assemble_access(
     opened = is_open(settings.gateway)
     anonymous = quotas.anonymous() if opened else None
     names = {settings.gateway.host, *settings.gateway.allowed_hosts}
+    cors = cors_of(settings.gateway.allowed_origins, opened=opened)
     tokens = _tokens(settings, quotas, signing_keys, clock)
     return Access(
         settings=settings,
         keys=keys,
         authenticator=Authenticator(keys=keys, tokens=tokens, anonymous=anonymous),
-        origins=Origins(names) if opened else None,
+        origins=Origins(names, cors) if opened else None,
+        cors=cors,
         limiter=Limiter(refilling, clock),
         usage=UsageMeter(gateway_id=around.instance, usage=store.usage, clock=clock),
         refilling=refilling,

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from ipaddress import ip_address
 from typing import Final
 
+from modelium.gateway.access.cors import Cors
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.call import Headers
 
@@ -18,9 +19,13 @@ _MAX_KNOWN: Final = 256
 
 
 class Origins:
-    """Which hosts a gateway without keys answers as; `names`: those it has by the settings."""
+    """Which hosts a gateway without keys answers as; `names`: those it has by the settings.
 
-    def __init__(self, names: Collection[str]) -> None:
+    Pages of the origins that `cors` allows are let in too.
+    """
+
+    def __init__(self, names: Collection[str], cors: Cors | None = None) -> None:
+        self._cors = cors
         self._names = frozenset(name.lower().rstrip(".") for name in names)
         self._known: set[bytes] = set()
 
@@ -38,7 +43,9 @@ class Origins:
                 origin = value
         if host not in self._known:
             self._learn(host)
-        if origin is not None and origin.partition(b"://")[2].lower() != host.lower():
+        if origin is None or origin.partition(b"://")[2].lower() == host.lower():
+            return
+        if self._cors is None or not self._cors.allows(origin):
             raise errors.foreign_origin(origin.decode("latin-1"), host.decode("latin-1"))
 
     def _learn(self, host: bytes) -> None:

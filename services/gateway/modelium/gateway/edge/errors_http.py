@@ -80,7 +80,7 @@ def foreign_origin(origin: str, host: str) -> ApiError:
     """403: no key is needed, and a page of another site sent the request."""
     text = (
         f"This gateway asks for no key, so pages of {origin[:256]!r} may not use it as "
-        f"{host[:256]!r}; ask for keys (gateway.authentication) to let them."
+        f"{host[:256]!r}; name it in gateway.allowed_origins to let them."
     )
     return ApiError(403, "foreign_origin", "permission_error", text)
 

@@ -30,7 +30,8 @@ comments `: modelium state=loading position=2 eta_s=14` until its first byte. An
 answer, or 503 `model_loading` with `Retry-After` when its time is up; the load goes on.
 
 Before its route is looked at, any request may be answered 400, 408, 414 or 431 with an `ErrorBody`.
-Where no key is needed, any request that a web page of another site may have sent is answered 403.
+Where no key is needed, any request that a web page of another site may have sent is answered 403,
+unless `gateway.allowed_origins` names the site.
 
 An API key is sent as `Authorization: Bearer …` or `x-api-key`, where the gateway asks for one.
 """
