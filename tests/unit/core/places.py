@@ -1,5 +1,6 @@
 """Models, devices and snapshots for the core's tests; sizes are in GiB."""
 
+from dataclasses import replace
 from typing import Any
 
 from modelium.common.figures import Decision
@@ -7,7 +8,7 @@ from modelium.common.records import DeviceKind, ModelState
 from modelium.core.actions import Action, Load, Queue, Sleep, Unload, Wake
 from modelium.core.decide import decide
 from modelium.core.policy import Policy
-from modelium.core.snapshot import DeviceView, ModelView, SleepView, Snapshot
+from modelium.core.snapshot import DeviceView, HostView, ModelView, SleepView, Snapshot
 
 GIB = 1 << 30
 POLICY = Policy(min_residency_s=5, displace_after_s=15)
@@ -76,6 +77,15 @@ def seen(*things: ModelView | DeviceView) -> Snapshot:
         models=tuple(thing for thing in things if isinstance(thing, ModelView)),
         devices=tuple(thing for thing in things if isinstance(thing, DeviceView)),
     )
+
+
+def host(free: float, *, total: float = 8) -> HostView:
+    return HostView("local", int(total * GIB), int(free * GIB))
+
+
+def beside(snapshot: Snapshot, free: float) -> Snapshot:
+    """With so much host memory for sleepers."""
+    return replace(snapshot, hosts=(host(free),))
 
 
 def done(snapshot: Snapshot, *advice: Decision, policy: Policy = POLICY, **kw: Any) -> list[str]:

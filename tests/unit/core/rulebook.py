@@ -3,7 +3,7 @@
 from collections import Counter
 
 from modelium.common.records import DeviceKind, ModelState
-from modelium.core.actions import Action, Load, Queue, Unload
+from modelium.core.actions import Action, Load, Queue, Sleep, Unload, Wake
 from modelium.core.snapshot import DeviceView, ModelView, Snapshot
 from tests.unit.core.places import POLICY
 
@@ -13,11 +13,27 @@ def broken(snapshot: Snapshot, actions: list[Action]) -> list[str]:
     by_name = {model.model: model for model in snapshot.models}
     by_slot = {view.device_id: view for view in snapshot.devices}
     loads = [action for action in actions if isinstance(action, Load)]
-    unloads = [by_name[action.model] for action in actions if isinstance(action, Unload)]
+    stops = [action for action in actions if isinstance(action, Unload | Sleep)]
+    unloads = [by_name[action.model] for action in stops]
+    sleepers = [action for action in actions if isinstance(action, Sleep)]
+    wakes = [by_name[action.model] for action in actions if isinstance(action, Wake)]
     rules = {
         "ledger": any(
-            sum(load.reserve_bytes for load in loads if slot in load.device_ids) > view.free_bytes
+            sum(load.reserve_bytes for load in loads if slot in load.device_ids)
+            + sum(model.more_bytes(view) for model in wakes if slot in model.device_ids)
+            > view.free_bytes
             for slot, view in by_slot.items()
+        ),
+        "host_memory": sum(_host_bytes(by_name[s.model], s.level) for s in sleepers)
+        > sum(host.free_bytes for host in snapshot.hosts),
+        "sleeps_if_it_can": any(
+            by_name[s.model].state is not ModelState.LOADED
+            or s.level not in {way.level for way in by_name[s.model].sleeps}
+            for s in sleepers
+        ),
+        "wakes_what_sleeps": any(
+            model.state is not ModelState.SLEEPING or model.removed or model.stale_files
+            for model in wakes
         ),
         "reserves_what_is_needed": any(
             load.reserve_bytes != by_name[load.model].needed[DeviceKind.CPU] for load in loads
@@ -29,10 +45,12 @@ def broken(snapshot: Snapshot, actions: list[Action]) -> list[str]:
         "one_action_per_model": max(Counter(_what(a) for a in actions).values(), default=0) > 1,
         "one_command_per_device": _commands_per_device(actions, by_name) > 1,
         "busy_device": any(
-            _is_busy(snapshot, by_slot[slot]) for load in loads for slot in load.device_ids
+            _is_busy(snapshot, by_slot[slot])
+            for slots in [*(x.device_ids for x in loads), *(x.device_ids for x in wakes)]
+            for slot in slots
         ),
         "stops_what_runs": any(
-            model.state is not ModelState.LOADED
+            model.state not in (ModelState.LOADED, ModelState.SLEEPING)
             and not (
                 model.state is ModelState.LOADING and (model.removed or model.unload_requested)
             )
@@ -51,6 +69,10 @@ def broken(snapshot: Snapshot, actions: list[Action]) -> list[str]:
     return [name for name, is_broken in rules.items() if is_broken]
 
 
+def _host_bytes(model: ModelView, level: int) -> int:
+    return min((way.host_bytes for way in model.sleeps if way.level == level), default=0)
+
+
 def _what(action: Action) -> tuple[str, bool]:
     return action.model, isinstance(action, Queue)
 
@@ -60,7 +82,7 @@ def _commands_per_device(actions: list[Action], by_name: dict[str, ModelView]) -
     for action in actions:
         if isinstance(action, Load):
             slots.update(action.device_ids)
-        elif isinstance(action, Unload):
+        elif not isinstance(action, Queue):
             slots.update(by_name[action.model].device_ids)
     return max(slots.values(), default=0)
 

@@ -10,7 +10,7 @@ from modelium.common.records import ModelState
 from modelium.core.actions import Load, Queue
 from modelium.core.decide import decide
 from modelium.core.snapshot import Snapshot
-from tests.unit.core.places import POLICY, device, loaded, seen, waiting
+from tests.unit.core.places import POLICY, asleep, beside, device, loaded, seen, sleepy, waiting
 from tests.unit.core.rulebook import broken
 from tests.unit.core.strategies import advice_lists, snapshots
 
@@ -65,6 +65,21 @@ BLIND: list[tuple[str, Snapshot, Snapshot]] = [
         "residency",
         seen(SHORT, loaded("b", loaded_for_s=1), waiting("a")),
         seen(SHORT, loaded("b"), waiting("a")),
+    ),
+    (
+        "host_memory",
+        beside(seen(SHORT, sleepy("b"), waiting("a")), 0),
+        beside(seen(SHORT, sleepy("b"), waiting("a")), 8),
+    ),
+    (
+        "sleeps_if_it_can",
+        beside(seen(SHORT, loaded("b"), waiting("a")), 8),
+        beside(seen(SHORT, sleepy("b"), waiting("a")), 8),
+    ),
+    (
+        "wakes_what_sleeps",
+        seen(FREE, loaded("a", waiting=1, wanted_for_s=1)),
+        seen(FREE, asleep("a", waiting=1, wanted_for_s=1)),
     ),
     (
         "loads_what_can_be_loaded",

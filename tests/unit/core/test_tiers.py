@@ -9,13 +9,14 @@ from modelium.core.actions import Queue, Sleep, Unload, Wake
 from modelium.core.decide import decide
 from modelium.core.guard import guard
 from modelium.core.habit import Habit
-from modelium.core.snapshot import HostView, ModelView, Snapshot
+from modelium.core.snapshot import ModelView
 from tests.unit.core.places import (
     GIB,
     LEVEL_1,
     LEVEL_2,
     POLICY,
     asleep,
+    beside,
     device,
     done,
     loaded,
@@ -25,15 +26,6 @@ from tests.unit.core.places import (
 )
 
 FULL = device(free=1)
-
-
-def host(free: float, *, total: float = 8) -> HostView:
-    return HostView("local", int(total * GIB), int(free * GIB))
-
-
-def beside(snapshot: Snapshot, free: float) -> Snapshot:
-    """With so much host memory for sleepers."""
-    return replace(snapshot, hosts=(host(free),))
 
 
 def test_a_victim_sleeps_where_there_is_host_memory() -> None:

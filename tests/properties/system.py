@@ -18,9 +18,9 @@ from modelium.orchestrator.handlers import EVENT_HANDLERS, LIVE_HANDLERS
 from modelium.orchestrator.owner import Owner
 from modelium.orchestrator.resync import Resync
 from modelium.registry import handlers as registry
-from tests.unit.orchestrator.front import Front
-from tests.unit.orchestrator.judge import Judge
-from tests.unit.orchestrator.unruly import Host
+from tests.properties.front import Front
+from tests.properties.judge import Judge
+from tests.properties.unruly import Host
 
 
 class HeardBus(InMemoryBus):

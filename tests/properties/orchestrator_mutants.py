@@ -8,9 +8,9 @@ from modelium.orchestrator import commands, views
 from modelium.orchestrator.left_behind import LeftBehind
 from modelium.orchestrator.placement_state import PlacementState
 from modelium.registry import handlers
-from tests.unit.core.mutants import Mutate, load_what_runs, pinned_may_go, switched_off
-from tests.unit.orchestrator.system_machine import Absences, Crowd, Everything, Patient
-from tests.unit.orchestrator.system_rules import Begun
+from tests.properties.fleet_mutants import Mutate, load_what_runs, pinned_may_go, switched_off
+from tests.properties.system_machine import Absences, Crowd, Everything, Patient
+from tests.properties.system_rules import Begun
 
 _unload_model: Final = commands.unload_model
 

@@ -12,10 +12,10 @@ from modelium.common.load_settings import Settings
 from modelium.common.records import Device, FailureKind, ModelRecord
 from modelium.common.testing import a_descriptor, a_device
 from modelium.core.digest import digest_of_tick
+from tests.properties.system import System
+from tests.properties.unruly import Host
 from tests.unit.orchestrator.rig import VLLM, a_model
 from tests.unit.orchestrator.scripted import GB
-from tests.unit.orchestrator.system import System
-from tests.unit.orchestrator.unruly import Host
 
 NAMES = ("a", "b", "c", "d")
 numbers = st.integers(0, 3)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from modelium.common import events as ev
 from modelium.common.clock import Clock
 from modelium.common.records import LIVE_STATES, FailureKind, InstanceState, ModelRecord
-from tests.unit.core.fleet import Broken
-from tests.unit.orchestrator.front import Front
-from tests.unit.orchestrator.unruly import Host, Process
+from tests.properties.fleet import Broken
+from tests.properties.front import Front
+from tests.properties.unruly import Host, Process
 
 HEARD_S = 3.0
 """Of a host whose heartbeat is not older the orchestrator knows what runs there."""

@@ -2,11 +2,13 @@
 
 import pytest
 
-from tests.unit.core.fleet import Broken
-from tests.unit.core.fleet_machine import FleetMachine, NarrowFleetMachine
-from tests.unit.core.mutants import MUTANTS, Mutate
-from tests.unit.machines import search
+from tests.properties.fleet import Broken
+from tests.properties.fleet_machine import FleetMachine, NarrowFleetMachine
+from tests.properties.fleet_mutants import MUTANTS, Mutate
+from tests.properties.machines import search
 
+pytestmark = pytest.mark.timeout(600)
+"""It counts examples, which take longer where the machine is busy."""
 EXAMPLES = 300
 AT_MOST = 1000
 """Until a rule that is switched off is missed; most are within a hundred."""

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from tests.unit.orchestrator.system_rules import (
+from tests.properties.system_rules import (
     Absence,
     Clients,
     Hosts,

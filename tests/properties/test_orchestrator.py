@@ -1,7 +1,7 @@
 """The rules of placement hold whatever happens around the orchestrator; each is needed for that.
 
 Judged by what agents are commanded and what they hold. EXAMPLES_FACTOR=20 makes twenty times as
-many examples (`tests/unit/machines.py`).
+many examples (`tests/properties/machines.py`).
 """
 
 import logging
@@ -10,13 +10,15 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from tests.unit.core.fleet import Broken
-from tests.unit.core.mutants import Mutate
-from tests.unit.machines import search
-from tests.unit.orchestrator.mutants import MUTANTS
-from tests.unit.orchestrator.system_machine import Absences, Crowd, Everything, Patient
-from tests.unit.orchestrator.system_rules import Begun
+from tests.properties.fleet import Broken
+from tests.properties.fleet_mutants import Mutate
+from tests.properties.machines import search
+from tests.properties.orchestrator_mutants import MUTANTS
+from tests.properties.system_machine import Absences, Crowd, Everything, Patient
+from tests.properties.system_rules import Begun
 
+pytestmark = pytest.mark.timeout(600)
+"""As in `test_fleet.py`."""
 STEPS: dict[type[Begun], int] = {Everything: 20, Absences: 4, Crowd: 20, Patient: 4}
 """Those of the patient last minutes."""
 EXAMPLES: dict[type[Begun], int] = {Everything: 30, Absences: 15, Crowd: 10, Patient: 2}

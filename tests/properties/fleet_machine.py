@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from modelium.common.figures import DecidedAction, Decision
 from modelium.common.records import ModelState
-from tests.unit.core.fleet import GIB, Fleet, Model, Place
+from tests.properties.fleet import GIB, Fleet, Model, Place
 
 NAMES = tuple(f"m{number}" for number in range(5))
 DEVICES = ("d0", "d1", "d2")
