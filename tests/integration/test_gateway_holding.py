@@ -211,3 +211,13 @@ async def test_missed_messages_are_made_up_for_from_the_store(rig: Rig) -> None:
     await store.save(record.model_copy(update=changes))
     await rig.around.bus.lose_messages()
     assert (await post).status == 200
+
+
+async def test_whoever_waits_for_a_load_is_told_at_once_that_the_gateway_stops(rig: Rig) -> None:
+    plain = asyncio.create_task(rig.post())
+    stream = await rig.post(stream=True)
+    await rig.waiting(2)
+    await rig.gateway.app.drain(grace_s=60)
+    assert (await plain).status == 503
+    assert "is stopping" in await (await plain).text()
+    assert "is stopping" in (await stream.text()).rsplit("data: ", 1)[1]

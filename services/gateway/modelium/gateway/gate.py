@@ -20,6 +20,6 @@ class Gate:
     def refuse_if_closed(self) -> None:
         """Raise ApiError 503 while it is closed."""
         if self.stopping:
-            raise errors.unavailable("The gateway is stopping.")
+            raise errors.stopping()
         if not self.known:
             raise errors.unavailable("The gateway is starting; it does not know its models yet.")

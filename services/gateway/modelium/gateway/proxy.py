@@ -194,7 +194,7 @@ class Proxy:
             if request.watch.gone:
                 ending = Ending.LEFT
             else:
-                await self._refuse(request, errors.unavailable("The gateway is stopping."))
+                await self._refuse(request, errors.stopping())
             raise
         finally:
             self.pulse.end(client)

@@ -222,6 +222,11 @@ def unavailable(message: str, *, retry_after_s: float = 1) -> ApiError:
     )
 
 
+def stopping() -> ApiError:
+    """503: this gateway stops; another one, or itself once it runs again, will serve."""
+    return unavailable("The gateway is stopping.")
+
+
 def backend_error(message: str) -> ApiError:
     """502: the engine did not answer to the end."""
     return ApiError(502, "backend_error", "server_error", message)

@@ -56,6 +56,13 @@ class Holding:
         self._announcer = announcer
         self._peers = peers
         self._clock = clock
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Let those give up whose model is not loaded: another gateway can let them wait."""
+        self._stopping = True
+        for model in self._room.models():
+            self._room.wake(model)
 
     def join(self, call: Call, organization: str, *, again: bool = False) -> Waiter:
         """Get a place in the model's queue; `leave` must follow.
@@ -132,6 +139,8 @@ class Holding:
     def _refuse(self, waiter: Waiter, deadline_s: float) -> None:
         if waiter.displaced:
             raise self._refusal(QueueFull(waiter.model, self._room.count(waiter.model)))
+        if self._stopping and not self.serves(waiter.model):
+            raise errors.stopping()
         self.refuse_hopeless(waiter.model)
         if self._clock.monotonic() >= deadline_s:
             if self.serves(waiter.model):
