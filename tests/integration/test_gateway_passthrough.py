@@ -144,7 +144,11 @@ async def test_predict_without_anything_is_400_and_of_nobody_404(rig: Rig) -> No
 
 async def test_models_lists_those_that_are_not_loaded_too(rig: Rig) -> None:
     await rig.become("other", state=ModelState.LOADING, reason="starting", load_s=12.0)
+    await rig.become("broken", state=ModelState.REJECTED, reason="config.json is missing")
     listed = await (await rig.http.get(rig.url + "/v1/models")).json()
+    assert [card["id"] for card in listed["data"]] == ["other", "qwen"]
+    pages = await (await rig.http.get(rig.url + "/models")).json()
+    assert [page["model"] for page in pages["models"]] == ["broken", "other", "qwen"]
     cards = {card["id"]: card for card in listed["data"]}
     assert listed["object"] == "list"
     assert cards["qwen"]["object"] == "model"

@@ -34,10 +34,13 @@ async def list_models(
     after_id: Cursor = None,
     before_id: Cursor = None,
 ) -> ModelCards | AnthropicCards:
-    """All models, loaded or not, in OpenAI's or Anthropic's form with a `modelium` object each."""
+    """Models, loaded or not, in OpenAI's or Anthropic's form with a `modelium` object each.
+
+    Those whose files cannot be served are shown by `/models` only.
+    """
     if anthropic_version is None:
-        return ModelCards(data=[model_card(*entry) for entry in seen.records()])
-    cards = [anthropic_card(*entry) for entry in seen.records()]
+        return ModelCards(data=[model_card(*entry) for entry in seen.servable()])
+    cards = [anthropic_card(*entry) for entry in seen.servable()]
     return anthropic_page(cards, limit=limit, after=after_id, before=before_id)
 
 

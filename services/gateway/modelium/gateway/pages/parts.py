@@ -8,7 +8,7 @@ from fastapi import Depends, Path, Request
 
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
-from modelium.common.records import AgentRecord, ModelRecord, model_of_instance
+from modelium.common.records import AgentRecord, ModelRecord, ModelState, model_of_instance
 from modelium.common.store import Store
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.engines.routing import RouteTable
@@ -68,6 +68,10 @@ class Seen:
         """All of them with their expected seconds, by name."""
         seen = (r for r in self._parts.table.records() if self._visible(r.model))
         return [(r, self._parts.eta_s(r.model)) for r in seen]
+
+    def servable(self) -> list[tuple[ModelRecord, int | None]]:
+        """Those of `records` that may be asked for: clients offer their users what is listed."""
+        return [entry for entry in self.records() if entry[0].state is not ModelState.REJECTED]
 
     def record(self, model: str) -> tuple[ModelRecord, int | None]:
         """One of them; ApiError 404 if there is none, or none for this caller."""
