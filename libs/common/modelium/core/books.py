@@ -40,6 +40,8 @@ class Books:
     """Device to its engines that never make room for anybody."""
     host_free: dict[str, int] = field(default_factory=dict)
     """Agent to the host memory that is free for engines to sleep in."""
+    frees: dict[str, int] = field(default_factory=dict)
+    """Model to the bytes that its devices get back if it gives way, once somebody has asked."""
     asleep: dict[str, list[ModelView]] = field(default_factory=dict)
     """Agent to its models that sleep."""
 

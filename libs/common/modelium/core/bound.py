@@ -2,7 +2,7 @@
 
 `decide` serves everybody whose load can begin within W, and refuses whoever has waited longer
 (`Queue.never`), so that "served or refused within W" holds by construction. What has to be shown,
-and is by the state machines in `tests/unit/core` and `tests/unit/orchestrator`, is that nobody is
+and is by the state machines in `tests/properties`, is that nobody is
 refused for his age as long as nothing fails. Of N models that can be served:
 
 1. A waiter may displace any engine that is not pinned once it is `displace_after_s` times the
@@ -25,11 +25,13 @@ fails, an engine or an agent that dies, memory that others take: each costs a tu
 knows, and those who have become too old by it are refused.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
+from modelium.common.records import DeviceKind
 from modelium.core.policy import Policy
-from modelium.core.snapshot import DeviceView, ModelView, Snapshot
+from modelium.core.snapshot import ModelView, Snapshot
 from modelium.core.victims import load_s
 
 STOPPED_IN_A_TURN: Final = 2
@@ -39,7 +41,8 @@ Places = Mapping[str, frozenset[str]]
 
 def wait_bounds_s(seen: Snapshot, policy: Policy) -> dict[str, float]:
     """W of every model, in seconds."""
-    places = {model.model: _places(model, seen) for model in seen.models}
+    kinds = frozenset(device.kind for device in seen.devices)
+    places = {model.model: _places(model, seen, kinds) for model in seen.models}
     patience_s = policy.displace_after_s * max(1, sum(map(bool, places.values())))
     turns_s = {model.model: turn_s(model, policy) for model in seen.models}
     shared_s = {here: _sharing_s(here, places, turns_s) for here in set(places.values())}
@@ -57,20 +60,21 @@ def turn_s(model: ModelView, policy: Policy) -> float:
     return takes_s + max(policy.min_residency_s, takes_s) + stops_s
 
 
-def _places(model: ModelView, seen: Snapshot) -> frozenset[str]:
+def _places(model: ModelView, seen: Snapshot, kinds: frozenset[DeviceKind]) -> frozenset[str]:
     if model.blocked and not model.live:
         return frozenset()
+    least = {kind: _least_bytes(model, kind) for kind in kinds}
     return frozenset(
         device.device_id
         for device in seen.devices
-        if device.device_id in model.device_ids or _may_be_on(model, device)
+        if least[device.kind] <= device.total_bytes or device.device_id in model.device_ids
     )
 
 
-def _may_be_on(model: ModelView, device: DeviceView) -> bool:
-    """Alone, or with a part of it."""
-    parts = (model.needed.get(device.kind, 0), *model.spans.values())
-    return any(0 < part <= device.total_bytes for part in parts)
+def _least_bytes(model: ModelView, kind: DeviceKind) -> float:
+    """What it needs of a device at least, alone or with a part of it."""
+    parts = (model.needed.get(kind, 0), *model.spans.values())
+    return min((part for part in parts if part > 0), default=math.inf)
 
 
 def _sharing_s(here: frozenset[str], places: Places, turns_s: Mapping[str, float]) -> float:

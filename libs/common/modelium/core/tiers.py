@@ -17,8 +17,12 @@ from modelium.core.victims import load_s, ways_to_sleep
 
 def frees_bytes(books: Books, model: ModelView, policy: Policy) -> int:
     """What each of its devices gets back when it gives way, by sleeping where that is better."""
-    ways = _ways(books, model, policy)
-    return model.held_bytes - (ways[0].asleep_bytes if ways else 0)
+    known = books.frees.get(model.model)
+    if known is None:
+        ways = _ways(books, model, policy)
+        known = model.held_bytes - (ways[0].asleep_bytes if ways else 0)
+        books.frees[model.model] = known
+    return known
 
 
 def overslept(books: Books, policy: Policy) -> list[Unload]:

@@ -65,6 +65,8 @@ def comeback_s(model: ModelView, policy: Policy) -> float:
 
 def ways_to_sleep(model: ModelView, policy: Policy) -> list[SleepView]:
     """Those that cost less waiting than to be loaded again, the best first."""
+    if not model.sleeps:
+        return []
     costs = sorted(
         (SLEEP_WEIGHT * way.sleep_s + way.wake_s, way.level, way) for way in model.sleeps
     )
