@@ -40,6 +40,7 @@ class Books:
     """Device to its engines that never make room for anybody."""
     host_free: dict[str, int] = field(default_factory=dict)
     """Agent to the host memory that is free for engines to sleep in."""
+    anybody_can_sleep: bool = False
     frees: dict[str, int] = field(default_factory=dict)
     """Model to the bytes that its devices get back if it gives way, once somebody has asked."""
     asleep: dict[str, list[ModelView]] = field(default_factory=dict)
@@ -63,6 +64,7 @@ class Books:
         )
         self.waiting = sum(map(self._can_be_served, self.snapshot.models))
         self.free = {d.device_id: d.free_bytes for d in self.snapshot.devices}
+        self.anybody_can_sleep = any(model.sleeps for model in self.snapshot.models)
         self.host_free = {host.agent_id: host.free_bytes for host in self.snapshot.hosts}
         for model in self.snapshot.models:
             if model.state is ModelState.SLEEPING:
@@ -86,7 +88,8 @@ class Books:
 
     def left_bytes(self, device: DeviceView) -> int:
         """What the device has for models that are not always loaded."""
-        return device.total_bytes - sum(m.held_bytes for m in self.pinned[device.device_id])
+        pinned = self.pinned[device.device_id]
+        return device.total_bytes - (sum(m.held_bytes for m in pinned) if pinned else 0)
 
     def can_hold(self, device: DeviceView, model: ModelView) -> bool:
         """Whether the model fits there once all have left that may ever leave."""

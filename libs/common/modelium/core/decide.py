@@ -20,7 +20,7 @@ from modelium.common.records import ModelState
 from modelium.core import displace, reasons, spanning
 from modelium.core.actions import Action, Load, Queue, Unload, Wake
 from modelium.core.books import Books
-from modelium.core.bound import wait_bounds_s
+from modelium.core.bound import turn_s, wait_bounds_s
 from modelium.core.guard import guard
 from modelium.core.policy import Policy
 from modelium.core.snapshot import STARTABLE, WAITABLE, DeviceView, ModelView, Snapshot
@@ -184,8 +184,8 @@ def _within_bound(
     """Nobody waits longer than the bound: whoever cannot be served by then is told so."""
     queues = [action for action in actions if isinstance(action, Queue) and not action.never]
     waited_s = waiter.wanted_for_s or 0.0
-    if not queues or waited_s < policy.displace_after_s:  # the bound is never less
-        return actions
+    if not queues or waited_s <= policy.displace_after_s + turn_s(waiter, policy):
+        return actions  # the bound is never less
     books.bounds_s = books.bounds_s or wait_bounds_s(books.snapshot, policy)
     bound_s = books.bounds_s[waiter.model]
     if waited_s <= bound_s:

@@ -72,6 +72,8 @@ def _victims(
     books: Books, candidates: Sequence[ModelView], short: int, policy: Policy
 ) -> VictimSet | None:
     """They sleep where that frees enough, and go away where only that does."""
+    if not books.anybody_can_sleep:
+        return smallest_set(candidates, short, policy, books.next_use_s, held_bytes)
 
     def frees(model: ModelView) -> int:
         return frees_bytes(books, model, policy)

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Final
 
 from modelium.common.records import ModelState
 from modelium.core.policy import Policy
@@ -17,6 +19,8 @@ NextUse = Callable[[ModelView], float]
 """Seconds until a model is expected to be used again."""
 Frees = Callable[[ModelView], int]
 """Bytes of its device that are free once it has given way."""
+held_bytes: Final[Frees] = attrgetter("held_bytes")
+"""What is free once it has gone away; asked very often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +80,6 @@ def ways_to_sleep(model: ModelView, policy: Policy) -> list[SleepView]:
 def load_s(model: ModelView, policy: Policy) -> float:
     """How long a load takes; what the policy takes for granted until it was measured."""
     return policy.unknown_load_s if model.load_s is None else model.load_s
-
-
-def held_bytes(model: ModelView) -> int:
-    """What its device gets back when its engine goes away."""
-    return model.held_bytes
 
 
 def by_worth(
