@@ -26,7 +26,7 @@ PURE_COMMON = frozenset(
     f"modelium.common.{name}"
     for name in (
         *("records", "figures", "message", "reports", "events", "errors", "lifecycle", "clock"),
-        *("settings", "settings_base", "settings_gateway", "usage", "plans", "history"),
+        *("settings", "settings_base", "settings_gateway", "usage", "plans", "history", "policies"),
     )
 )
 # What the pure parts of common and all of core may import beside those.

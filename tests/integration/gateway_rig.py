@@ -22,8 +22,11 @@ from modelium.common.http_limits import ServerLimits
 from modelium.common.http_server import bind as bind_socket
 from modelium.common.http_server import serve_http
 from modelium.common.load_settings import Settings
+from modelium.common.policies import PoliciesInForce
+from modelium.common.policy_reader import PolicyReader
 from modelium.common.records import ModelState
 from modelium.common.settings import Gateway as GatewaySettings
+from modelium.common.settings import Policies
 from modelium.common.testing import InMemoryBus, InMemoryStore, a_model_record
 from modelium.gateway.access.assembly import Access, assemble_access
 from modelium.gateway.assembly import Gateway, assemble
@@ -158,7 +161,17 @@ async def running_gateway(
             rig.url = rig.serve(gateway.app)
             rig.tasks += [group.create_task(work) for _, work in [*gateway.work(), *access.work()]]
             updates = gateway.updates
-            handlers = bind(HANDLERS, updates=updates, dispatch=gateway.dispatch, keys=access.keys)
+            in_force = PoliciesInForce(Policies())
+            reader = PolicyReader(
+                store=around.store.policies, policies=in_force, clock=around.clock
+            )
+            handlers = bind(
+                HANDLERS,
+                updates=updates,
+                dispatch=gateway.dispatch,
+                keys=access.keys,
+                policies=reader,
+            )
             follow = around.bus.follow(handlers, on_gap=updates.on_gap)
             rig.tasks.append(group.create_task(follow))
             await rig.until(lambda: bool(gateway.table.versions()))

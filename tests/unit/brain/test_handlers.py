@@ -15,7 +15,8 @@ from modelium.core.digest import digest_of_descriptor, digest_of_tick
 from modelium.core.policy import Policy, memory_policy
 
 ADVISOR = RulesAdvisor(
-    policy=Policy(evict_after_idle_s=60, evict_idle_always=True), memory=memory_policy(Vllm())
+    policy=lambda: Policy(evict_after_idle_s=60, evict_idle_always=True),
+    memory=memory_policy(Vllm()),
 )
 
 

@@ -78,6 +78,7 @@ def test_every_key_is_listed_and_nothing_else() -> None:
         keys.GATEWAYS,
         keys.slots("<account>"),
         keys.LIMITS,
+        keys.POLICIES,
         keys.DECISIONS,
         keys.decision("<id>"),
         keys.decisions("<model>"),

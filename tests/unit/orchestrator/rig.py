@@ -92,7 +92,10 @@ class Rig:
         """Start an orchestrator that knows nothing yet."""
         owner = Owner(bus=self.bus, clock=self.clock, settings=self.settings)
         resync = Resync(store=self.store, owner=owner, clock=self.clock)
-        live, events = bind(LIVE_HANDLERS, owner=owner), bind(EVENT_HANDLERS, owner=owner)
+        live, events = (
+            bind(LIVE_HANDLERS, owner=owner, resync=resync),
+            bind(EVENT_HANDLERS, owner=owner),
+        )
         work = [
             resync.run(),
             resync.remind(),

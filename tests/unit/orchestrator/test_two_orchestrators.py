@@ -22,7 +22,7 @@ from modelium.common.events import (
 )
 from modelium.common.health import Checks
 from modelium.common.lease import Held, Lease
-from modelium.common.load_settings import Settings
+from modelium.common.load_settings import Loaded, Settings
 from modelium.common.plans import PlanAnswer
 from modelium.common.records import ModelRecord, ModelState
 from modelium.common.store import Store
@@ -63,6 +63,7 @@ class Process:
 
     instance: str
     settings: Settings
+    loaded: Loaded
     clock: Clock
     bus: Bus
     store: Store
@@ -95,7 +96,8 @@ class Process:
 async def started(rig: Rig, name: str, cell: InMemoryLeaseCell) -> Process:
     door = Door(cell)
     lease = Lease(door, name="test", holder=name, seconds=SECONDS, clock=rig.clock)
-    process = Process(name, rig.settings, rig.clock, rig.bus, rig.store, lease, door)
+    loaded = Loaded(rig.settings, None, {}, {})
+    process = Process(name, rig.settings, loaded, rig.clock, rig.bus, rig.store, lease, door)
     await build(process)
     await rig.clock.advance(0)
     return process

@@ -31,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-config_app = typer.Typer(help="Show and check the settings.", no_args_is_help=True)
+config_app = typer.Typer(help="Show, check and apply the settings.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(keys_app, name="keys")
 
@@ -215,3 +215,19 @@ def config_check(config: Config = None) -> None:
 
     loaded = load_with_origins(config)
     out(f"{loaded.file or 'no file, defaults'}: {len(loaded.origins)} settings, all right")
+
+
+@config_app.command("apply")
+def config_apply(
+    config: Config = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what changes.")] = False,
+    policies_only: Annotated[
+        bool,
+        typer.Option("--policies-only", help="Although the file says more that needs a restart."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Have the running system go by the file's orchestration.policies, without a restart."""
+    from modelium.cli.apply_config import apply_config
+
+    apply_config(config, dry_run=dry_run, policies_only=policies_only, as_json=as_json)

@@ -15,6 +15,8 @@ from modelium.common.errors import DependencyUnavailable, ExitCode, ModeliumErro
 from modelium.common.load_settings import Settings
 
 STATUS_TIMEOUT_S = 10.0
+APPLY_TIMEOUT_S = 40.0
+"""Longer than the gateway waits for store and orchestrator."""
 ANSWER_TIMEOUT_S = 900.0
 """Longer than any gateway holds a request by default; it sends comments all the while."""
 AWAY = (OSError, HTTPException)
@@ -96,6 +98,14 @@ class GatewayClient:
         """What is kept of a model, a request or a decision."""
         return self._json("GET", f"/admin/explain/{quote(what, safe='')}?limit={limit}")
 
+    def policies(self, *, timeout_s: float = STATUS_TIMEOUT_S) -> Any:
+        """The policies in force, and where each is set."""
+        return self._json("GET", "/admin/policies", timeout_s=timeout_s)
+
+    def apply_policies(self, policies: dict[str, Any]) -> Any:
+        """Go by these from now on; returns when the orchestrator does."""
+        return self._json("PUT", "/admin/policies", policies, timeout_s=APPLY_TIMEOUT_S)
+
     def usage(self, query: Sequence[tuple[str, str]]) -> Any:
         """GET /admin/usage."""
         return self._json("GET", f"/admin/usage?{urlencode(query)}")
@@ -116,8 +126,10 @@ class GatewayClient:
                 elif line.startswith("data:") and line != "data: [DONE]":
                     yield from _pieces(json.loads(line.removeprefix("data:")))
 
-    def _json(self, method: str, path: str, body: Any = None) -> Any:
-        with self._open(method, path, body, STATUS_TIMEOUT_S) as answer:
+    def _json(
+        self, method: str, path: str, body: Any = None, *, timeout_s: float = STATUS_TIMEOUT_S
+    ) -> Any:
+        with self._open(method, path, body, timeout_s) as answer:
             content = answer.read()
         try:
             return json.loads(content) if content else None

@@ -124,6 +124,17 @@ unknown key or a wrong value is refused with its file or variable, the key, and 
 `modelium config check` looks without starting anything; `modelium config show --origin` prints
 every value and where it is set.
 
+`modelium config apply` takes `orchestration.policies` out of the file into the running system,
+without a restart; `--dry-run` only shows what changes. Where the file says other things, too, than
+when the orchestrator was started, these are named and nothing is applied; `--policies-only` applies
+the policies all the same.
+
+What was applied is kept in Redis and counts for every orchestrator, after restarts too: a variable
+of its environment wins over it, it wins over the file, the file over the default. But a policy of
+which the file, at a restart, says neither what was applied nor what it had said before was changed
+since: there the file wins. `modelium config show --origin` prints what is in force and where it is
+set, and the orchestrator logs `policies.changed`.
+
 This page is made from `libs/common/modelium/common/settings.py` by `make docs`.
 """
 

@@ -35,6 +35,8 @@ from modelium.common.reports import KeyChanged as KeyChanged
 from modelium.common.reports import MemoryMeasured as MemoryMeasured
 from modelium.common.reports import OrchestratorHeartbeat as OrchestratorHeartbeat
 from modelium.common.reports import PlanAsked as PlanAsked
+from modelium.common.reports import PoliciesAsked as PoliciesAsked
+from modelium.common.reports import PoliciesChanged as PoliciesChanged
 
 
 class ModelDiscovered(Message):
@@ -277,9 +279,7 @@ class SleepModel(Command):
 
     subject = "command.{agent_id}.sleep"
 
-    level: Literal[1, 2] = Field(
-        default=1, description="1: keep the weights in host memory; 2: discard them"
-    )
+    level: Literal[1, 2] = Field(default=1, description="1: weights go to host memory; 2: dropped")
     drain_deadline_s: float = Field(ge=0)
 
 

@@ -4,9 +4,11 @@
 wrong becomes one sentence each. `Settings(...)` itself reads nothing: tests build it as a value.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from modelium.common.settings_sources import (
     Source,
     absolute_paths,
     find_config,
+    is_secret,
     known_keys,
     read_environment,
     read_file,
@@ -72,6 +75,9 @@ class Loaded:
     file: Path | None
     origins: Mapping[str, str]
     """By key path: the file's path, or the name of the environment variable."""
+    file_digests: Mapping[str, str] = field(default_factory=dict)
+    """By key path: a digest of what the file says, so that two files can be compared without
+    telling what is in them. Secret settings are left out."""
 
 
 def load(config: Path | None = None) -> Settings:
@@ -85,11 +91,11 @@ def load(config: Path | None = None) -> Settings:
     return load_with_origins(config).settings
 
 
-def load_with_origins(config: Path | None = None) -> Loaded:
-    """Like `load`, for those who show where a value comes from."""
+def load_with_origins(config: Path | None = None, *, file_only: bool = False) -> Loaded:
+    """Like `load`, for those who show where a value comes from; `file_only` of the file alone."""
     path = find_config(config)
     file = read_file(Settings, path)
-    environment = read_environment(Settings)
+    environment = Source() if file_only else read_environment(Settings)
     problems = list(environment.problems)
     values = _merged(file.values, environment.values)
     settings = Settings()
@@ -99,7 +105,17 @@ def load_with_origins(config: Path | None = None) -> Loaded:
         problems += _problems(wrong, file, environment)
     if problems:
         raise SettingsError(tuple(problems))
-    return Loaded(absolute_paths(settings, Path.cwd()), path, file.origins | environment.origins)
+    origins = file.origins | environment.origins
+    return Loaded(absolute_paths(settings, Path.cwd()), path, origins, _digests(file.given))
+
+
+def _digests(given: Mapping[str, Any]) -> dict[str, str]:
+    shown = {key: value for key, value in given.items() if not is_secret(Settings, key)}
+    return {key: _digest(value) for key, value in shown.items()}
+
+
+def _digest(value: Any) -> str:
+    return sha256(json.dumps(value, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

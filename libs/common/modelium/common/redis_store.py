@@ -22,8 +22,9 @@ from modelium.common.records import AgentRecord, InstanceRecord, MemoryRecord, M
 from modelium.common.redis_store_connection import AWAY, Connection
 from modelium.common.redis_store_history import RedisHistory
 from modelium.common.redis_store_leases import RedisLeases
+from modelium.common.redis_store_policies import RedisPolicies
 from modelium.common.redis_store_usage import RedisUsageLog
-from modelium.common.store import AgentRecords, History, Leases, Records, UsageLog
+from modelium.common.store import AgentRecords, History, Leases, PoliciesStore, Records, UsageLog
 
 R = TypeVar("R", bound=Record)
 
@@ -205,6 +206,7 @@ class RedisStore:
         self.leases: Leases = RedisLeases(self._connection)
         self.usage: UsageLog = RedisUsageLog(self._connection)
         self.history: History = RedisHistory(self._connection)
+        self.policies: PoliciesStore = RedisPolicies(self._connection, clock)
 
     async def ping(self) -> bool:
         try:

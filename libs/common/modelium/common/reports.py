@@ -10,6 +10,7 @@ from pydantic import Field
 from modelium.common.figures import GatewayModelStats
 from modelium.common.message import Message, Question
 from modelium.common.plans import PlanAnswer
+from modelium.common.policies import PoliciesAnswer
 from modelium.common.records import MemoryRecord, ModelName
 
 
@@ -42,6 +43,13 @@ class KeyChanged(Message):
     key_id: str
 
 
+class PoliciesChanged(Message):
+    """Policies were applied; orchestrators also look by themselves every thirty seconds."""
+
+    subject = "policies.changed"
+    stored = False
+
+
 class MemoryMeasured(Message):
     """The registry has noted what an engine held, or that it ran out of memory."""
 
@@ -59,3 +67,11 @@ class PlanAsked(Question):
     answered_with = PlanAnswer
 
     model: ModelName
+
+
+class PoliciesAsked(Question):
+    """Which policies are in force?"""
+
+    subject = "policies.asked"
+    asked_of = "orchestrator"
+    answered_with = PoliciesAnswer

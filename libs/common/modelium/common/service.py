@@ -28,7 +28,7 @@ from modelium.common.errors import ExitCode, ModeliumError
 from modelium.common.health import Checks, health_app
 from modelium.common.http_server import bind, serve_http
 from modelium.common.lease import Lease, in_hand_s
-from modelium.common.load_settings import Settings, load
+from modelium.common.load_settings import Loaded, Settings, load_with_origins
 from modelium.common.nats_bus import NatsBus
 from modelium.common.redis_store import RedisStore
 from modelium.common.store import Store
@@ -43,6 +43,8 @@ class Shell(Protocol):
     """What a service's `build` gets, and where it puts what it wants to run."""
 
     settings: Settings
+    loaded: Loaded
+    """The same settings, with where each is set."""
     clock: Clock
     bus: Bus
     store: Store
@@ -78,6 +80,7 @@ class _Stop(Exception):
 @dataclass
 class _Shell:
     settings: Settings
+    loaded: Loaded
     clock: Clock
     bus: Bus
     store: Store
@@ -131,7 +134,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 async def _main(name: str, build: Build, config: Path | None, health_surface: bool) -> None:
     stop = _stop_on_signals()
-    settings = load(config)
+    loaded = load_with_origins(config)
+    settings = loaded.settings
     instance = f"{name}-{uuid4().hex[:8]}"
     logs.configure(settings.logging, service=name, instance=instance)
     metrics.announce_build(name)
@@ -142,7 +146,9 @@ async def _main(name: str, build: Build, config: Path | None, health_surface: bo
     lease = _lease(name, bus, instance, settings)
     try:
         async with AsyncExitStack() as resources, asyncio.TaskGroup() as group:
-            shell = _Shell(settings, SystemClock(), bus, store, instance, lease, resources, group)
+            shell = _Shell(
+                settings, loaded, SystemClock(), bus, store, instance, lease, resources, group
+            )
             group.create_task(_until_stopped(stop, shell))
             if health_surface:
                 _serve_health(name, shell)

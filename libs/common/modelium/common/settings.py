@@ -11,11 +11,12 @@ from pathlib import Path
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from modelium.common.records import AGENT_ID_PATTERN, ModelName
+from modelium.common.records import AGENT_ID_PATTERN
 from modelium.common.settings_base import GIB, MIB, Section
 from modelium.common.settings_gateway import Gateway
+from modelium.common.settings_policies import Policies
 
-__all__ = ["GIB", "MIB", "Gateway", "Section"]
+__all__ = ["GIB", "MIB", "Gateway", "Policies", "Section"]
 
 
 class Organization(Section):
@@ -59,45 +60,6 @@ class ModelDiscovery(Section):
     )
     supported_extensions: tuple[str, ...] = Field(
         default=(".safetensors",), description="Endings of weight files that make a model."
-    )
-
-
-class Policies(Section):
-    """What is kept in memory; can be changed while running."""
-
-    evict_after_idle_seconds: NonNegativeFloat = Field(
-        default=1800.0,
-        description="Seconds without a request before a model yields to one waiting; 0: never.",
-    )
-    evict_idle_always: bool = Field(
-        default=False,
-        description="Whether it goes then though nobody waits: frees memory, costs loads later.",
-    )
-    evict_when_memory_above_percent: float = Field(
-        default=100.0,
-        gt=0,
-        le=100,
-        description="Percent of a device's budget above which idle models are unloaded.",
-    )
-    always_loaded: tuple[ModelName, ...] = Field(
-        default=(), description="Models that are loaded at once and never unloaded."
-    )
-    min_residency_seconds: NonNegativeFloat = Field(
-        default=5.0, description="Seconds a loaded model serves before it can be a victim."
-    )
-    displace_after_seconds: NonNegativeFloat = Field(
-        default=25.0,
-        description="Seconds, times the models that wait, before a waiter displaces one in use.",
-    )
-    deepest_sleep: int = Field(
-        default=2,
-        ge=0,
-        le=2,
-        description="Deepest level at which idle engines sleep where their platform can: 1 keeps "
-        "weights in host memory, 2 drops them and reads them again; 0: none sleeps.",
-    )
-    drain_deadline_seconds: NonNegativeFloat = Field(
-        default=120.0, description="Seconds requests in flight get to end before an unload."
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
@@ -31,6 +31,8 @@ class Source:
 
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
+    given: dict[str, Any] = field(default_factory=dict)
+    """By key path, as it stands there: paths are not made absolute."""
     problems: tuple[str, ...] = ()
     name: str = "settings"
 
@@ -91,8 +93,9 @@ def read_file(settings: type[BaseModel], path: Path | None) -> Source:
     if not isinstance(data, dict):
         raise SettingsError((f"{path}: expected sections with keys, not {type(data).__name__}",))
     values = _without_empty_sections(settings, data)
-    origins = {key: str(path) for key in _leaves(values)}
-    return Source(_rooted(settings, values, path.parent), origins, name=str(path))
+    given = dict(_leaves(values))
+    origins = dict.fromkeys(given, str(path))
+    return Source(_rooted(settings, values, path.parent), origins, given, name=str(path))
 
 
 def _syntax_problem(path: Path, wrong: yaml.YAMLError) -> str:
@@ -113,12 +116,12 @@ def _without_empty_sections(model: type[BaseModel], data: dict[Any, Any]) -> dic
     return kept
 
 
-def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
         if isinstance(value, dict):
             yield from _leaves(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}"
+            yield f"{prefix}{key}", value
 
 
 def _rooted(model: type[BaseModel], values: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -175,7 +178,7 @@ def read_environment(settings: type[BaseSettings]) -> Source:
     problems = tuple(p for p in (_stray(name, known) for name in ours) if p)
     values = _Environment(settings)()
     origins = {known[name]: name for name in ours if name in known and os.environ[name]}
-    return Source(values, origins, problems)
+    return Source(values, origins, problems=problems)
 
 
 def _stray(name: str, known: Mapping[str, str]) -> str | None:
@@ -211,3 +214,13 @@ def section_of(model: type[BaseModel], key: str) -> type[BaseModel] | None:
     info = model.model_fields.get(key)
     kind = info.annotation if info else None
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def is_secret(model: type[BaseModel], key: str) -> bool:
+    """Whether the value of the setting may not be shown."""
+    name, _, rest = key.partition(".")
+    section, info = section_of(model, name), model.model_fields.get(name)
+    if section and rest:
+        return is_secret(section, rest)
+    kind = info.annotation if info else None
+    return kind is SecretStr or SecretStr in get_args(kind)

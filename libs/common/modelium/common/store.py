@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from modelium.common.api_keys import ApiKey
 from modelium.common.history import DecisionRecord, RequestRecord
+from modelium.common.policies import AppliedPolicies
 from modelium.common.records import AgentRecord, InstanceRecord, MemoryRecord, ModelRecord, Record
 from modelium.common.usage import Usage
 
@@ -138,6 +139,23 @@ class History(Protocol):
         """One of them; None: it never waited for a load, or is kept no longer."""
 
 
+class PoliciesStore(Protocol):
+    """The one record of what was applied with `modelium config apply`; gateways write it.
+
+    Both calls are tried again as those of `Records`.
+    """
+
+    async def get(self) -> AppliedPolicies | None:
+        """What was applied last; None: nothing, or the record does not parse, which is logged."""
+
+    async def save(self, record: AppliedPolicies) -> AppliedPolicies:
+        """Save if the stored version is still `record.version` (0: nothing is there).
+
+        Raises:
+            Conflict: somebody else applied something in between.
+        """
+
+
 class Store(Protocol):
     """What services need of Redis."""
 
@@ -149,6 +167,7 @@ class Store(Protocol):
     leases: Leases
     usage: UsageLog
     history: History
+    policies: PoliciesStore
 
     async def ping(self) -> bool:
         """Whether Redis answers within a second; for readiness."""

@@ -6,6 +6,8 @@ from modelium.brain.advisor import RulesAdvisor
 from modelium.brain.answering import Answering
 from modelium.brain.handlers import EVENT_HANDLERS, LIVE_HANDLERS
 from modelium.common.bus import bind
+from modelium.common.policies import PoliciesInForce
+from modelium.common.policy_reader import PolicyReader
 from modelium.common.service import Shell, run
 from modelium.core.policy import memory_policy, policy
 
@@ -17,10 +19,13 @@ async def build(shell: Shell) -> None:
     settings = shell.settings
     if not (settings.modelium_brain.enabled and settings.modelium_brain.fallback_to_rules):
         return
+    policies = PoliciesInForce(settings.orchestration.policies, shell.loaded.origins)
+    reader = PolicyReader(store=shell.store.policies, policies=policies, clock=shell.clock)
     rules = RulesAdvisor(
-        policy=policy(settings.orchestration.policies), memory=memory_policy(settings.vllm)
+        policy=lambda: policy(policies.current), memory=memory_policy(settings.vllm)
     )
-    needs = {"advisor": rules, "answering": Answering(), "bus": shell.bus}
+    needs = {"advisor": rules, "answering": Answering(), "bus": shell.bus, "reader": reader}
+    shell.task("policies", reader.run())
     shell.task("consume", shell.bus.consume(DURABLE, bind(EVENT_HANDLERS, **needs)))
     shell.task("follow", shell.bus.follow(bind(LIVE_HANDLERS, **needs)))
 

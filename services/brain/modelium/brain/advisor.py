@@ -1,5 +1,6 @@
 """What the brain asks somebody to think about, and the advisor that is always there: the rules."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from modelium.brain.planning import plan
@@ -23,16 +24,16 @@ class Advisor(Protocol):
 
 
 class RulesAdvisor:
-    """The rules of the core; answers at once."""
+    """The rules of the core; answers at once. `policy` says which counts now."""
 
     source = DecisionSource.RULES
 
-    def __init__(self, *, policy: Policy, memory: MemoryPolicy) -> None:
+    def __init__(self, *, policy: Callable[[], Policy], memory: MemoryPolicy) -> None:
         self._policy = policy
         self._memory = memory
 
     async def advise(self, tick: MetricsTick) -> tuple[Decision, ...]:
-        return rules.advise(tick, self._policy)
+        return rules.advise(tick, self._policy())
 
     async def plan(self, model: str, descriptor: Descriptor) -> DeploymentPlan:
         return plan(model, descriptor, self._memory)

@@ -8,6 +8,7 @@ from modelium.brain.advisor import Advisor
 from modelium.brain.answering import Answering
 from modelium.common import events as ev
 from modelium.common.bus import Bus, Handler
+from modelium.common.policy_reader import PolicyReader
 from modelium.core.digest import digest_of_descriptor, digest_of_tick
 
 ORIGIN: Final = "brain"
@@ -50,6 +51,14 @@ async def on_model_analyzed(event: ev.ModelAnalyzed, *, advisor: Advisor, bus: B
     log.info("plan.made", model=event.model, runtime=plan.runtime, needed_bytes=plan.needed_bytes)
 
 
+async def on_policies_changed(_: ev.PoliciesChanged, *, reader: PolicyReader) -> None:
+    """Advise by what was applied from now on."""
+    reader.read_soon()
+
+
 EVENT_HANDLERS: Final[dict[type[ev.Message], Handler]] = {ev.ModelAnalyzed: on_model_analyzed}
-LIVE_HANDLERS: Final[dict[type[ev.Message], Handler]] = {ev.MetricsTick: on_metrics_tick}
+LIVE_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
+    ev.MetricsTick: on_metrics_tick,
+    ev.PoliciesChanged: on_policies_changed,
+}
 HANDLERS: Final[dict[type[ev.Message], Handler]] = {**EVENT_HANDLERS, **LIVE_HANDLERS}

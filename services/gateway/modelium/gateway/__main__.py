@@ -14,10 +14,13 @@ from modelium.common.http_server import bind as bind_socket
 from modelium.common.http_server import serve_http
 from modelium.common.load_settings import Settings, load
 from modelium.common.open_files import clients_within, raise_limit
+from modelium.common.policies import AlwaysLoaded, PoliciesInForce
+from modelium.common.policy_reader import PolicyReader
 from modelium.common.service import Shell, config_path, run
 from modelium.common.settings import Gateway
-from modelium.gateway.access.assembly import assemble_access
+from modelium.gateway.access.assembly import Access, assemble_access
 from modelium.gateway.access.windows import LimitsWindows
+from modelium.gateway.assembly import Gateway as Assembled
 from modelium.gateway.assembly import assemble
 from modelium.gateway.engines.pool import EnginePool
 from modelium.gateway.handlers import HANDLERS
@@ -49,8 +52,9 @@ async def build(shell: Shell, worker: Worker | None = None) -> None:
         settings.host, settings.port, setting="gateway.port", shared=worker is not None
     )
     upstream = await shell.resources.enter_async_context(EnginePool(shell.clock))
-    pinned = shell.settings.orchestration.policies.always_loaded
-    gateway = assemble(shell, settings, upstream, access, pinned=pinned)
+    configured = shell.settings.orchestration.policies
+    policies = PoliciesInForce(configured, shell.loaded.origins)
+    gateway = assemble(shell, settings, upstream, access, pinned=AlwaysLoaded(policies))
     REGISTRY.register(
         GatewayCollector(
             gateway.stats,
@@ -64,9 +68,9 @@ async def build(shell: Shell, worker: Worker | None = None) -> None:
     )
     for name, work in [*gateway.work(), *access.work()]:
         shell.task(name, work)
-    updates = gateway.updates
-    handlers = bind(HANDLERS, updates=updates, dispatch=gateway.dispatch, keys=access.keys)
-    shell.task("models", shell.bus.follow(handlers, on_gap=updates.on_gap))
+    reader = PolicyReader(store=shell.store.policies, policies=policies, clock=shell.clock)
+    shell.task("policies", reader.run())
+    _listen(shell, gateway, access, reader)
 
     async def drain() -> None:
         await gateway.app.drain(settings.shutdown_grace_seconds)
@@ -77,6 +81,18 @@ async def build(shell: Shell, worker: Worker | None = None) -> None:
     shell.task("http", serve_http(gateway.app, bound, limits=_limits(settings)))
     if worker is not None:
         worker.begun()
+
+
+def _listen(shell: Shell, gateway: Assembled, access: Access, reader: PolicyReader) -> None:
+    updates = gateway.updates
+    handlers = bind(
+        HANDLERS,
+        updates=updates,
+        dispatch=gateway.dispatch,
+        keys=access.keys,
+        policies=reader,
+    )
+    shell.task("models", shell.bus.follow(handlers, on_gap=updates.on_gap))
 
 
 def _join(worker: Worker, shell: Shell) -> None:

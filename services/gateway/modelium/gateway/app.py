@@ -66,7 +66,7 @@ class GatewayApp:
             if needed is not None:
                 principal = await self._access.principal_of(scope, needed)
                 scope.setdefault("state", {})["principal"] = principal
-            if scope["method"] == "POST":
+            if scope["method"] in ("POST", "PUT"):
                 scope = {**scope, "headers": json_headers(scope["headers"])}
         except ApiError as error:
             self._proxy.stats.refused(error.code)

@@ -1,7 +1,8 @@
 """What the gateway listens to."""
 
 from modelium.common.bus import Handlers
-from modelium.common.events import GatewayStats, KeyChanged, ModelStateChanged
+from modelium.common.events import GatewayStats, KeyChanged, ModelStateChanged, PoliciesChanged
+from modelium.common.policy_reader import PolicyReader
 from modelium.gateway.access.key_table import KeyTable
 from modelium.gateway.engines.dispatch import Dispatch
 from modelium.gateway.engines.model_updates import ModelUpdates
@@ -25,8 +26,14 @@ async def on_key_changed(message: KeyChanged, *, keys: KeyTable) -> None:
     keys.read_soon()
 
 
+async def on_policies_changed(_: PoliciesChanged, *, policies: PolicyReader) -> None:
+    """Know which models are always loaded."""
+    policies.read_soon()
+
+
 HANDLERS: Handlers = {
     ModelStateChanged: on_model_state_changed,
     GatewayStats: on_gateway_stats,
     KeyChanged: on_key_changed,
+    PoliciesChanged: on_policies_changed,
 }

@@ -3,6 +3,7 @@
 from typing import Final
 
 from modelium.common.bus import bind
+from modelium.common.policies import PoliciesInForce
 from modelium.common.service import Shell, run
 from modelium.orchestrator.fenced_bus import FencedBus
 from modelium.orchestrator.handlers import EVENT_HANDLERS, FOLLOWED, QUESTION_HANDLERS
@@ -16,7 +17,9 @@ DURABLE: Final = "orchestrator"
 async def build(shell: Shell) -> None:
     """Run the owner of the state, and everything that posts to it."""
     bus, lease = FencedBus(shell.bus, shell.lease), shell.lease
-    owner = Owner(bus=bus, clock=shell.clock, settings=shell.settings, leads=False)
+    settings, loaded = shell.settings, shell.loaded
+    policies = PoliciesInForce(settings.orchestration.policies, loaded.origins, loaded.file_digests)
+    owner = Owner(bus=bus, clock=shell.clock, settings=settings, policies=policies, leads=False)
     resync = Resync(store=shell.store, owner=owner, clock=shell.clock)
     leading = Leading(
         lease=lease,
@@ -27,9 +30,10 @@ async def build(shell: Shell) -> None:
         orchestrator_id=shell.instance,
     )
     events, questions = bind(EVENT_HANDLERS, owner=owner), bind(QUESTION_HANDLERS, owner=owner)
+    followed = bind(FOLLOWED, owner=owner, resync=resync)
     shell.task("resync", resync.run())
     shell.task("remind", resync.remind())
-    shell.task("follow", bus.follow(bind(FOLLOWED, owner=owner), on_gap=resync.soon))
+    shell.task("follow", bus.follow(followed, on_gap=resync.soon))
     shell.task("consume", lease.while_leading(lambda: bus.consume(DURABLE, events)))
     # Only who decides may say what would be decided.
     shell.task("answer", lease.while_leading(lambda: bus.answer(questions)))

@@ -29,7 +29,7 @@ class Advising:
         simple = settings.orchestration.mode is Mode.SIMPLE
         self._bus = bus
         self._state = state
-        self._policy = policy
+        self.policy = policy
         self._interval_s = settings.orchestration.decision_interval_seconds
         self._rules_may_lead = simple or settings.modelium_brain.fallback_to_rules
         self.advice = Advice(
@@ -64,14 +64,14 @@ class Advising:
         """Follow the brain's decisions on one of the last ticks, but for those the guard drops."""
         if not self.advice.answered(message):
             return
-        guarded = guard(message.decisions, seen, self._policy)
+        guarded = guard(message.decisions, seen, self.policy)
         self.advice.follow(guarded, now_s)
         dropped = tuple(decision for decision in guarded if decision.dropped_by)
         if dropped:
             await publish(self._bus, _made(message.source, message.inputs_digest, dropped))
 
     async def _let_rules_advise(self, tick: MetricsTick, now_s: float) -> None:
-        decisions = rules.advise(tick, self._policy)
+        decisions = rules.advise(tick, self.policy)
         self.advice.follow(decisions, now_s)
         if decisions and _what(decisions) != _what(self._published):
             await publish(self._bus, _made(DecisionSource.RULES, digest_of_tick(tick), decisions))

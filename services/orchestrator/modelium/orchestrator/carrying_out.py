@@ -44,7 +44,7 @@ class CarryingOut:
         self._bus = bus
         self._state = state
         self._memory = memory
-        self._policy = policy
+        self.policy = policy
         self._told: dict[str, str] = {}
 
     async def actions(self, actions: Iterable[Action], seen: Snapshot, now_s: float) -> None:
@@ -73,7 +73,7 @@ class CarryingOut:
 
     async def stop_orphan(self, orphan: Instance, now_s: float) -> None:
         """Have an engine stopped that belongs to no model."""
-        command = commands.stop_orphan(orphan, self._policy.drain_deadline_s)
+        command = commands.stop_orphan(orphan, self.policy.drain_deadline_s)
         log.warning("engine.belongs_to_no_model", **_fields(command))
         if await publish(self._bus, command):
             self._state.stopping[orphan.instance_id] = Sent(command, now_s)
@@ -98,15 +98,15 @@ class CarryingOut:
             return None
         match action:
             case Sleep():
-                return commands.sleep_model(action, engine, record, self._policy.drain_deadline_s)
+                return commands.sleep_model(action, engine, record, self.policy.drain_deadline_s)
             case Wake():
                 return commands.wake_model(engine, record)
-        return commands.unload_model(engine, record, action.reason, self._policy.drain_deadline_s)
+        return commands.unload_model(engine, record, action.reason, self.policy.drain_deadline_s)
 
     def _queued(self, action: Queue, seen: Snapshot, now_s: float) -> Decision:
         if action.never:
             self._state.refused(action.model, now_s)
-        bound_s = wait_bounds_s(seen, self._policy)[action.model]
+        bound_s = wait_bounds_s(seen, self.policy)[action.model]
         return _decision(action, DecidedAction.QUEUE).model_copy(update={"wait_bound_s": bound_s})
 
     async def _tell(self, decisions: list[Decision], seen: Snapshot) -> None:

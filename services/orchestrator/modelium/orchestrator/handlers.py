@@ -5,8 +5,10 @@ from typing import Final
 from modelium.common import events as ev
 from modelium.common.bus import Handler
 from modelium.common.plans import PlanAnswer
+from modelium.common.policies import PoliciesAnswer
 from modelium.orchestrator.owner import Owner
-from modelium.orchestrator.planning import Asked
+from modelium.orchestrator.planning import STARTING, Asked
+from modelium.orchestrator.resync import Resync
 
 
 async def on_message(message: ev.Message, *, owner: Owner) -> None:
@@ -21,6 +23,18 @@ async def on_plan_asked(question: ev.PlanAsked, *, owner: Owner) -> PlanAnswer:
     return await asked.answer
 
 
+async def on_policies_changed(_: ev.PoliciesChanged, *, resync: Resync) -> None:
+    """Read with all else, so that what is read last counts."""
+    await resync.soon()
+
+
+async def on_policies_asked(_: ev.PoliciesAsked, *, owner: Owner) -> PoliciesAnswer:
+    """None before the store was read: something may have been applied."""
+    if not owner.policies.known:
+        return PoliciesAnswer(report=None, problem=STARTING)
+    return PoliciesAnswer(report=owner.policies.report())
+
+
 EVENT_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
     ev.ModelRequested: on_message,
     ev.ModelUnloadRequested: on_message,
@@ -31,6 +45,7 @@ LIVE_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
     ev.AgentHeartbeat: on_message,
     ev.GatewayStats: on_message,
     ev.MemoryMeasured: on_message,
+    ev.PoliciesChanged: on_policies_changed,
 }
 FOLLOWED: Final[dict[type[ev.Message], Handler]] = {
     **LIVE_HANDLERS,
@@ -38,7 +53,10 @@ FOLLOWED: Final[dict[type[ev.Message], Handler]] = {
     ev.ModelRequested: on_message,
     ev.ModelUnloadRequested: on_message,
 }
-QUESTION_HANDLERS: Final[dict[type[ev.Message], Handler]] = {ev.PlanAsked: on_plan_asked}
+QUESTION_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
+    ev.PlanAsked: on_plan_asked,
+    ev.PoliciesAsked: on_policies_asked,
+}
 HANDLERS: Final[dict[type[ev.Message], Handler]] = {
     **EVENT_HANDLERS,
     **LIVE_HANDLERS,

@@ -6,7 +6,7 @@ at the next. A tick every second makes sure that time alone is noticed too.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -26,6 +26,7 @@ from modelium.common.events import (
     ModelUnloadRequested,
 )
 from modelium.common.load_settings import Settings
+from modelium.common.policies import AppliedPolicies, PoliciesInForce
 from modelium.common.records import BY_GATEWAY, MemoryRecord, ModelRecord, RuntimeKind
 from modelium.core.decide import decide
 from modelium.core.measurements import Measurements
@@ -59,6 +60,7 @@ class Resynced:
     records: Sequence[ModelRecord]
     agents: Sequence[str]
     memory: Sequence[MemoryRecord]
+    policies: AppliedPolicies | None = None
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,22 @@ class Owner:
     One that does not lead applies what is posted, and does nothing else.
     """
 
-    def __init__(self, *, bus: Bus, clock: Clock, settings: Settings, leads: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        clock: Clock,
+        settings: Settings,
+        policies: PoliciesInForce | None = None,
+        leads: bool = True,
+    ) -> None:
         now_s = clock.monotonic()
         self._bus = bus
         self._clock = clock
         self._settings = settings
         self._leads = leads
+        self.policies = policies or PoliciesInForce(settings.orchestration.policies)
+        """Only to be read by others."""
         self._numbers = _numbers(settings)
         self._inbox: asyncio.Queue[Posted] = asyncio.Queue()
         self._state = PlacementState(now_s)
@@ -144,7 +156,8 @@ class Owner:
                 state.heard_agent(posted, now_s)
             case GatewayStats():
                 state.heard_gateway(posted, now_s)
-            case Resynced(records, agents, memory):
+            case Resynced(records, agents, memory, policies):
+                self._use(policies)
                 state.measurements = Measurements(memory)
                 state.resynced(records, agents, now_s, now)
                 self._warn_of_misnamed(now_s)
@@ -164,6 +177,17 @@ class Owner:
             self._remember_nothing_done(now_s)
         elif isinstance(posted, TermEnded):
             self._leads = False
+
+    def _use(self, applied: AppliedPolicies | None) -> None:
+        changed = self.policies.use(applied)
+        if not changed:
+            return
+        log.info("policies.changed", **changed)
+        current = policy(self.policies.current)
+        self._numbers = replace(self._numbers, policy=current)
+        self._advising.policy = current
+        self._misnamed.names = current.always_loaded
+        self._carrying_out.policy = current
 
     def _warn_of_misnamed(self, now_s: float) -> None:
         if names := self._misnamed.find(self._state.records, now_s):

@@ -54,4 +54,6 @@ class Resync:
         records = await self._store.models.all()
         agents = await self._store.agents.all()
         memory = await self._store.memory.all()
-        self._owner.post(Resynced(records, [agent.agent_id for agent in agents], memory))
+        policies = await self._store.policies.get()
+        ids = [agent.agent_id for agent in agents]
+        self._owner.post(Resynced(records, ids, memory, policies))

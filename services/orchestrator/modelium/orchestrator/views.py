@@ -34,7 +34,7 @@ NOT_YET: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """By which numbers the state is looked at; fixed while the service runs."""
+    """By which numbers the state is looked at; the policy is another after an apply."""
 
     memory: MemoryPolicy
     policy: Policy

@@ -7,8 +7,9 @@ from typing import Generic, TypeVar
 from modelium.common.api_keys import ApiKey
 from modelium.common.clock import Clock, SystemClock
 from modelium.common.errors import Conflict
+from modelium.common.policies import AppliedPolicies
 from modelium.common.records import AgentRecord, InstanceRecord, MemoryRecord, ModelRecord, Record
-from modelium.common.store import AgentRecords, History, Leases, Records, UsageLog
+from modelium.common.store import AgentRecords, History, Leases, PoliciesStore, Records, UsageLog
 from modelium.common.testing.history import InMemoryHistory
 from modelium.common.testing.shares import InMemoryLeases, InMemoryUsageLog
 
@@ -64,6 +65,25 @@ class _AgentRecords:
         self._saved[record.agent_id] = (self._clock.monotonic() + ttl_s, stamped)
 
 
+class _Policies:
+    """One record, as `_Records` keep many."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._saved: str | None = None
+
+    async def get(self) -> AppliedPolicies | None:
+        return AppliedPolicies.model_validate_json(self._saved) if self._saved else None
+
+    async def save(self, record: AppliedPolicies) -> AppliedPolicies:
+        if (json.loads(self._saved)["version"] if self._saved else 0) != record.version:
+            raise Conflict("policies", record.version)
+        changes = {"version": record.version + 1, "updated_at": self._clock.now()}
+        saved = record.model_copy(update=changes)
+        self._saved = saved.model_dump_json()
+        return saved
+
+
 class InMemoryStore:
     """Implements `store.Store`."""
 
@@ -78,6 +98,7 @@ class InMemoryStore:
         self.leases: Leases = InMemoryLeases(clock, lambda: self.answers)
         self.usage: UsageLog = InMemoryUsageLog(lambda: self.answers)
         self.history: History = InMemoryHistory(clock, lambda: self.answers)
+        self.policies: PoliciesStore = _Policies(clock)
 
     async def ping(self) -> bool:
         return self.answers

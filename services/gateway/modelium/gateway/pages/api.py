@@ -15,7 +15,7 @@ from modelium.common.events import Message, ModelRequested, ModelUnloadRequested
 from modelium.common.records import AgentRecord
 from modelium.gateway.edge import errors_http
 from modelium.gateway.edge.accepted import status_url
-from modelium.gateway.pages import admin, explain, models, oip
+from modelium.gateway.pages import admin, explain, models, oip, policies
 from modelium.gateway.pages.answers import tell_errors
 from modelium.gateway.pages.bodies import Responses, errors
 from modelium.gateway.pages.documents import CommandAccepted, GatewayStatus, Health, Index, Status
@@ -128,6 +128,7 @@ def routes() -> FastAPI:
     app.include_router(oip.router)
     app.include_router(admin.router)
     app.include_router(explain.router)
+    app.include_router(policies.router)
     app.include_router(router)
     tell_errors(app)
     return app
