@@ -18,6 +18,11 @@ redis: {url: "redis://user:letmein@127.0.0.1/0"}
 """
 
 
+@pytest.fixture(autouse=True)
+def no_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELIUM_URL", "http://127.0.0.1:1")
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "modelium.yaml"

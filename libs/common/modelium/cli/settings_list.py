@@ -135,7 +135,7 @@ which the file, at a restart, says neither what was applied nor what it had said
 since: there the file wins. `modelium config show --origin` prints what is in force and where it is
 set, and the orchestrator logs `policies.changed`.
 
-This page is made from `libs/common/modelium/common/settings.py` by `make docs`.
+This page is made from `libs/common/modelium/common/settings*.py` by `make docs`.
 """
 
 
