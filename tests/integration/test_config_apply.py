@@ -22,7 +22,7 @@ VARIABLE = "MODELIUM_ORCHESTRATION__POLICIES__MIN_RESIDENCY_SECONDS"
 
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
-    with running(tmp_path, engine_python=stub_python(tmp_path)) as started:
+    with running(tmp_path, engine_python=stub_python(tmp_path), slot_bytes=4 << 30) as started:
         yield started
 
 

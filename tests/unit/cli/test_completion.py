@@ -35,6 +35,8 @@ def offered(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         (("health", "r"), ["registry", "runtime_agent"]),
         (("keys", "create", "--scope", "a"), ["admin"]),
         (("run", "q"), []),
+        (("config", "a"), ["apply"]),
+        (("config", "apply", "--d"), ["--dry-run"]),
     ],
 )
 def test_names_that_are_known_without_a_gateway(
