@@ -50,7 +50,7 @@ class Advising:
         tick = MetricsTick(
             interval_s=elapsed_s,
             models=figures_of_models(
-                seen, self._state, self._policy, self._rates(seen, elapsed_s), now_s
+                seen, self._state, self.policy, self._rates(seen, elapsed_s), now_s
             ),
             devices=figures_of_devices(seen),
         )
