@@ -6,6 +6,7 @@ from modelium.common.records import DeviceKind
 from modelium.common.testing import a_descriptor, a_memory_record, a_model_record
 from modelium.core.measurements import Known, Measurements
 from modelium.core.memory import (
+    CUT,
     STEP_TOKENS,
     context_tokens,
     kv_cache_bytes,
@@ -131,6 +132,40 @@ def test_a_low_measurement_is_not_believed_while_loads_fail() -> None:
     assert needed_by_record(record, CUDA, POLICY, figures) == 1500
     forgiven = record.model_copy(update={"failures": 0})
     assert needed_by_record(forgiven, CUDA, POLICY, figures) == 1000 + 90 + 100
+
+
+@pytest.mark.parametrize(
+    ("per_token", "cut"),
+    [
+        (0, 100 // CUT),  # a part of the configured cache
+        (1, 50),  # but enough for one request
+        (4, 200),  # which fills all there is: nothing can be cut
+    ],
+)
+def test_a_cut_cache_still_holds_one_request(per_token: int, cut: int) -> None:
+    descriptor = a_descriptor(kv_bytes_per_token=per_token, context_length=4096)
+    assert kv_cache_bytes(descriptor, CUDA, POLICY, cut=True) == cut
+
+
+@pytest.mark.parametrize(
+    ("per_token", "out_of_memory", "expected"),
+    [
+        (0, 1, 1400 + 100),  # as much as was too little: the cache is cut instead
+        (0, 2, 400 + 2000 + 100),  # twice as much beside the weights
+        (4, 1, 400 + 2000 + 200),  # at once where there is nothing to cut
+    ],
+)
+def test_want_of_memory_first_cuts_the_cache_then_raises_what_is_needed(
+    per_token: int, out_of_memory: int, expected: int
+) -> None:
+    descriptor = a_descriptor(
+        dtype="F32", weight_bytes=400, kv_bytes_per_token=per_token, context_length=4096
+    )
+    record = a_model_record(descriptor=descriptor, failures=1, out_of_memory=out_of_memory)
+    figures = Measurements(
+        [a_memory_record(device_kind=CUDA, loads=0, highest_bytes=0, outgrown_bytes=1400)]
+    )
+    assert needed_by_record(record, CUDA, POLICY, figures) == expected
 
 
 def test_a_model_without_a_descriptor_needs_nothing_yet() -> None:

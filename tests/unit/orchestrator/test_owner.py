@@ -184,16 +184,44 @@ async def test_what_was_measured_is_reserved_after_a_restart_too() -> None:
         assert reserved(rig, "a") == [3 * GB, int(1.5 * GB + 0.5 * GB * 0.15) + GB]
 
 
-async def test_a_load_that_ran_out_of_memory_is_given_more() -> None:
-    async with running(a_model("a"), slow=True) as rig:
+async def test_a_load_that_ran_out_of_memory_is_tried_with_less_cache_then_with_more_memory() -> (
+    None
+):
+    devices = (a_slot(total=8 * GB),)
+    async with running(a_model("a"), a_model("b", fingerprint="f2"), devices=devices) as rig:
+        await loaded(rig, "b")
+        rig.agent.slow = True
+        rig.gateway.waits_for("a")
         for attempt in (1, 2):
-            rig.gateway.waits_for("a")
-            while f"a.{attempt}" not in rig.agent.engines:
-                await rig.seconds(1)
-            await rig.agent.fail(f"a.{attempt}", FailureKind.OUT_OF_MEMORY)
             await rig.seconds(2)
-        # A GB of weights, a GB of cache, and a GB beside them that is doubled.
-        assert reserved(rig, "a") == [3 * GB, 4 * GB]
+            await rig.agent.fail(f"a.{attempt}", FailureKind.OUT_OF_MEMORY)
+        await rig.seconds(2)
+        # There is no room for what it needs now beside b, which has to go.
+        assert rig.commands()[-2:] == ["load a.2", "unload b.1"]
+        await rig.agent.finish("b.1")
+        await rig.seconds(2)
+        # A GB of weights, a GB of cache, and one beside them; then a quarter of the cache, and
+        # with it 1.75 GB beside the weights, which were too little and are doubled.
+        assert reserved(rig, "a") == [3 * GB, 3 * GB, int(5.5 * GB)]
+        assert caches(rig, "a") == [GB, GB // 4, GB // 4]
+
+
+async def test_no_load_follows_at_once_when_neither_helped() -> None:
+    async with running(a_model("a"), slow=True) as rig:
+        rig.gateway.waits_for("a")
+        for attempt in (1, 2, 3):
+            await rig.seconds(2)
+            await rig.agent.fail(f"a.{attempt}", FailureKind.OUT_OF_MEMORY)
+        await rig.seconds(30)
+        assert rig.commands() == ["load a.1", "load a.2", "load a.3"]
+        assert (await rig.record("a")).reason == "as the test says; no new attempt for 40 s"
+        await rig.seconds(15)
+        assert rig.commands()[-1] == "load a.4"
+
+
+def caches(rig: Rig, model: str) -> list[int]:
+    loads = [c for c in rig.agent.commands if isinstance(c, LoadModel) and c.model == model]
+    return [load.kv_cache_bytes for load in loads]
 
 
 def reserved(rig: Rig, model: str) -> list[int]:

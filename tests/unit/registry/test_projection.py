@@ -10,7 +10,7 @@ from modelium.common.figures import DecidedAction, Decision
 from modelium.common.records import LIVE_STATES, FailureKind, ModelRecord, ModelState
 from modelium.common.testing import a_descriptor, a_model_record
 from modelium.registry.news import Event, is_news
-from modelium.registry.projection import after_decision, apply, retry_delay_s
+from modelium.registry.projection import after_decision, apply
 
 from . import facts
 
@@ -147,12 +147,12 @@ def test_each_state_carries_its_reason(state: ModelState, event: Event, reason: 
     assert kept(at(state), event).reason == reason
 
 
-def test_a_loaded_model_shows_its_engine_and_forgets_earlier_failures() -> None:
+def test_a_loaded_model_shows_its_engine_and_waits_for_nothing() -> None:
     record = kept(at(S.LOADING, failures=3, retry_at=NOW), facts.loaded())
     assert (record.endpoint, record.load_s) == ("http://127.0.0.1:9001", 4.5)
     assert (record.reserved_bytes, record.resident_bytes) == (400, 300)
     assert (record.loaded_fingerprint, record.loaded_at) == ("f1", NOW)
-    assert (record.failures, record.retry_at) == (0, None)
+    assert (record.failures, record.retry_at) == (3, None)
 
 
 def test_only_a_loaded_engine_gets_requests() -> None:
@@ -178,24 +178,6 @@ def test_an_unloaded_model_shows_no_engine_and_its_generation_is_over() -> None:
     assert (record.instance_id, record.agent_id, record.endpoint) == (None, None, None)
     assert (record.device_ids, record.reserved_bytes, record.resident_bytes) == ((), 0, 0)
     assert not is_news(record, facts.loaded())
-
-
-def test_failures_in_a_row_wait_longer_each_time() -> None:
-    record = kept(at(S.LOADING, failures=2), facts.failed())
-    assert (record.failures, record.retry_at) == (3, NOW + timedelta(seconds=40))
-    assert record.ended_generation == 1
-
-
-@pytest.mark.parametrize(
-    ("failures", "delay_s"), [(1, 10), (2, 20), (5, 160), (6, 300), (999, 300)]
-)
-def test_the_backoff_doubles_up_to_five_minutes(failures: int, delay_s: float) -> None:
-    assert retry_delay_s(failures) == delay_s
-
-
-def test_a_cancelled_load_gives_no_penalty() -> None:
-    record = kept(at(S.LOADING), facts.failed(kind=FailureKind.CANCELLED, reason="not wanted"))
-    assert (record.failures, record.retry_at, record.reason) == (0, None, "not wanted")
 
 
 def test_an_engine_whose_agent_was_lost_is_shown_again_when_it_comes_back() -> None:

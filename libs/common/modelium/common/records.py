@@ -204,7 +204,12 @@ class ModelRecord(Record):
     sleepless: str = Field(
         default="", description="why its engine is not put to sleep any more; empty: it may be"
     )
-    failures: int = Field(default=0, ge=0, description="in a row; back to 0 when it is loaded")
+    failures: int = Field(
+        default=0, ge=0, description="in a row; back to 0 once an engine has served for 5 minutes"
+    )
+    out_of_memory: int = Field(
+        default=0, ge=0, description="how many of these, in a row, for want of memory"
+    )
     retry_at: datetime | None = Field(default=None, description="no load before this")
     loaded_at: datetime | None = None
 

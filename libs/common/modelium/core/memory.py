@@ -19,6 +19,8 @@ BOUND: Final = 2
 """How many times the configured overhead what others showed may raise or lower it."""
 RAISED: Final = 4
 """The same for engines that ran out of memory: more is no engine's need but a leak."""
+CUT: Final = 4
+"""By how much the configured cache is cut for an engine that ran out of memory."""
 UNMEASURED: Final = Measurements()
 SIXTEEN_BIT: Final = frozenset({"bf16", "f16", "fp16", "bfloat16", "float16", "half"})
 
@@ -29,17 +31,25 @@ def context_tokens(descriptor: Descriptor, policy: MemoryPolicy) -> int:
     return min(own, policy.max_context_tokens)
 
 
-def kv_cache_bytes(descriptor: Descriptor, kind: DeviceKind, policy: MemoryPolicy) -> int:
+def kv_cache_bytes(
+    descriptor: Descriptor, kind: DeviceKind, policy: MemoryPolicy, *, cut: bool = False
+) -> int:
     """The cache an engine is given: the policy's, but enough for one request of full length.
 
-    A layer that sees only a window keeps that window and the tokens of the step under way.
+    A layer that sees only a window keeps that window and the tokens of the step under way. `cut`
+    is for a model that ran out of memory: a part of the policy's, and still enough for that one.
     """
     wider = 2 if _computes_wider(kind, policy) else 1
     context = context_tokens(descriptor, policy)
     windowed = descriptor.windowed_kv_bytes_per_token
     request = (descriptor.kv_bytes_per_token - windowed) * context
     request += windowed * min(context, descriptor.window_tokens + STEP_TOKENS)
-    return max(policy.kv_cache_bytes, wider * request)
+    return max(policy.kv_cache_bytes // (CUT if cut else 1), wider * request)
+
+
+def loads_with_cut_cache(record: ModelRecord) -> bool:
+    """Whether its next engine is given less cache: the last one ran out of memory."""
+    return record.out_of_memory > 0
 
 
 def weight_bytes(descriptor: Descriptor, kind: DeviceKind, policy: MemoryPolicy) -> int:
@@ -61,17 +71,19 @@ def needed_bytes(
     known: Known = NOTHING,
     *,
     largest_bytes: int = 0,
+    raise_later: bool = False,
 ) -> int:
     """Bytes of one device for an engine, by what is `known` of such engines there.
 
     Never less than was measured, and more than what was too little. The cache, whose size is a
     setting, is added to what was measured without it. `largest_bytes` is the largest such device
     (0: none): an engine that ran out of memory is given all of it before it is said not to fit.
+    With `raise_later` it is given once more what was too little: its cache is cut instead.
     """
     weights = weight_bytes(descriptor, kind, policy)
     wanted = (_measured if known.loads else _expected)(weights, known, policy)
     cache = kv_cache_bytes(descriptor, kind, policy)
-    raised = _raised(weights, known, policy) + cache
+    raised = cache + (known.outgrown_bytes if raise_later else _raised(weights, known, policy))
     if largest_bytes:
         raised = min(raised, largest_bytes)
     return max(weights + cache, wanted + cache, raised)
@@ -138,10 +150,28 @@ def needed_by_record(
     if descriptor is None:
         return 0
     known = measurements.known(record.fingerprint, descriptor.runtime, kind)
-    needed = needed_bytes(descriptor, kind, policy, known, largest_bytes=largest_bytes)
+    needed = needed_bytes(
+        descriptor,
+        kind,
+        policy,
+        known,
+        largest_bytes=largest_bytes,
+        raise_later=_cut_is_enough(record, descriptor, kind, policy),
+    )
     if record.failures:
         return max(needed, estimated_bytes(descriptor, kind, policy))
     return needed
+
+
+def _cut_is_enough(
+    record: ModelRecord, descriptor: Descriptor, kind: DeviceKind, policy: MemoryPolicy
+) -> bool:
+    """Whether to try the same memory with a smaller cache, once, before others give way for more.
+
+    A cache that one request fills cannot be cut.
+    """
+    whole = kv_cache_bytes(descriptor, kind, policy)
+    return record.out_of_memory == 1 and kv_cache_bytes(descriptor, kind, policy, cut=True) < whole
 
 
 def _computes_wider(kind: DeviceKind, policy: MemoryPolicy) -> bool:

@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from modelium.common.events import LoadModel, SleepModel, UnloadModel, WakeModel
 from modelium.common.records import DeviceKind, Instance, ModelRecord, instance_id
 from modelium.core.actions import Load, Sleep
-from modelium.core.memory import context_tokens, kv_cache_bytes, weight_bytes
+from modelium.core.memory import (
+    context_tokens,
+    kv_cache_bytes,
+    loads_with_cut_cache,
+    weight_bytes,
+)
 from modelium.core.policy import MemoryPolicy
 from modelium.core.tensor_parallel import share_of_weights
 from modelium.orchestrator.engines import Engine
@@ -31,7 +36,7 @@ def load_model(
     if record.descriptor is None:
         raise ValueError(f"{record.model} has no descriptor")
     instance = instance_id(record.model, generation)
-    kind = kinds[action.device_ids[0]]
+    kind, cut = kinds[action.device_ids[0]], loads_with_cut_cache(record)
     return LoadModel(
         message_id=f"{instance}-load",
         agent_id=action.agent_id,
@@ -46,7 +51,7 @@ def load_model(
         weight_bytes=share_of_weights(
             weight_bytes(record.descriptor, kind, policy), len(action.device_ids)
         ),
-        kv_cache_bytes=kv_cache_bytes(record.descriptor, kind, policy),
+        kv_cache_bytes=kv_cache_bytes(record.descriptor, kind, policy, cut=cut),
         context_length=context_tokens(record.descriptor, policy),
     )
 

@@ -5,7 +5,7 @@ in `news.py`; who stores and announces the result is `handlers.py`.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from modelium.common import events as ev
@@ -13,13 +13,11 @@ from modelium.common.figures import DecidedAction, Decision
 from modelium.common.lifecycle import next_state
 from modelium.common.records import FailureKind, ModelRecord, ModelState
 from modelium.registry import reasons
+from modelium.registry.failing import NEVER_FAILED, after_failure, after_unload
 from modelium.registry.instances import endpoint_of
 from modelium.registry.news import Event, is_live
 
 Changes = dict[str, Any]
-
-FIRST_RETRY_S: Final = 10.0
-LONGEST_RETRY_S: Final = 300.0
 
 _NO_ENGINE: Final[Mapping[str, Any]] = {
     "instance_id": None,
@@ -33,8 +31,7 @@ _NO_ENGINE: Final[Mapping[str, Any]] = {
     "sleep_level": 0,
     "loaded_at": None,
 }
-_NEVER_FAILED: Final[Mapping[str, Any]] = {"failures": 0, "retry_at": None}
-_NEW_FILES: Final[Mapping[str, Any]] = {**_NEVER_FAILED, "refused": False}
+_NEW_FILES: Final[Mapping[str, Any]] = {**NEVER_FAILED, "refused": False}
 _NEVER_SLEPT: Final[Mapping[str, Any]] = {
     "sleep_s": None,
     "wake_s": None,
@@ -189,7 +186,7 @@ def _loaded(record: ModelRecord, event: ev.RuntimeLoaded, now: datetime) -> Chan
         "sleep_level": 0,
         "loaded_at": record.loaded_at if repeated else now,
         "reason": "",
-        **_NEVER_FAILED,
+        "retry_at": None,
     }
 
 
@@ -220,6 +217,7 @@ def _sleeping(record: ModelRecord, event: ev.RuntimeSleeping, _now: datetime) ->
         "asleep_bytes": event.resident_bytes,
         "loaded_at": None,
         "reason": reasons.asleep(event.sleep_level),
+        **NEVER_FAILED,
     }
 
 
@@ -234,35 +232,14 @@ def _ended(event: ev.RuntimeEvent) -> Changes:
 
 def _unloaded(record: ModelRecord, event: ev.RuntimeUnloaded, _now: datetime) -> Changes:
     had_engine = is_live(record) or record.state == ModelState.ERROR
-    return _ended(event) | ({"reason": reasons.unloaded(event.reason)} if had_engine else {})
+    reason = {"reason": reasons.unloaded(event.reason)} if had_engine else {}
+    return _ended(event) | reason | after_unload(record)
 
 
 def _failed(record: ModelRecord, event: ev.RuntimeFailed, now: datetime) -> Changes:
     """An engine whose agent is lost may come back, so its generation is not over."""
     end = dict(_NO_ENGINE) if event.kind is FailureKind.LOST else _ended(event)
-    if event.kind is FailureKind.CANCELLED:
-        return end | {"reason": reasons.failed(event.reason, None)}
-    if event.kind is FailureKind.SLEEP_FAILED:
-        return end | _unfit_to_sleep(record, event)
-    failures = record.failures + 1
-    wait_s = retry_delay_s(failures)
-    return end | {
-        "failures": failures,
-        "retry_at": now + timedelta(seconds=wait_s),
-        "reason": reasons.failed(event.reason, wait_s),
-    }
-
-
-def _unfit_to_sleep(record: ModelRecord, event: ev.RuntimeFailed) -> Changes:
-    """Its files are fine, so it may be loaded again at once; it only never sleeps again."""
-    reason = {"reason": reasons.failed(event.reason, None)}
-    of_these_files = event.fingerprint in ("", record.fingerprint)
-    return reason | ({"sleepless": event.reason} if of_these_files else {})
-
-
-def retry_delay_s(failures: int) -> float:
-    """How long the next load waits after `failures` in a row: 10 s, doubled each time, to 300 s."""
-    return min(FIRST_RETRY_S * 2.0 ** min(failures - 1, 10), LONGEST_RETRY_S)
+    return end | after_failure(record, event, now)
 
 
 # Each takes its own event class; a mapping of them cannot say that in types.

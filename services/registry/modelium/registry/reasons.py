@@ -37,3 +37,8 @@ def failed(why: str, retry_in_s: float | None) -> str:
     """The engine did not start or has ended by itself; `retry_in_s` is how long it must wait."""
     why = why.rstrip(".") or "its engine failed"
     return why if retry_in_s is None else f"{why}; no new attempt for {retry_in_s:g} s"
+
+
+def tried_with(why: str, other_means: str) -> str:
+    """The engine failed, and its next load need not wait: it gets other means."""
+    return f"{why.rstrip('.') or 'its engine failed'}; the next load gets {other_means}"
