@@ -19,7 +19,7 @@ from modelium.runtime_agent.launcher import (
     Status,
     Usage,
 )
-from modelium.runtime_agent.runtime import Health, Limits, NotServing, Proof
+from modelium.runtime_agent.runtime import Health, Limits, NotServing, Proof, Work
 from tests.agent_kit import a_record
 
 RUNS = Status(running=True)
@@ -82,6 +82,7 @@ class FakeRuntime:
 
     answers: Health = Health.STARTING
     refuses: str = ""
+    at: Work = Work(0, "")  # noqa: RUF009 - frozen
     limits: Limits = Limits(10.0, 100.0, 5.0, 30.0)  # noqa: RUF009 - frozen
 
     def spec(self, command: LoadModel, *_: object) -> LaunchSpec:
@@ -92,6 +93,9 @@ class FakeRuntime:
 
     async def health(self, endpoint: str) -> Health:
         return self.answers
+
+    async def work(self, endpoint: str) -> Work:
+        return self.at
 
     async def prove(self, endpoint: str, record: EngineRecord) -> Proof:
         if self.refuses:

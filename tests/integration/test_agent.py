@@ -84,6 +84,25 @@ async def test_a_load_is_cancelled_at_once_although_sigterm_is_swallowed_while_l
         assert agent.kinds == [RuntimeLoading, RuntimeUnloading, RuntimeUnloaded]
 
 
+async def test_an_engine_that_hangs_while_its_health_check_says_200_is_killed(
+    tmp_path: Path, model: Path
+) -> None:
+    hang = {"silence_timeout_seconds": 1, "stall_timeout_seconds": 3}
+    async with a_clean_agent(tmp_path, "--hang-after-tokens", "3", **hang) as agent:
+        announced = await loaded(agent, model)
+        http = EngineHttp()
+        body = {"model": "qwen", "prompt": "x", "max_tokens": 5}
+        asked = http.ask("POST", f"{announced.endpoint}/v1/completions", timeout_s=90, body=body)
+        with pytest.raises(Exception, match="connection broke"):
+            await asked
+        await http.close()
+        failed = await agent.heard(RuntimeFailed)
+        assert failed.kind is FailureKind.TIMEOUT
+        assert "not got on with its requests for 1 s" in failed.reason
+        assert "no answer within 3 s" in failed.reason
+        assert agent.processes() == []
+
+
 async def test_orphans_of_a_killed_api_server_are_swept(tmp_path: Path, model: Path) -> None:
     async with a_clean_agent(tmp_path, "--child") as agent:
         await loaded(agent, model)

@@ -108,6 +108,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--chunk-delay", type=float, default=0.0, help="seconds per token")
     parser.add_argument("--first-byte-delay", type=float, default=0.0, help="seconds")
     parser.add_argument("--die-after-chunks", type=int, help="exit 0 after so many tokens")
+    parser.add_argument(
+        "--hang-after-tokens", type=int, help="of all requests; its health check stays 200"
+    )
     parser.add_argument("--ignore-sigterm", action="store_true")
     parser.add_argument("--shutdown-timeout", type=float, default=0.0, help="seconds")
     parser.add_argument("--gpu", type=Path, help="folder that says who holds what of a GPU")
@@ -129,6 +132,7 @@ def main(argv: list[str]) -> None:
         fail_health=arguments.fail_health,
         fail_requests=arguments.fail_requests,
         die_after_chunks=arguments.die_after_chunks,
+        hang_after_tokens=arguments.hang_after_tokens,
     )
     if arguments.child:
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])

@@ -31,6 +31,7 @@ class Behaviour:
     fail_health: bool = False
     fail_requests: bool = False
     die_after_chunks: int | None = None
+    hang_after_tokens: int | None = None
     draining: bool = False
     aborting: bool = False
 
@@ -148,6 +149,8 @@ class StubEngine:
         for number in range(count):
             if how.die_after_chunks is not None and number >= how.die_after_chunks:
                 os._exit(0)
+            if how.hang_after_tokens is not None and self.tokens >= how.hang_after_tokens:
+                await gone
             await asyncio.wait([gone], timeout=how.chunk_delay_s)
             if gone.done():
                 return

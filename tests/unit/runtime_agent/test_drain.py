@@ -54,6 +54,16 @@ def test_a_gateway_that_has_fallen_silent_no_longer_counts() -> None:
     assert tracker.is_drained("qwen", 3, since_s=BEGAN_S, now_s=100.6 + LEASE_S)
 
 
+def test_an_engine_is_in_use_while_a_gateway_that_lives_has_requests_there() -> None:
+    tracker = DrainTracker(0.0)
+    tracker.heard(stats("g1", routed=3), 100.0)
+    assert not tracker.serves("qwen", 3, now_s=100.0)
+    tracker.heard(stats("g2", serving=(3,)), 100.0)
+    assert tracker.serves("qwen", 3, now_s=100.0)
+    assert not tracker.serves("qwen", 2, now_s=100.0)
+    assert not tracker.serves("qwen", 3, now_s=100.1 + LEASE_S)
+
+
 def test_another_model_with_the_same_generation_does_not_count() -> None:
     tracker = DrainTracker(0.0)
     tracker.heard(stats(routed=3, serving=(3,)), 100.5)

@@ -108,7 +108,19 @@ def test_an_unknown_cause_is_the_last_exception_before_the_engines_summary() -> 
 
 def test_the_summary_alone_is_never_the_cause() -> None:
     found = _start("INFO loading", GENERIC)
-    assert found.reason == "The engine did not start (exit code 1)"
+    assert found.reason == "The engine did not start (exit code 1); it last said: INFO loading"
+
+
+def test_without_a_known_cause_the_last_lines_are_told_shortened() -> None:
+    found = _start("INFO first", "INFO a", "", "INFO  b", "c" * 400)
+    assert found.reason.startswith("The engine did not start (exit code 1); it last said: ccc")
+    assert len(found.reason) < 400
+    few = _start("INFO first", "INFO a", "", "INFO  b", "c")
+    assert few.reason.endswith("; it last said: INFO a | INFO b | c")
+
+
+def test_an_engine_that_said_nothing_is_told_by_its_exit_code() -> None:
+    assert _start().reason == "The engine did not start (exit code 1)"
 
 
 def test_the_kernels_kill_is_out_of_memory_whatever_the_exit_code_says() -> None:
@@ -117,7 +129,8 @@ def test_the_kernels_kill_is_out_of_memory_whatever_the_exit_code_says() -> None
 
 def test_exit_code_0_of_a_loaded_engine_is_a_crash() -> None:
     found = classify(("INFO fine",), exit_code=0, oom_killed=False, was_ready=True)
-    assert found == Failure(FailureKind.CRASHED, "The engine broke down (exit code 0)")
+    reason = "The engine broke down (exit code 0); it last said: INFO fine"
+    assert found == Failure(FailureKind.CRASHED, reason)
 
 
 def test_a_signal_is_told_by_its_number() -> None:
@@ -134,7 +147,7 @@ def test_what_was_seen_from_outside_is_told_when_the_log_says_nothing() -> None:
     found = classify(
         ("INFO fine",), exit_code=None, oom_killed=False, was_ready=False, symptom="no answer"
     )
-    assert found.reason == "The engine did not start: no answer"
+    assert found.reason == "The engine did not start: no answer; it last said: INFO fine"
 
 
 def test_a_setting_that_is_printed_at_every_start_is_no_reason() -> None:

@@ -9,8 +9,8 @@ from modelium.common.records import DeviceKind
 from modelium.common.settings import Vllm
 from modelium.runtime_agent.engine_http import Answer, EngineHttp
 from modelium.runtime_agent.launcher import record_of
-from modelium.runtime_agent.runtime import CannotSleep, NotServing
-from modelium.runtime_agent.runtimes.vllm import CANARY_TOKENS, VllmRuntime
+from modelium.runtime_agent.runtime import CannotSleep, NotServing, Work
+from modelium.runtime_agent.runtimes.vllm import CANARY_TOKENS, VllmRuntime, work_of
 from tests.agent_kit import a_load, a_record
 
 
@@ -113,3 +113,33 @@ class _Answers(EngineHttp):
         if body is not None:
             self.bodies[path] = body
         return Answer(*self.answers.get(path, (200, b"{}")))
+
+
+METRICS = """# HELP vllm:num_requests_running Number of requests in model execution batches.
+# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{engine="0",model_name="a} b"} 2.0
+vllm:num_requests_waiting{engine="0",model_name="a} b"} 1.0
+vllm:kv_cache_usage_perc{engine="0",model_name="a} b"} 0.25
+vllm:prompt_tokens_total{engine="0",model_name="a} b"} 30.0
+vllm:generation_tokens_total{engine="0",model_name="a} b"} 7.0
+vllm:request_success_total{engine="0",finished_reason="abort",model_name="a} b"} 4.0
+process_cpu_seconds_total 12.5
+"""
+
+
+def test_progress_is_what_the_core_computes_not_what_the_server_counts() -> None:
+    seen = work_of(METRICS)
+    assert seen == Work(3, "0.25 30.0 7.0")
+    assert work_of(METRICS.replace("} 4.0", "} 5.0").replace("12.5", "13.0")) == seen
+    for moved in (" 7.0", " 30.0", " 0.25"):
+        assert work_of(METRICS.replace(moved, " 31.5")) != seen
+
+
+def test_metrics_that_say_nothing_of_requests_are_no_work() -> None:
+    assert work_of("") == work_of('{"detail":"Not Found"}') == Work(0, "")
+
+
+async def test_an_engine_whose_metrics_are_not_answered_says_nothing_of_its_work() -> None:
+    http = EngineHttp()
+    assert await VllmRuntime(Vllm(), http).work("http://127.0.0.1:9") == Work(0, "")
+    await http.close()

@@ -20,6 +20,7 @@ class _Scene:
     engine: FakeEngine = field(default_factory=FakeEngine)
     runtime: FakeRuntime = field(default_factory=FakeRuntime)
     resident: list[int] = field(default_factory=list)
+    in_use: bool = False
 
     @property
     def watch(self) -> Watch:
@@ -32,7 +33,9 @@ class _Scene:
 
     async def serving(self) -> asyncio.Task[None]:
         self.runtime.answers = Health.SERVING
-        noted = self.watch.while_serving(lambda usage: self.resident.append(usage.resident_bytes))
+        noted = self.watch.while_serving(
+            lambda usage: self.resident.append(usage.resident_bytes), lambda: self.in_use
+        )
         task = asyncio.ensure_future(noted)
         await self.clock.until_sleeping()
         return task
@@ -149,4 +152,34 @@ async def test_memory_is_measured_now_and_then(scene: _Scene) -> None:
     serving = await scene.serving()
     await scene.clock.advance(USAGE_EVERY * 2)
     assert scene.resident == [77, 77]
+    serving.cancel()
+
+
+async def test_an_engine_that_hangs_behind_a_health_check_of_200_is_killed(scene: _Scene) -> None:
+    serving = await scene.serving()
+    scene.in_use = True
+    scene.runtime.refuses = "no answer within 120 s"
+    await scene.clock.advance(30)
+    assert not serving.done()
+    await scene.clock.advance(20)
+    failed = await _failure(serving)
+    assert failed.failure.kind is FailureKind.TIMEOUT
+    assert "has not got on with its requests for 30 s" in failed.failure.reason
+    assert "no answer within 120 s" in failed.failure.reason
+    assert scene.engine.killed
+
+
+async def test_a_request_that_its_client_reads_slowly_is_no_hang(scene: _Scene) -> None:
+    serving = await scene.serving()
+    scene.in_use = True
+    await scene.clock.advance(300)
+    assert not serving.done()
+    serving.cancel()
+
+
+async def test_an_idle_engine_is_not_asked_to_prove_itself(scene: _Scene) -> None:
+    serving = await scene.serving()
+    scene.runtime.refuses = "nobody should have asked"
+    await scene.clock.advance(300)
+    assert not serving.done()
     serving.cancel()

@@ -121,7 +121,8 @@ class Vllm(Section):
         default=1800.0, description="Seconds after which a load fails even if it shows progress."
     )
     silence_timeout_seconds: PositiveFloat = Field(
-        default=60.0, description="Seconds a loaded engine may answer no health check."
+        default=60.0,
+        description="Seconds a loaded engine may answer no health check, or get on with no request.",
     )
     sleep_mode: bool = Field(
         default=False,

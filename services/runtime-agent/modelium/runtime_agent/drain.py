@@ -49,6 +49,11 @@ class DrainTracker:
         """Stats may have been lost until now: silence before it proves nothing."""
         self.listening_since_s = now_s
 
+    def serves(self, model: str, generation: int, *, now_s: float) -> bool:
+        """Whether some gateway has requests in flight there."""
+        alive = [h for h in self._heard.values() if now_s - h.at_s <= LEASE_S]
+        return any((model, generation) in h.serving for h in alive)
+
     def is_drained(self, model: str, generation: int, *, since_s: float, now_s: float) -> bool:
         """Whether every gateway has let go of the generation; the drain began at `since_s`.
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from modelium.common.records import FailureKind
 
+LAST_LINES = 3
+LAST_CHARACTERS = 300
+
 _OOM = FailureKind.OUT_OF_MEMORY
 _START = FailureKind.START_FAILED
 
@@ -131,9 +134,15 @@ def classify(
     text = _last_exception(log)
     if text is not None:
         return Failure(fallback, f"The engine {_verb(was_ready)}: {text}")
-    if symptom:
-        return Failure(fallback, f"The engine {_verb(was_ready)}: {symptom}")
-    return Failure(fallback, f"The engine {_verb(was_ready)} {_exit(exit_code)}")
+    how = f": {symptom}" if symptom else f" {_exit(exit_code)}"
+    return Failure(fallback, with_last_words(f"The engine {_verb(was_ready)}{how}", log))
+
+
+def with_last_words(reason: str, log: Sequence[str]) -> str:
+    """The reason and the last lines of the log, where nothing in it is known to be the cause."""
+    lines = [" ".join(line.split()) for line in log if not _GENERIC.search(line)]
+    words = " | ".join([line for line in lines if line][-LAST_LINES:])
+    return f"{reason}; it last said: {words[-LAST_CHARACTERS:]}" if words else reason
 
 
 def _verb(was_ready: bool) -> str:

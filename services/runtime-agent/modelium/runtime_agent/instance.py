@@ -4,9 +4,8 @@
                      │           │            │
                      └───────────┴────────────┴──▶ unloading ──▶ unloaded
 
-Orders arrive in a mailbox; `UnloadModel` interrupts whatever is being done. What happens one at a
-time per device is in `lanes.py`, what ready and alive mean in `watch.py`. An engine that is still
-loading is killed at once: vLLM swallows SIGTERM while it loads.
+Orders arrive in a mailbox; `UnloadModel` interrupts whatever is being done, a load by killing it:
+vLLM swallows SIGTERM then. Turns on a device are in `lanes.py`, ready and alive in `watch.py`.
 """
 
 import asyncio
@@ -134,7 +133,8 @@ class Life:
         elif self._at.sleep_level:
             await while_asleep(self._watching())
         else:
-            await self._watching().while_serving(self._note_usage)
+            watch, tools = self._watching(), self._tools
+            await watch.while_serving(self._note_usage, lambda: tools.in_use(self.record))
 
     async def _load(self, command: LoadModel) -> None:
         await self._enter(InstanceState.LOADING)

@@ -34,6 +34,16 @@ class Limits:
     silence_timeout_s: float
 
 
+@dataclass(frozen=True)
+class Work:
+    """What an engine says of its requests."""
+
+    requests: int
+    """That it runs or keeps waiting; 0 if it does not say."""
+    mark: str
+    """Changes whenever it gets on with them, and only then; empty if it does not say."""
+
+
 class NotServing(ModeliumError):
     """An engine did not do what it was asked to; the reason is for people."""
 
@@ -77,6 +87,9 @@ class Runtime(Protocol):
         """Whether engines for this task, on this kind of device, are started able to sleep."""
 
     async def health(self, endpoint: str) -> Health:
+        """Answers within a few seconds, and never raises."""
+
+    async def work(self, endpoint: str) -> Work:
         """Answers within a few seconds, and never raises."""
 
     async def prove(self, endpoint: str, record: EngineRecord) -> Proof:

@@ -29,6 +29,11 @@ class Tools:
     clock: Clock
     announce: Announcer
 
+    def in_use(self, engine: EngineRecord) -> bool:
+        """Whether a gateway has requests in flight there."""
+        now_s = self.clock.monotonic()
+        return self.drains.serves(engine.model, engine.generation, now_s=now_s)
+
     async def drained(self, engine: EngineRecord, deadline_s: float) -> bool:
         """Wait until no gateway uses the engine; False when the deadline is over first."""
         since_s = self.clock.monotonic()

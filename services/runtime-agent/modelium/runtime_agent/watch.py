@@ -1,8 +1,8 @@
 """Watches one engine: until it is ready, and as long as it lives.
 
 Both end by raising `EngineFailed` with the reason for people. Ready is health 200 *and* an answered
-test request. An engine that nobody asked to end has failed, whatever its exit code: vLLM exits 0
-when its core was killed.
+test request. Alive is health 200, and progress while it has requests. An engine that nobody asked
+to end has failed, whatever its exit code: vLLM exits 0 when its core was killed.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,12 @@ from typing import NoReturn
 
 from modelium.common.clock import Clock
 from modelium.common.errors import ModeliumError
-from modelium.common.records import FailureKind
-from modelium.runtime_agent.failures import Failure, classify
+from modelium.common.records import DeviceKind, FailureKind
+from modelium.runtime_agent.failures import Failure, classify, with_last_words
 from modelium.runtime_agent.launcher import Engine, Usage
 from modelium.runtime_agent.progress import LoadProgress, Signs
 from modelium.runtime_agent.runtime import Health, NotServing, Proof, Runtime
+from modelium.runtime_agent.standstill import Standstill
 
 STARTING_POLL_S = 0.25
 SERVING_POLL_S = 1.0
@@ -64,12 +65,21 @@ class Watch:
         except NotServing as broken:
             await self._broken(was_ready=was_ready, symptom=broken.reason)
 
-    async def while_serving(self, measured: Callable[[Usage], None]) -> None:
-        """Look every second, for ever; tell now and then what it uses."""
+    async def while_serving(
+        self, measured: Callable[[Usage], None], in_use: Callable[[], bool] | None = None
+    ) -> None:
+        """Look every second, for ever; tell now and then what it uses.
+
+        `in_use` says whether gateways have requests there; without it nobody expects progress.
+        """
         answered_s = self.clock.monotonic()
+        standstill = Standstill(self.runtime.limits.silence_timeout_s)
         for turn in count(1):
             if turn % USAGE_EVERY == 0:
-                measured(await self.engine.usage())
+                usage = await self.engine.usage()
+                measured(usage)
+                if in_use is not None:
+                    await self._ensure_progress(standstill, usage, in_use=in_use())
             if await self._health(was_ready=True) is Health.SERVING:
                 answered_s = self.clock.monotonic()
             elif self.clock.monotonic() - answered_s >= self.runtime.limits.silence_timeout_s:
@@ -78,6 +88,23 @@ class Watch:
                     f" {self.runtime.limits.silence_timeout_s:.0f} s"
                 )
             await self.clock.sleep(SERVING_POLL_S)
+
+    async def _ensure_progress(self, standstill: Standstill, usage: Usage, *, in_use: bool) -> None:
+        """Prove it once more if it seems to stand still: only who fails then is given up."""
+        engine, clock = self.engine, self.clock
+        work = await self.runtime.work(engine.endpoint)
+        cpu_s = usage.cpu_s if engine.record.device_kind is DeviceKind.CPU else None
+        if not standstill.suspects(work, in_use=in_use, cpu_s=cpu_s, now_s=clock.monotonic()):
+            return
+        try:
+            await self.runtime.prove(engine.endpoint, engine.record)
+        except NotServing as broken:
+            await self.ensure_running(was_ready=True)
+            await self._give_up(
+                "The engine answers its health check, but has not got on with its requests for"
+                f" {standstill.timeout_s:.0f} s ({broken.reason})"
+            )
+        standstill.moved(clock.monotonic())
 
     async def ensure_running(self, *, was_ready: bool) -> None:
         """Raise EngineFailed if it has ended."""
@@ -109,4 +136,4 @@ class Watch:
     async def _give_up(self, reason: str) -> NoReturn:
         log = await self.engine.log_tail(LOG_LINES)
         await self.engine.kill()
-        raise EngineFailed(Failure(FailureKind.TIMEOUT, reason), log)
+        raise EngineFailed(Failure(FailureKind.TIMEOUT, with_last_words(reason, log)), log)

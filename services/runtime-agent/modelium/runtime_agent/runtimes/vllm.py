@@ -18,12 +18,19 @@ from modelium.common.settings import LauncherKind, Vllm
 from modelium.runtime_agent.devices import Traits
 from modelium.runtime_agent.engine_http import Answer, EngineHttp, NoAnswer
 from modelium.runtime_agent.launcher import EngineRecord, LaunchFailed, LaunchSpec, Site
-from modelium.runtime_agent.runtime import CannotSleep, Health, Limits, NotServing, Proof
+from modelium.runtime_agent.runtime import CannotSleep, Health, Limits, NotServing, Proof, Work
 
 MODULE = "vllm.entrypoints.openai.api_server"
 HEALTH_TIMEOUT_S = 5.0
 CANARY_TOKENS = 8
 """Of an engine that can sleep; for others one shows that it computes."""
+
+_REQUESTS = ("vllm:num_requests_running", "vllm:num_requests_waiting")
+_PROGRESS = (
+    "vllm:prompt_tokens_total",
+    "vllm:generation_tokens_total",
+    "vllm:kv_cache_usage_perc",
+)
 
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
@@ -82,6 +89,13 @@ class VllmRuntime:
         if answer.status == 503:
             return Health.DEAD
         return Health.SERVING if answer.status == 200 else Health.SILENT
+
+    async def work(self, endpoint: str) -> Work:
+        try:
+            answer = await self._http.ask("GET", f"{endpoint}/metrics", timeout_s=HEALTH_TIMEOUT_S)
+        except NoAnswer:
+            return Work(0, "")
+        return work_of(answer.body.decode(errors="replace"))
 
     async def prove(self, endpoint: str, record: EngineRecord) -> Proof:
         served = await self._ask("GET", f"{endpoint}/v1/models", timeout_s=HEALTH_TIMEOUT_S)
@@ -220,6 +234,18 @@ class VllmRuntime:
         held = max(weights, command.weight_bytes * len(command.device_ids))
         sleeps = self.can_sleep(DeviceKind.CUDA, command.descriptor.task)
         return self._settings.host_memory_bytes + (2 * held if sleeps else weights)
+
+
+def work_of(metrics: str) -> Work:
+    """What vLLM's metrics say of its requests.
+
+    Tokens and the fill of the cache come from its core; what its server counts, such as requests
+    whose clients have left, goes on when the core hangs.
+    """
+    samples = [line.rpartition(" ") for line in metrics.splitlines()]
+    named = [(name.partition("{")[0], value) for name, _, value in samples]
+    requests = sum(float(value) for name, value in named if name in _REQUESTS)
+    return Work(int(requests), " ".join(value for name, value in named if name in _PROGRESS))
 
 
 def canary(record: EngineRecord) -> tuple[str, dict[str, Any]]:
