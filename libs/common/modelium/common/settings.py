@@ -122,7 +122,7 @@ class Vllm(Section):
     )
     silence_timeout_seconds: PositiveFloat = Field(
         default=60.0,
-        description="Seconds a loaded engine may answer no health check, or get on with no request.",
+        description="Seconds a loaded engine may answer no health check or get on with no request.",
     )
     sleep_mode: bool = Field(
         default=False,

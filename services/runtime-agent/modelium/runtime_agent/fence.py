@@ -4,17 +4,15 @@ The highest epoch that was heard, in a command or from the orchestrator that lea
 the next agent knows it too. A command without an epoch is nobody's in particular, and carried out.
 """
 
-import asyncio
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 import structlog
 
 from modelium.common.bus import Handler, Handlers
 from modelium.common.errors import Reject
 from modelium.common.events import Command
-from modelium.runtime_agent.waiting import to_the_end
+from modelium.runtime_agent.small_files import note
 
 log = structlog.get_logger()
 
@@ -30,7 +28,7 @@ class Fence:
         """An orchestrator of this epoch leads, or has led."""
         if epoch > self._newest:
             self._newest = epoch
-            await to_the_end(asyncio.to_thread(self._write))
+            await note(self._path, f"{epoch}\n")
 
     async def admit(self, command: Command) -> None:
         """Let it through, unless its sender was replaced.
@@ -53,12 +51,6 @@ class Fence:
                 f"if that is wrong, remove {self._path} and start the agent again"
             )
         await self.heard(command.epoch)
-
-    def _write(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        written = self._path.with_suffix(f".{uuid4().hex}.part")
-        written.write_text(f"{self._newest}\n")
-        written.replace(self._path)
 
 
 def fenced(handlers: Handlers, fence: Fence) -> Handlers:

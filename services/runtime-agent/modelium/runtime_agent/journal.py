@@ -6,14 +6,13 @@ The launchers know which engines run; the journal knows what was being done with
 
 import asyncio
 from pathlib import Path
-from uuid import uuid4
 
 from pydantic import ValidationError
 
 from modelium.common.events import UnloadModel
 from modelium.common.records import Frozen, InstanceState
 from modelium.runtime_agent.launcher import EngineRecord
-from modelium.runtime_agent.waiting import to_the_end
+from modelium.runtime_agent.small_files import note
 
 
 class Entry(Frozen):
@@ -43,8 +42,11 @@ class Journal:
         self._folder = folder
 
     async def write(self, entry: Entry) -> None:
-        """Add or replace an engine's entry; one that was begun is never overtaken by the next."""
-        await to_the_end(asyncio.to_thread(self._write, entry))
+        """Add or replace an engine's entry; one that was begun is never overtaken by the next.
+
+        On a full disk the entry stays as it was: a later agent then knows less of the engine.
+        """
+        await note(self._path(entry.record.instance_id), entry.model_dump_json())
 
     async def remove(self, instance_id: str) -> None:
         """The engine is gone and everybody was told."""
@@ -56,13 +58,6 @@ class Journal:
 
     def _path(self, instance_id: str) -> Path:
         return self._folder / f"{instance_id}.json"
-
-    def _write(self, entry: Entry) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(entry.record.instance_id)
-        written = path.with_suffix(f".{uuid4().hex}.part")
-        written.write_text(entry.model_dump_json())
-        written.replace(path)
 
     def _read_all(self) -> list[Entry]:
         for left_over in self._folder.glob("*.part"):

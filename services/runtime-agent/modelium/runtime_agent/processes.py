@@ -11,14 +11,12 @@ import secrets
 import signal
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
+from typing import Any, BinaryIO, TypeVar
 
 from modelium.common.clock import Clock
-from modelium.common.records import Frozen
 from modelium.common.settings import LauncherKind
 from modelium.runtime_agent import process_tree as tree
 from modelium.runtime_agent.launcher import (
@@ -31,14 +29,13 @@ from modelium.runtime_agent.launcher import (
     Usage,
 )
 from modelium.runtime_agent.model_files import readable_by
+from modelium.runtime_agent.process_files import ProcessFiles, ProcessRecord
 
 T = TypeVar("T")
 HOST = "127.0.0.1"
 POLL_S = 0.05
 KILL_TIMEOUT_S = 30.0
 """A process that waits for a device in the kernel cannot be killed; nobody waits for it longer."""
-TAIL_BYTES = 256 * 1024
-KEPT_LOGS = 20
 _KEPT_VARIABLE = "MODELIUM_RUN"
 
 
@@ -47,28 +44,13 @@ async def _blocking(call: Callable[..., T], *args: Any) -> T:
     return await asyncio.to_thread(call, *args)
 
 
-class ProcessRecord(Frozen):
-    """One record file."""
-
-    record: EngineRecord
-    marker: str
-    port: int
-    pid: int | None = None
-    start_ticks: int = 0
-    boot_id: str = ""
-
-    @property
-    def leader(self) -> tree.Identity | None:
-        return None if self.pid is None else tree.Identity(self.pid, self.start_ticks, self.boot_id)
-
-
 class ProcessEngine:
     """One engine; `child` is there when this very agent has started it."""
 
     def __init__(
         self,
         kept: ProcessRecord,
-        files: "_Files",
+        files: ProcessFiles,
         clock: Clock,
         child: subprocess.Popen[bytes] | None = None,
     ) -> None:
@@ -138,7 +120,7 @@ class ProcessLauncher:
     """Starts engines as processes; `folder` holds their records and logs."""
 
     def __init__(self, folder: Path, *, agent_id: str, clock: Clock) -> None:
-        self._files = _Files(folder)
+        self._files = ProcessFiles(folder)
         self._agent_id = agent_id
         self._clock = clock
         self._started: dict[str, ProcessEngine] = {}
@@ -165,25 +147,47 @@ class ProcessLauncher:
     def _start(self, spec: LaunchSpec) -> ProcessEngine:
         marker = f"{spec.record.instance_id}@{secrets.token_hex(8)}"
         kept = ProcessRecord(record=spec.record, marker=marker, port=spec.site.port)
-        self._files.write(kept)
-        try:
-            child = self._spawn(spec, marker)
-        except OSError as wrong:
-            self._files.forget(spec.record.instance_id)
-            raise LaunchFailed(
-                f"{spec.argv[0]} cannot be run ({wrong.strerror or wrong})"
-            ) from wrong
+        with self._written(kept) as (caches, log):
+            child = self._spawn(spec, marker, caches, log)
         found = tree.identity(child.pid)
         if found is not None:
             start = {"start_ticks": found.start_ticks, "boot_id": found.boot_id}
             kept = kept.model_copy(update={"pid": child.pid, **start})
-            self._files.write(kept)
+            self._write_if_possible(kept)
         return ProcessEngine(kept, self._files, self._clock, child)
 
-    def _spawn(self, spec: LaunchSpec, marker: str) -> subprocess.Popen[bytes]:
-        environment = _inherited() | self._files.caches() | dict(spec.environment)
+    @contextmanager
+    def _written(self, kept: ProcessRecord) -> Iterator[tuple[dict[str, str], BinaryIO]]:
+        """The engine's caches and its log, once its record is there; no record if it fails."""
+        instance, folder = kept.record.instance_id, self._files.folder
+        try:
+            self._files.ensure_room()
+            self._files.write(kept)
+            caches, log = self._files.caches(), self._files.open_log(instance)
+        except OSError as wrong:
+            self._files.forget(instance)
+            raise LaunchFailed(
+                f"{folder} (runtime_agent.state_directory) cannot be written"
+                f" ({wrong.strerror or wrong}); free some space there, or let another be used"
+            ) from wrong
+        with log:
+            try:
+                yield caches, log
+            except LaunchFailed:
+                self._files.forget(instance)
+                raise
+
+    def _write_if_possible(self, kept: ProcessRecord) -> None:
+        """Its pid is not needed: who reads the record finds the process by its marker."""
+        with suppress(OSError):
+            self._files.write(kept)
+
+    def _spawn(
+        self, spec: LaunchSpec, marker: str, caches: dict[str, str], log: BinaryIO
+    ) -> subprocess.Popen[bytes]:
+        environment = _inherited() | caches | dict(spec.environment)
         environment |= {tree.MARKER: marker, "SPT_NOENV": "1", "PYTHONUNBUFFERED": "1"}
-        with self._files.open_log(spec.record.instance_id) as log:
+        try:
             return subprocess.Popen(
                 spec.argv,
                 stdin=subprocess.DEVNULL,
@@ -193,6 +197,9 @@ class ProcessLauncher:
                 env=environment,
                 start_new_session=True,
             )
+        except OSError as wrong:
+            problem = f"{spec.argv[0]} cannot be run ({wrong.strerror or wrong})"
+            raise LaunchFailed(problem) from wrong
 
     def _adopt(self) -> list[ProcessEngine]:
         mine = [k for k in self._files.records() if k.record.agent_id == self._agent_id]
@@ -205,73 +212,8 @@ class ProcessLauncher:
             return kept
         start = {"start_ticks": found.start_ticks, "boot_id": found.boot_id}
         completed = kept.model_copy(update={"pid": found.pid, **start})
-        self._files.write(completed)
+        self._write_if_possible(completed)
         return completed
-
-
-class _Files:
-    """Records, logs and caches below one folder; blocking."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder.absolute()
-
-    def _record_path(self, instance: str) -> Path:
-        return self.folder / "engines" / f"{instance}.json"
-
-    def _log_path(self, instance: str) -> Path:
-        return self.folder / "logs" / f"{instance}.log"
-
-    def write(self, kept: ProcessRecord) -> None:
-        path = self._record_path(kept.record.instance_id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        written = path.with_suffix(".part")
-        written.write_text(kept.model_dump_json())
-        written.replace(path)
-
-    def records(self) -> list[ProcessRecord]:
-        found = []
-        for path in sorted((self.folder / "engines").glob("*.json")):
-            try:
-                found.append(ProcessRecord.model_validate_json(path.read_text()))
-            except ValidationError:
-                path.unlink()
-        return found
-
-    def forget(self, instance: str) -> None:
-        self._record_path(instance).unlink(missing_ok=True)
-
-    def open_log(self, instance: str) -> Any:
-        """A new log; the oldest beyond `KEPT_LOGS` are removed."""
-        path = self._log_path(instance)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        logs = sorted(path.parent.glob("*.log"), key=lambda log: log.stat().st_mtime)
-        for old in logs[: max(0, len(logs) - KEPT_LOGS + 1)]:
-            if not self._record_path(old.stem).exists():
-                old.unlink(missing_ok=True)
-        return path.open("wb")
-
-    def log_bytes(self, instance: str) -> int:
-        path = self._log_path(instance)
-        return path.stat().st_size if path.exists() else 0
-
-    def log_tail(self, instance: str, lines: int) -> tuple[str, ...]:
-        path = self._log_path(instance)
-        if not path.exists():
-            return ()
-        with path.open("rb") as log:
-            log.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            return tuple(log.read().decode(errors="replace").splitlines()[-lines:])
-
-    def caches(self) -> dict[str, str]:
-        """Compiled kernels outlive an engine, below this folder rather than in a home."""
-        cache = self.folder / "cache"
-        cache.mkdir(parents=True, exist_ok=True)
-        return {
-            "VLLM_CACHE_ROOT": str(cache / "vllm"),
-            "HF_HOME": str(cache / "huggingface"),
-            "TRITON_CACHE_DIR": str(cache / "triton"),
-            "TORCHINDUCTOR_CACHE_DIR": str(cache / "torchinductor"),
-        }
 
 
 def _inherited() -> dict[str, str]:

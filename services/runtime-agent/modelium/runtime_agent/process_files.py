@@ -1,0 +1,104 @@
+"""Records, logs and caches of engines that are processes, below one folder; all of it blocking."""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import ValidationError
+
+from modelium.common.records import Frozen
+from modelium.runtime_agent import process_tree as tree
+from modelium.runtime_agent.launcher import EngineRecord
+from modelium.runtime_agent.small_files import write_whole
+
+TAIL_BYTES = 256 * 1024
+KEPT_LOGS = 20
+LEAST_FREE_BYTES = 4 * 1024 * 1024
+
+
+class ProcessRecord(Frozen):
+    """One record file."""
+
+    record: EngineRecord
+    marker: str
+    port: int
+    pid: int | None = None
+    start_ticks: int = 0
+    boot_id: str = ""
+
+    @property
+    def leader(self) -> tree.Identity | None:
+        return None if self.pid is None else tree.Identity(self.pid, self.start_ticks, self.boot_id)
+
+
+class ProcessFiles:
+    """Records, logs and caches below one folder; blocking."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+
+    def _record_path(self, instance: str) -> Path:
+        return self.folder / "engines" / f"{instance}.json"
+
+    def _log_path(self, instance: str) -> Path:
+        return self.folder / "logs" / f"{instance}.log"
+
+    def ensure_room(self) -> None:
+        """Raises OSError if an engine could not write its log: it would not say why it ends."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(self.folder).free < LEAST_FREE_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def write(self, kept: ProcessRecord) -> None:
+        """Raises OSError: the disk is full, for example; the record is as it was."""
+        write_whole(self._record_path(kept.record.instance_id), kept.model_dump_json())
+
+    def records(self) -> list[ProcessRecord]:
+        """All of them; what a killed agent left half written is removed."""
+        for left_over in (self.folder / "engines").glob("*.part"):
+            left_over.unlink()
+        found = []
+        for path in sorted((self.folder / "engines").glob("*.json")):
+            try:
+                found.append(ProcessRecord.model_validate_json(path.read_text()))
+            except ValidationError:
+                path.unlink()
+        return found
+
+    def forget(self, instance: str) -> None:
+        self._record_path(instance).unlink(missing_ok=True)
+
+    def open_log(self, instance: str) -> BinaryIO:
+        """A new log; the oldest beyond `KEPT_LOGS` are removed."""
+        path = self._log_path(instance)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        logs = sorted(path.parent.glob("*.log"), key=lambda log: log.stat().st_mtime)
+        for old in logs[: max(0, len(logs) - KEPT_LOGS + 1)]:
+            if not self._record_path(old.stem).exists():
+                old.unlink(missing_ok=True)
+        return path.open("wb")
+
+    def log_bytes(self, instance: str) -> int:
+        path = self._log_path(instance)
+        return path.stat().st_size if path.exists() else 0
+
+    def log_tail(self, instance: str, lines: int) -> tuple[str, ...]:
+        path = self._log_path(instance)
+        if not path.exists():
+            return ()
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            return tuple(log.read().decode(errors="replace").splitlines()[-lines:])
+
+    def caches(self) -> dict[str, str]:
+        """Compiled kernels outlive an engine, below this folder rather than in a home."""
+        cache = self.folder / "cache"
+        cache.mkdir(parents=True, exist_ok=True)
+        return {
+            "VLLM_CACHE_ROOT": str(cache / "vllm"),
+            "HF_HOME": str(cache / "huggingface"),
+            "TRITON_CACHE_DIR": str(cache / "triton"),
+            "TORCHINDUCTOR_CACHE_DIR": str(cache / "torchinductor"),
+        }
