@@ -26,6 +26,7 @@ from modelium.runtime_agent.drain import DrainTracker
 from modelium.runtime_agent.instance import STOP_MARGIN_S
 from modelium.runtime_agent.journal import Entry, Journal
 from modelium.runtime_agent.lanes import Lanes
+from modelium.runtime_agent.launcher import Status
 from modelium.runtime_agent.memory import MemoryMeter
 from modelium.runtime_agent.runtime import Health
 from modelium.runtime_agent.supervisor import KILL_S, STOP_S, Supervisor
@@ -162,6 +163,28 @@ async def test_one_engine_that_docker_fails_for_does_not_end_the_agent(
         failing.away = False
         await clock.advance(1.0)
         await agent.told(RuntimeFailed, 2)
+
+
+async def test_a_docker_that_is_restarted_takes_its_engines_along_and_the_agent_goes_on(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    engines = FakeEngine(a_record("a")), FakeEngine(a_record("b"))
+    async with _agent(tmp_path, clock, *engines) as agent:
+        agent.runtime.answers = Health.STARTING  # nobody listens any more
+        for engine in engines:
+            engine.away = True
+        await clock.advance(agent.runtime.limits.silence_timeout_s - 5)
+        assert [i.model for i in agent.supervisor.instances()] == ["a", "b"]
+        for engine in engines:
+            engine.now = Status(running=False, exit_code=137)
+            engine.away = False
+        await clock.advance(1.0)
+        failed = await agent.told(RuntimeFailed, 2)
+        assert failed.kind is FailureKind.CRASHED
+        assert failed.reason == "The engine broke down (exit code 137); it last said: INFO fine"
+        assert all(engine.forgotten for engine in engines)
+        agent.supervisor.load(a_load(tmp_path, model="a", generation=2))
+        await agent.told(RuntimeLoading)
 
 
 @pytest.mark.parametrize("zone", [UTC, None])
