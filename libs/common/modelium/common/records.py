@@ -27,6 +27,8 @@ BY_CLIENT: Final = "client"
 """Who asks for a model that somebody will come back for."""
 BY_ORCHESTRATOR: Final = "orchestrator"
 """Whose decisions are what is done; all others are advice."""
+BY_OPERATOR: Final = "operator"
+"""Who asked for a model by hand: a load that failed is tried again at once."""
 
 
 def instance_id(model: str, generation: int) -> InstanceId:

@@ -27,7 +27,13 @@ from modelium.common.events import (
 )
 from modelium.common.load_settings import Settings
 from modelium.common.policies import AppliedPolicies, PoliciesInForce
-from modelium.common.records import BY_GATEWAY, MemoryRecord, ModelRecord, RuntimeKind
+from modelium.common.records import (
+    BY_GATEWAY,
+    BY_OPERATOR,
+    MemoryRecord,
+    ModelRecord,
+    RuntimeKind,
+)
 from modelium.core.decide import decide
 from modelium.core.measurements import Measurements
 from modelium.core.plan import plan
@@ -208,6 +214,8 @@ class Owner:
                 self._state.wished(request.model, now_s)
             else:
                 self._state.requested(request.model, now_s)
+                if request.requested_by == BY_OPERATOR:
+                    self._state.retried(request.model)
         else:
             self._state.asked_to_unload(request.model)
 

@@ -57,6 +57,8 @@ class PlacementState:
         self._newest_generation: dict[str, int] = {}
         """Of forgotten models too: a load attempt's number is never used again."""
         self._changed_at_s: dict[str, float] = {}
+        self._retried: dict[str, int] = {}
+        """Model to its load attempt after which an operator has asked for it."""
         self._loaded_at_s: dict[str, tuple[str, float]] = {}
         """Model to its engine's instance id and the time it was loaded."""
 
@@ -121,7 +123,7 @@ class PlacementState:
     def _drop_unknown(self) -> None:
         """Forget what was noted of models that are no longer there."""
         known = self.records.keys()
-        for noted in (self._changed_at_s, self._loaded_at_s):
+        for noted in (self._changed_at_s, self._loaded_at_s, self._retried):
             for gone in noted.keys() - known:
                 del noted[gone]
         self.demand.keep_only(known)
@@ -157,6 +159,15 @@ class PlacementState:
             return
         first_s, _ = self.wanted.get(model, (now_s, now_s))
         self.wanted[model] = (first_s, now_s)
+
+    def retried(self, model: str) -> None:
+        """An operator does not want to wait for the next attempt."""
+        if record := self.records.get(model):
+            self._retried[model] = record.generation
+
+    def may_retry(self, record: ModelRecord) -> bool:
+        """Whether an operator has asked since its last load failed."""
+        return self._retried.get(record.model) == record.generation
 
     def wished(self, model: str, now_s: float) -> None:
         """A request waits for the model at a gateway; its stats will say so until it goes."""

@@ -119,7 +119,7 @@ def _model(moment: _Moment, record: ModelRecord, engine: Engine | None) -> Model
         in_flight=demand.in_flight,
         idle_s=demand.idle_s,
         loaded_for_s=state.loaded_for_s(record, now_s),
-        retry_in_s=_retry_in_s(record, moment.now),
+        retry_in_s=_retry_in_s(state, record, moment.now),
         rate_per_s=demand.rate_per_s,
         load_s=record.load_s,
         generation=record.generation,
@@ -181,8 +181,8 @@ def _blocked(record: ModelRecord, numbers: Numbers) -> str:
     return ""
 
 
-def _retry_in_s(record: ModelRecord, now: datetime) -> float:
-    if record.state is not ModelState.ERROR or record.retry_at is None:
+def _retry_in_s(state: PlacementState, record: ModelRecord, now: datetime) -> float:
+    if record.state is not ModelState.ERROR or record.retry_at is None or state.may_retry(record):
         return 0.0
     return max(0.0, (record.retry_at - now).total_seconds())
 

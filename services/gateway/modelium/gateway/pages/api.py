@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import Message, ModelRequested, ModelUnloadRequested
-from modelium.common.records import AgentRecord
+from modelium.common.records import BY_OPERATOR, AgentRecord
 from modelium.gateway.edge import errors_http
 from modelium.gateway.edge.accepted import status_url
 from modelium.gateway.pages import admin, explain, models, oip, policies
@@ -75,7 +75,7 @@ async def status(parts: Parts, seen: SeenModels) -> Status:
 async def load_model(model: ModelPath, parts: Parts) -> JSONResponse:
     """Have a model loaded without a request for it."""
     parts.record(model)
-    return await _accepted(model, parts, ModelRequested(model=model, requested_by="operator"))
+    return await _accepted(model, parts, ModelRequested(model=model, requested_by=BY_OPERATOR))
 
 
 @router.post(
@@ -89,7 +89,9 @@ async def unload_model(model: ModelPath, parts: Parts) -> JSONResponse:
     parts.record(model)
     if model in parts.pinned:
         raise errors_http.model_pinned(model)
-    return await _accepted(model, parts, ModelUnloadRequested(model=model, requested_by="operator"))
+    return await _accepted(
+        model, parts, ModelUnloadRequested(model=model, requested_by=BY_OPERATOR)
+    )
 
 
 async def _accepted(model: str, parts: ColdParts, message: Message) -> JSONResponse:
