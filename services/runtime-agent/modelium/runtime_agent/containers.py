@@ -177,6 +177,9 @@ class ContainerLauncher:
         except docker.errors.APIError as wrong:
             container.remove(v=True, force=True)
             raise LaunchFailed(start_problem(str(wrong.explanation or wrong))) from wrong
+        except requests.exceptions.RequestException:
+            # It may run: who watches it sees that once Docker is back, and can kill it.
+            return ContainerEngine(container, spec.record, self._settings.network)
         return ContainerEngine(container, spec.record, self._settings.network)
 
     def _create(self, spec: LaunchSpec) -> Container:
