@@ -26,13 +26,14 @@ PURE_COMMON = frozenset(
     f"modelium.common.{name}"
     for name in (
         *("records", "figures", "message", "reports", "events", "errors", "lifecycle", "clock"),
-        *("settings", "settings_base", "settings_gateway", "usage", "plans", "history", "policies"),
+        *("origins", "settings", "settings_base", "settings_gateway", "usage", "plans", "history"),
+        "policies",
     )
 )
 # What the pure parts of common and all of core may import beside those.
 STANDARD_FOR_PURE = frozenset(
     {"collections", "contextlib", "dataclasses", "datetime", "enum", "functools", "hashlib"}
-    | {"heapq", "itertools", "json", "math", "pathlib", "re", "types", "typing", "uuid"}
+    | {"heapq", "itertools", "json", "math", "operator", "pathlib", "re", "types", "typing", "uuid"}
 )
 OWNERS = {
     "nats": ("modelium.common.nats_",),

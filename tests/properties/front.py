@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from modelium.common.clock import Clock
 from modelium.common.events import GatewayStats, ModelRequested
 from modelium.common.figures import GatewayModelStats
-from modelium.common.records import BY_GATEWAY, ModelRecord, ModelState
+from modelium.common.origins import BY_GATEWAY
+from modelium.common.records import ModelRecord, ModelState
 from modelium.common.testing import InMemoryBus
 
 

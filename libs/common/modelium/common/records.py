@@ -21,16 +21,6 @@ InstanceId = NewType("InstanceId", str)
 """`<model>.<generation>`: one load attempt of one model; unique for ever."""
 
 
-BY_GATEWAY: Final = "gateway"
-"""Who asks for a model that requests wait for: it counts only as long as they do."""
-BY_CLIENT: Final = "client"
-"""Who asks for a model that somebody will come back for."""
-BY_ORCHESTRATOR: Final = "orchestrator"
-"""Whose decisions are what is done; all others are advice."""
-BY_OPERATOR: Final = "operator"
-"""Who asked for a model by hand: a load that failed is tried again at once."""
-
-
 def instance_id(model: str, generation: int) -> InstanceId:
     """The one name of a load attempt, the same wherever it is derived."""
     return InstanceId(f"{model}.{generation}")

@@ -9,7 +9,8 @@ from modelium.common.bus import Bus
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import DecisionMade, Message
 from modelium.common.figures import DecidedAction, Decision, DecisionSource
-from modelium.common.records import BY_ORCHESTRATOR, Instance
+from modelium.common.origins import BY_ORCHESTRATOR
+from modelium.common.records import Instance
 from modelium.core.actions import Action, Command, Load, Queue, Sleep, Unload, Wake
 from modelium.core.bound import wait_bounds_s
 from modelium.core.digest import digest_of_snapshot

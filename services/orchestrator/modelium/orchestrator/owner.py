@@ -26,14 +26,9 @@ from modelium.common.events import (
     ModelUnloadRequested,
 )
 from modelium.common.load_settings import Settings
+from modelium.common.origins import BY_GATEWAY, BY_OPERATOR
 from modelium.common.policies import AppliedPolicies, PoliciesInForce
-from modelium.common.records import (
-    BY_GATEWAY,
-    BY_OPERATOR,
-    MemoryRecord,
-    ModelRecord,
-    RuntimeKind,
-)
+from modelium.common.records import MemoryRecord, ModelRecord, RuntimeKind
 from modelium.core.decide import decide
 from modelium.core.measurements import Measurements
 from modelium.core.plan import plan

@@ -15,7 +15,8 @@ from modelium.common import events as ev
 from modelium.common.bus import Bus, Handler
 from modelium.common.clock import Clock
 from modelium.common.errors import Conflict, RetryLater
-from modelium.common.records import BY_ORCHESTRATOR, AgentRecord, ModelRecord, ModelState
+from modelium.common.origins import BY_ORCHESTRATOR
+from modelium.common.records import AgentRecord, ModelRecord, ModelState
 from modelium.common.store import Store
 from modelium.registry.instances import adopted, instance_of, may_adopt
 from modelium.registry.memory import has_grown

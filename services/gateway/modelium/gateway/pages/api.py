@@ -12,7 +12,8 @@ from fastapi.responses import JSONResponse
 
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import Message, ModelRequested, ModelUnloadRequested
-from modelium.common.records import BY_OPERATOR, AgentRecord
+from modelium.common.origins import BY_OPERATOR
+from modelium.common.records import AgentRecord
 from modelium.gateway.edge import errors_http
 from modelium.gateway.edge.accepted import status_url
 from modelium.gateway.pages import admin, explain, models, oip, policies

@@ -14,7 +14,7 @@ from modelium.common.bus import Bus
 from modelium.common.clock import Clock
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import ModelRequested
-from modelium.common.records import BY_CLIENT, BY_GATEWAY
+from modelium.common.origins import BY_CLIENT, BY_GATEWAY
 
 REPEAT_S: Final = 5.0
 """Least seconds between two messages for one model that is waited for without a break."""

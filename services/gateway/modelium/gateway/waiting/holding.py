@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Final, NoReturn
 
 from modelium.common.clock import Clock
-from modelium.common.records import BY_CLIENT, ModelRecord, ModelState
+from modelium.common.origins import BY_CLIENT
+from modelium.common.records import ModelRecord, ModelState
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.call import Call
 from modelium.gateway.edge.errors_http import ApiError, Loading
