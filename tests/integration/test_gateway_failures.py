@@ -214,7 +214,7 @@ async def test_stats_say_at_once_that_an_engine_is_no_longer_used(rig: Rig) -> N
 
 async def test_sigterm_lets_what_is_inside_end_and_nothing_new_in(rig: Rig) -> None:
     _, url = await rig.engine(chunk_delay_s=0.02)
-    await rig.become("cold")
+    await rig.become("cold", load_s=5.0)
     await rig.loaded(url)
     running = await rig.post(stream=True, max_tokens=10)
     waiting = asyncio.ensure_future(rig.post(model="cold"))
@@ -233,8 +233,11 @@ async def test_sigterm_lets_what_is_inside_end_and_nothing_new_in(rig: Rig) -> N
 
 
 async def test_what_has_not_ended_within_the_grace_is_left_to_the_server(rig: Rig) -> None:
-    post = asyncio.ensure_future(rig.post())
-    await rig.waiting()
+    _, url = await rig.engine(chunk_delay_s=60)
+    await rig.loaded(url)
+    post = asyncio.ensure_future(rig.post(stream=True))
+    while not rig.gateway.stats.active:
+        await yield_to_others(1)
     await asyncio.wait_for(rig.gateway.app.drain(0.1), 5)
     assert rig.gateway.stats.active == 1
     post.cancel()

@@ -217,7 +217,7 @@ async def test_whoever_waits_for_a_load_is_told_at_once_that_the_gateway_stops(r
     plain = asyncio.create_task(rig.post())
     stream = await rig.post(stream=True)
     await rig.waiting(2)
-    await rig.gateway.app.drain(grace_s=60)
+    await rig.gateway.app.drain(grace_s=20)  # it is expected in 30 s
     assert (await plain).status == 503
     assert "is stopping" in await (await plain).text()
     assert "is stopping" in (await stream.text()).rsplit("data: ", 1)[1]

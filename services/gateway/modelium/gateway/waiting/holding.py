@@ -5,6 +5,7 @@ give up with this error. That it may go on is `dispatch.py`'s to say, the order 
 `room.py`'s, the asking `demand.py`'s.
 """
 
+import math
 from datetime import datetime
 from typing import Final, NoReturn
 
@@ -57,11 +58,11 @@ class Holding:
         self._announcer = announcer
         self._peers = peers
         self._clock = clock
-        self._stopping = False
+        self._ends_s = math.inf
 
-    def stop(self) -> None:
-        """Let those give up whose model is not loaded: another gateway can let them wait."""
-        self._stopping = True
+    def stop(self, by_s: float) -> None:
+        """Let those give up whose model is not expected by then: another gateway can have them."""
+        self._ends_s = by_s
         for model in self._room.models():
             self._room.wake(model)
 
@@ -140,7 +141,7 @@ class Holding:
     def _refuse(self, waiter: Waiter, deadline_s: float) -> None:
         if waiter.displaced:
             raise self._refusal(QueueFull(waiter.model, self._room.count(waiter.model)))
-        if self._stopping and not self.serves(waiter.model):
+        if self._ends_s < math.inf and self._comes_too_late(waiter.model):
             raise errors.stopping()
         self.refuse_hopeless(waiter.model)
         if self._clock.monotonic() >= deadline_s:
@@ -149,6 +150,10 @@ class Holding:
             # Its client is told when to come back, so the load must not lapse with this request.
             self._demand.want(waiter.model, by=BY_CLIENT)
             raise errors.model_loading(waiter.model, self.progress(waiter))
+
+    def _comes_too_late(self, model: str) -> bool:
+        eta_s = 0 if self.serves(model) else self._eta_s(model)
+        return eta_s is None or self._clock.monotonic() + eta_s > self._ends_s
 
     def _busy(self, model: str) -> ApiError:
         answering = [state for _, state in self._dispatch.instances(model)]
