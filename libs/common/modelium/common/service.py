@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
 import structlog
@@ -29,9 +29,11 @@ from modelium.common.health import Checks, health_app
 from modelium.common.http_server import bind, serve_http
 from modelium.common.lease import Lease, in_hand_s
 from modelium.common.load_settings import Loaded, Settings, load_with_origins
-from modelium.common.nats_bus import NatsBus
 from modelium.common.redis_store import RedisStore
 from modelium.common.store import Store
+
+if TYPE_CHECKING:
+    from modelium.common.nats_bus import NatsBus
 
 STORE_RETRY_S: Final = 1.0
 SIGNAL_EXIT_BASE: Final = 128
@@ -141,7 +143,7 @@ async def _main(name: str, build: Build, config: Path | None, health_surface: bo
     metrics.announce_build(name)
     # What a process had in hand, and was held up with, comes first to the one that takes over.
     ack_wait_s = in_hand_s(settings.orchestration.lease_seconds)
-    bus = NatsBus(settings.nats.url, source=instance, ack_wait_s=ack_wait_s)
+    bus = _bus(settings.nats.url, instance, ack_wait_s)
     store = RedisStore(settings.redis.url)
     lease = _lease(name, bus, instance, settings)
     try:
@@ -161,7 +163,15 @@ async def _main(name: str, build: Build, config: Path | None, health_surface: bo
         _log.info("service.stopped")
 
 
-def _lease(name: str, bus: NatsBus, instance: str, settings: Settings) -> Lease:
+def _bus(url: str, instance: str, ack_wait_s: float) -> "NatsBus":
+    # Where aiohttp is installed, nats-py takes it (11 MB) for WebSockets, which nobody speaks here.
+    with memory.without("aiohttp"):
+        from modelium.common.nats_bus import NatsBus
+
+    return NatsBus(url, source=instance, ack_wait_s=ack_wait_s)
+
+
+def _lease(name: str, bus: "NatsBus", instance: str, settings: Settings) -> Lease:
     return Lease(
         bus.lease_cell(name),
         name=name,
@@ -202,7 +212,7 @@ def _serve_health(name: str, shell: _Shell) -> None:
     shell.task("health", serve_http(health_app(shell.checks), bound))
 
 
-async def _connect(shell: _Shell, bus: NatsBus, store: RedisStore) -> None:
+async def _connect(shell: _Shell, bus: "NatsBus", store: RedisStore) -> None:
     """Wait for bus and store, however long they take; /readyz and the log say so meanwhile."""
 
     async def connected() -> bool:
