@@ -6,7 +6,7 @@ Run it as `python tests/stubs/engine.py --model PATH --port N` in the place of
 The habits, as measured on the real server: the port refuses connections until the model is loaded;
 SIGTERM while loading is swallowed; SIGTERM while serving answers new requests with 500 and ends the
 running ones with `finish_reason: abort` after `--shutdown-timeout`; the exit code is 0 even when it
-crashed; how it sleeps is in `engine_sleep.py`.
+crashed; how it sleeps is in `engine_sleep.py`. SIGUSR1 lets it hang from then on.
 """
 
 import argparse
@@ -52,6 +52,7 @@ class _Process:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
+        loop.add_signal_handler(signal.SIGUSR1, self._hang)
         await self._load()
         self.serving = True
         await self.server.serve()
@@ -72,6 +73,9 @@ class _Process:
         self.weights = b"w" * (self.arguments.resident_mib << 20)
         self.engine.sleep_mode.hold()
         print("Application startup complete.", flush=True)
+
+    def _hang(self) -> None:
+        self.engine.behaviour.hanging = True
 
     def _on_signal(self) -> None:
         self.signals += 1

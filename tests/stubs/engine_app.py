@@ -34,6 +34,8 @@ class Behaviour:
     hang_after_tokens: int | None = None
     draining: bool = False
     aborting: bool = False
+    hanging: bool = False
+    """Answers no request that begins from now on, and is as healthy as ever."""
 
 
 @dataclass
@@ -142,7 +144,7 @@ class StubEngine:
         """Yield (text, finish_reason) per token, until done, aborted, dead or nobody listens."""
         how = self.behaviour
         count = next((int(request[name]) for name in dialect.budgets if request.get(name)), 8)
-        if self.sleep_mode.asleep:
+        if self.sleep_mode.asleep or how.hanging:
             await gone
             return
         await asyncio.wait([gone], timeout=how.first_byte_delay_s)

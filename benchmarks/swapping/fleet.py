@@ -1,0 +1,44 @@
+"""A system with a second agent of the same settings, and stub engines that can be made to hang."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from modelium.runtime_agent.process_tree import MARKER
+from tests.system import System, free_port, wait_until
+
+SECOND: Final = "second_agent"
+_SECOND_ID: Final = "second"
+
+
+class Fleet(System):
+    """A `System`; `start_second` after `start`, and again after `kill(SECOND)`."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        super().__init__(folder, **options)
+        self.ports[SECOND] = free_port()
+
+    def start_second(self) -> None:
+        """The second agent, until it is ready."""
+        self.spawn(
+            SECOND,
+            [sys.executable, "-m", "modelium.runtime_agent", "--config", str(self.config)],
+            MODELIUM_RUNTIME_AGENT__ID=_SECOND_ID,
+            MODELIUM_RUNTIME_AGENT__STATE_DIRECTORY=str(self.folder / SECOND),
+            MODELIUM_HEALTH__RUNTIME_AGENT_PORT=str(self.ports[SECOND]),
+        )
+        wait_until(f"{SECOND} is ready", lambda: self.is_ready(SECOND))
+
+    def hang(self, instance: str) -> None:
+        """Let an engine stay healthy and answer nothing more; LookupError if it is not there."""
+        for process in self.engines():
+            if process.environ().get(MARKER, "").startswith(f"{instance}@"):
+                process.send_signal(signal.SIGUSR1)
+                return
+        raise LookupError(f"no process of {instance} is left")
+
+
+def is_of_second(device_id: str) -> bool:
+    """Whether it is the second agent that owns it."""
+    return device_id.startswith(f"cpu-{_SECOND_ID}-")
