@@ -36,6 +36,8 @@ OVERHEAD_MIB: Final = 16
 CACHE_MIB: Final = 4
 KILLED_AT, HANGS_AT, BACK_AT = 20 / 60, 25 / 60, 30 / 60
 """When the agent is killed, an engine hangs, the agent is started again; of the load's duration."""
+SILENCE_S: Final = 5.0
+"""After which an engine that does not get on is stopped; by default it is a minute."""
 KNOWN_S: Final = 120.0
 SHOWN_PROBLEMS: Final = 20
 
@@ -64,11 +66,12 @@ class Size:
         return max(int(sum(needs_mib) * SHARE / self.slots), max(needs_mib) + 1) * MIB
 
     def settings(self) -> dict[str, Any]:
-        """Of both agents and of everything else: the defaults, but for the size of engines."""
+        """Of both agents and of everything else: the defaults, but for small engines."""
         return {
             "vllm": {
                 "overhead_bytes": OVERHEAD_MIB * MIB,
                 "kv_cache_bytes": CACHE_MIB * MIB,
+                "silence_timeout_seconds": SILENCE_S,
             },
             "runtime_agent": {"cpu_slots": self.slots // AGENTS},
             "orchestration": {"policies": {"min_residency_seconds": 5.0}},

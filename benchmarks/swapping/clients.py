@@ -18,11 +18,15 @@ from modelium.common.clock import Clock
 
 RETRIES: Final = 2
 LONGEST_RETRY_AFTER_S: Final = 120.0
+_LONGEST_ANSWER_S: Final = 180.0
+"""Theirs wait ten minutes, and then try again. Here that is a lost request."""
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 8.0
 _TRIED_AGAIN: Final = frozenset({408, 409, 429})
 NO_ANSWER: Final = 0
 """As a status: the connection broke."""
+TOO_LATE: Final = 1
+"""As a status: nobody answered in the longest time that a client waits."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,7 @@ class Clients:
     async def run(self, arrivals: Sequence[Arrival]) -> None:
         """Until the last of them has its answer, or has given up."""
         connector = aiohttp.TCPConnector(limit=0)
-        # Theirs is ten minutes; the gateway answers sooner, or the request is lost.
-        timeout = aiohttp.ClientTimeout(total=600)
+        timeout = aiohttp.ClientTimeout(total=_LONGEST_ANSWER_S)
         start_s = self._clock.monotonic()
         async with (
             aiohttp.ClientSession(self._url, connector=connector, timeout=timeout) as http,
@@ -131,7 +134,9 @@ class Clients:
         try:
             async with http.post("/v1/chat/completions", json=body) as answer:
                 text = await answer.text()
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except TimeoutError:
+            return TOO_LATE, {}, f"no answer within {_LONGEST_ANSWER_S:.0f} s"
+        except aiohttp.ClientError as error:
             return NO_ANSWER, {}, f"{type(error).__name__}: {error}"
         complete = _streamed if asked.stream else _whole
         good = answer.status == 200 and complete(text, asked.model)

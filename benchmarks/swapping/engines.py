@@ -75,7 +75,8 @@ class Engines:
             self.failures.append(f"{event.instance_id}: {event.kind}: {event.reason}")
             if lost:
                 return
-        else:
+        # It is said again for every command that comes too late.
+        elif event.instance_id in self.held:
             self.counts["unloads"] += 1
         self.held.pop(event.instance_id, None)
 
