@@ -15,7 +15,6 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from benchmarks.processes import allow_many_files
 from benchmarks.swapping.bounds import Bounds, published_bounds_s, too_late
 from benchmarks.swapping.clients import Asked, Clients, zipf_arrivals
 from benchmarks.swapping.engines import Engines, listening
@@ -24,6 +23,7 @@ from benchmarks.swapping.fleet import SECOND, Fleet, is_of_second
 from benchmarks.swapping.models import write_weighing
 from modelium.cli.sample import write_sample_model
 from modelium.common.clock import Clock, SystemClock
+from modelium.common.open_files import raise_limit
 from modelium.common.settings import MIB
 from modelium.common.settings_gateway import Gateway
 from tests.system import stub_python, wait_until
@@ -204,7 +204,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main() -> int:
     size = Size(**vars(_options(sys.argv[1:])))
-    allow_many_files()
+    raise_limit()
     with tempfile.TemporaryDirectory(prefix="modelium-crowd-") as name:
         outcome = run(Path(name), size)
     show(outcome)
