@@ -2,7 +2,7 @@
 # Recipes end in `exec`, so that a signal to make reaches what runs.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up down status test lint format faults bench bench-gateway bench-streams bench-policy soak lock docs compose-up compose-down clean
+.PHONY: help up down status test lint format faults bench bench-gateway bench-streams bench-policy bench-swap bench-crowd soak lock docs compose-up compose-down clean
 
 MODELIUM := .venv/bin/modelium
 DETACH ?=
@@ -45,6 +45,12 @@ bench-streams: ## 5,000 streams held open through the gateway: none lost, memory
 
 bench-policy: ## which models to keep: `decide` beside LRU and a clairvoyant, on traces (TRACES=folder, ARGS="--hours 6")
 	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.policy $(ARGS)
+
+bench-swap: ## four models take turns in memory for two, with real vLLM on the CPU (ARGS="--requests 16 --minutes 2")
+	@exec scripts/bootstrap --dev -- .venv/bin/python -m benchmarks.swap $(ARGS)
+
+bench-crowd: ## 100 models on 8 slots, 200 requests a second, an agent dies and an engine hangs (ARGS="--models 20")
+	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.crowd $(ARGS)
 
 soak: ## mixed load on the whole system: nothing may grow (MINUTES=30)
 	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.soak --minutes $(MINUTES)

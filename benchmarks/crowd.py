@@ -36,8 +36,15 @@ OVERHEAD_MIB: Final = 16
 CACHE_MIB: Final = 4
 KILLED_AT, HANGS_AT, BACK_AT = 20 / 60, 25 / 60, 30 / 60
 """When the agent is killed, an engine hangs, the agent is started again; of the load's duration."""
-SILENCE_S: Final = 5.0
-"""After which an engine that does not get on is stopped; by default it is a minute."""
+PATIENCE: Final[dict[str, Any]] = {
+    "silence_timeout_seconds": 5,
+    "stall_timeout_seconds": 10,
+    "shutdown_timeout_seconds": 5,
+}
+"""How long an engine may get on with nothing, may take to answer the test request that it is then
+sent, and may take to end its requests: 60, 120 and 20 by default, for answers that take minutes."""
+DRAIN_S: Final = 15.0
+"""The same for requests in flight at an engine that shall go; 120 by default."""
 KNOWN_S: Final = 120.0
 SHOWN_PROBLEMS: Final = 20
 
@@ -66,15 +73,13 @@ class Size:
         return max(int(sum(needs_mib) * SHARE / self.slots), max(needs_mib) + 1) * MIB
 
     def settings(self) -> dict[str, Any]:
-        """Of both agents and of everything else: the defaults, but for small engines."""
+        """Of both agents and of everything else."""
+        sizes = {"overhead_bytes": OVERHEAD_MIB * MIB, "kv_cache_bytes": CACHE_MIB * MIB}
+        policies = {"min_residency_seconds": 5.0, "drain_deadline_seconds": DRAIN_S}
         return {
-            "vllm": {
-                "overhead_bytes": OVERHEAD_MIB * MIB,
-                "kv_cache_bytes": CACHE_MIB * MIB,
-                "silence_timeout_seconds": SILENCE_S,
-            },
+            "vllm": sizes | PATIENCE,
             "runtime_agent": {"cpu_slots": self.slots // AGENTS},
-            "orchestration": {"policies": {"min_residency_seconds": 5.0}},
+            "orchestration": {"policies": policies},
         }
 
 
@@ -125,9 +130,9 @@ class Faults:
     def _hang_engine(self, size: Size) -> str:
         """The most popular one that serves on the agent that lives."""
         for model in size.names():
-            instance = self.engines.serving.get(model)
-            if instance and not any(map(is_of_second, self.engines.places[instance])):
-                self.fleet.hang(instance)
+            instance = self.engines.serving.get(model, "")
+            on_second = any(map(is_of_second, self.engines.places.get(instance, ())))
+            if instance and not on_second and self.fleet.hang(instance):
                 return f"{instance} hangs"
         raise LookupError("no engine serves that could hang")
 

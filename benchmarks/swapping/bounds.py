@@ -29,10 +29,11 @@ def bound_s(asked: Asked, published: Bounds, gateway: Gateway) -> float:
 
 
 def too_late(asked: Sequence[Asked], published: Bounds, gateway: Gateway) -> list[str]:
-    """A sentence for each try that took longer than its bound."""
-    return [
-        f"{one.model}: {attempt.took_s:.1f} s of {bound_s(one, published, gateway):.0f} s"
-        for one in asked
-        for attempt in one.attempts
-        if attempt.took_s > bound_s(one, published, gateway) + SLACK_S
-    ]
+    """A sentence for each request of which a try took longer than its bound."""
+    found = []
+    for one in asked:
+        limit_s = bound_s(one, published, gateway)
+        longest_s = max((attempt.took_s for attempt in one.attempts), default=0.0)
+        if longest_s > limit_s + SLACK_S:
+            found.append(f"late: {one.model} took {longest_s:.1f} s of {limit_s:.0f} s")
+    return found

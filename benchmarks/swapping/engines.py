@@ -42,18 +42,21 @@ class Engines:
     """Engine to how long its load took."""
     serving: dict[str, str] = field(default_factory=dict)
     """Model to its engine, if that takes requests."""
+    heard: set[str] = field(default_factory=set)
 
     def serves(self, model: str) -> bool:
         """Whether an engine of it takes requests."""
         return model in self.serving
 
     def hear(self, event: ev.Message) -> None:
-        """One message more."""
+        """One message more; one that is heard again changes nothing."""
+        if event.message_id in self.heard:
+            return
+        self.heard.add(event.message_id)
         match event:
             case ev.AgentHeartbeat():
                 self.budgets |= {d.device_id: d.total_bytes for d in event.devices}
             case ev.LoadModel():
-                # A command may be sent again.
                 self.counts["loads"] += event.instance_id not in self.places
                 self._hold(event.instance_id, event.device_ids, event.reserve_bytes)
             case ev.RuntimeLoaded():
@@ -108,7 +111,8 @@ async def listening(nats_url: str) -> AsyncIterator[Engines]:
             if fnmatchcase(message.subject, subject_for(kind)):
                 engines.hear(kind.model_validate_json(message.data))
 
-    # All in one subscription: messages of several would not come in their order.
+    # All in one subscription: messages of several would not come in their order. It hears what
+    # the server delivers to the services as well, later and under the same ids.
     await client.subscribe(">", cb=note)
     await client.flush()
     try:

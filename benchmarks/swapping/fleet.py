@@ -2,8 +2,11 @@
 
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
+
+import psutil
 
 from modelium.runtime_agent.process_tree import MARKER
 from tests.system import System, free_port, wait_until
@@ -30,13 +33,14 @@ class Fleet(System):
         )
         wait_until(f"{SECOND} is ready", lambda: self.is_ready(SECOND))
 
-    def hang(self, instance: str) -> None:
-        """Let an engine stay healthy and answer nothing more; LookupError if it is not there."""
+    def hang(self, instance: str) -> bool:
+        """Let an engine stay healthy and answer nothing more; False if it has just gone."""
         for process in self.engines():
-            if process.environ().get(MARKER, "").startswith(f"{instance}@"):
-                process.send_signal(signal.SIGUSR1)
-                return
-        raise LookupError(f"no process of {instance} is left")
+            with suppress(psutil.Error):
+                if process.environ().get(MARKER, "").startswith(f"{instance}@"):
+                    process.send_signal(signal.SIGUSR1)
+                    return True
+        return False
 
 
 def is_of_second(device_id: str) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
 
 import pytest
 
@@ -10,7 +11,8 @@ from modelium.common import events as ev
 from modelium.common.bus import bind
 from modelium.common.errors import Conflict, RetryLater
 from modelium.common.figures import DecidedAction, Decision, DecisionSource
-from modelium.common.records import InstanceState, ModelRecord, ModelState
+from modelium.common.records import InstanceState, ModelRecord, ModelState, Record
+from modelium.common.store import Records
 from modelium.common.testing import (
     FakeClock,
     InMemoryBus,
@@ -32,6 +34,7 @@ from modelium.registry.handlers import (
 from . import facts
 
 S = ModelState
+R = TypeVar("R", bound=Record)
 
 
 class Registry:
@@ -167,36 +170,54 @@ async def test_an_event_that_the_lifecycle_forbids_becomes_a_dead_letter() -> No
     assert "not allowed in state loading" in system.bus.dead_letters[0].reason
 
 
-class Contended:
-    """The models of a store that somebody else saves first, `times` times."""
+class Contended(Generic[R]):
+    """Records of a store that somebody else saves first, `times` times."""
 
-    def __init__(self, store: InMemoryStore, times: int) -> None:
-        self._models = store.models
+    def __init__(self, records: Records[R], times: int) -> None:
+        self._records = records
         self.times = times
+        self.all = records.all
+        self.delete = records.delete
 
-    async def get(self, record_id: str) -> ModelRecord | None:
-        return await self._models.get(record_id)
+    async def get(self, record_id: str) -> R | None:
+        return await self._records.get(record_id)
 
-    async def save(self, record: ModelRecord) -> ModelRecord:
+    async def save(self, record: R) -> R:
         if self.times:
             self.times -= 1
-            raise Conflict(record.model, record.version)
-        return await self._models.save(record)
+            raise Conflict("somebody's", record.version)
+        return await self._records.save(record)
 
 
 async def test_a_record_saved_by_somebody_else_in_between_is_read_again() -> None:
     system = await registry(a_model_record())
-    system.store.models = Contended(system.store, 2)
+    system.store.models = Contended(system.store.models, 2)
     await system.hear(facts.loading())
     assert (await system.record()).state == S.LOADING
 
 
 async def test_a_record_that_others_keep_saving_is_tried_later() -> None:
     system = await registry(a_model_record())
-    system.store.models = Contended(system.store, 99)
+    system.store.models = Contended(system.store.models, 99)
     with pytest.raises(RetryLater):
         await system.hear(facts.loading())
     assert system.announced == []
+
+
+async def test_an_engine_saved_by_somebody_else_in_between_does_not_keep_a_change_unheard() -> None:
+    """A heartbeat and a fact met there: gateways did not hear that the model was loaded."""
+    system = await registry(facts.a_loaded_record(state=S.LOADING))
+    system.store.instances = Contended(system.store.instances, 2)
+    await system.hear(facts.loaded())
+    assert [m.record and m.record.state for m in system.announced] == [S.LOADED]
+    assert [i.state for i in await system.store.instances.all()] == [InstanceState.LOADED]
+
+
+async def test_engines_that_others_keep_saving_are_tried_later() -> None:
+    system = await registry(facts.a_loaded_record(state=S.LOADING))
+    system.store.instances = Contended(system.store.instances, 99)
+    with pytest.raises(RetryLater):
+        await system.hear(facts.loaded())
 
 
 def decided(*decisions: Decision) -> ev.DecisionMade:

@@ -123,7 +123,25 @@ async def _save(
 async def _keep_instance(
     store: Store, record: ModelRecord | None, mentioned: set[str | None]
 ) -> None:
-    """Let the store show the record's engine, and none of the others `mentioned`."""
+    """Let the store show the record's engine, and none of the others `mentioned`.
+
+    Raises:
+        RetryLater: somebody else kept saving in between.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            await _show_instance(store, record, mentioned)
+        except Conflict:
+            # A heartbeat and a fact about the same engine: what the model's record says now counts.
+            record = await store.models.get(record.model) if record else None
+        else:
+            return
+    raise RetryLater(f"the engines {mentioned} change all the time")
+
+
+async def _show_instance(
+    store: Store, record: ModelRecord | None, mentioned: set[str | None]
+) -> None:
     wanted = instance_of(record)
     for instance_id in mentioned - {None, wanted and wanted.instance_id}:
         await store.instances.delete(str(instance_id))

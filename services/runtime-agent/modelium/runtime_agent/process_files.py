@@ -74,7 +74,7 @@ class ProcessFiles:
         """A new log; the oldest beyond `KEPT_LOGS` are removed."""
         path = self._log_path(instance)
         path.parent.mkdir(parents=True, exist_ok=True)
-        logs = sorted(path.parent.glob("*.log"), key=lambda log: log.stat().st_mtime)
+        logs = sorted(path.parent.glob("*.log"), key=_written_ns)
         for old in logs[: max(0, len(logs) - KEPT_LOGS + 1)]:
             if not self._record_path(old.stem).exists():
                 old.unlink(missing_ok=True)
@@ -102,3 +102,11 @@ class ProcessFiles:
             "TRITON_CACHE_DIR": str(cache / "triton"),
             "TORCHINDUCTOR_CACHE_DIR": str(cache / "torchinductor"),
         }
+
+
+def _written_ns(log: Path) -> int:
+    """When; engines start at the same time, so another may just have removed it."""
+    try:
+        return log.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
