@@ -45,6 +45,8 @@ PATIENCE: Final[dict[str, Any]] = {
 sent, and may take to end its requests: 60, 120 and 20 by default, for answers that take minutes."""
 DRAIN_S: Final = 15.0
 """The same for requests in flight at an engine that shall go; 120 by default."""
+QUEUE: Final = 10_000
+"""Requests that may wait for one model; the default, 1000, is soon reached by the most popular."""
 KNOWN_S: Final = 120.0
 SHOWN_PROBLEMS: Final = 20
 
@@ -79,6 +81,7 @@ class Size:
         return {
             "vllm": sizes | PATIENCE,
             "runtime_agent": {"cpu_slots": self.slots // AGENTS},
+            "gateway": {"max_queue_per_model": QUEUE},
             "orchestration": {"policies": policies},
         }
 
