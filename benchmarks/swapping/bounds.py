@@ -7,7 +7,7 @@ from benchmarks.swapping.clients import Asked
 from modelium.common.settings_gateway import Gateway
 from tests.system import System
 
-SLACK_S: Final = 2.0
+SLACK_S: Final = 5.0
 """For a busy machine: to send, to be answered, and until the gateway has looked at its clock."""
 Bounds = Mapping[str, float]
 """Model to seconds."""
