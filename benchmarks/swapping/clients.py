@@ -18,8 +18,8 @@ from modelium.common.clock import Clock
 
 RETRIES: Final = 2
 LONGEST_RETRY_AFTER_S: Final = 120.0
-_LONGEST_ANSWER_S: Final = 180.0
-"""Theirs wait ten minutes, and then try again. Here that is a lost request."""
+_LONGEST_ANSWER_S: Final = 600.0
+"""As long as theirs, which would then try again. Here that is a lost request."""
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 8.0
 _TRIED_AGAIN: Final = frozenset({408, 409, 429})
