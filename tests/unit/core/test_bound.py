@@ -15,7 +15,7 @@ def test_one_model_alone_waits_for_its_age_and_one_turn() -> None:
 
 
 def test_each_model_that_may_want_the_device_adds_its_age_and_its_turn() -> None:
-    bounds = wait_bounds_s(seen(device(), cold("a"), loaded("b", load_s=2)), POLICY)
+    bounds = wait_bounds_s(seen(device(), cold("a", load_s=30), loaded("b", load_s=2)), POLICY)
     assert bounds["a"] == bounds["b"] == 2 * 25 + TURN_S + (2 + 5 + 2 * 50)
 
 

@@ -30,7 +30,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from modelium.common.records import DeviceKind
-from modelium.core.policy import Policy
+from modelium.core.policy import Policy, learned
 from modelium.core.snapshot import ModelView, Snapshot
 from modelium.core.victims import load_s
 
@@ -41,6 +41,7 @@ Places = Mapping[str, frozenset[str]]
 
 def wait_bounds_s(seen: Snapshot, policy: Policy) -> dict[str, float]:
     """W of every model, in seconds."""
+    policy = learned(policy, seen.loads_s)
     kinds = frozenset(device.kind for device in seen.devices)
     places = {model.model: _places(model, seen, kinds) for model in seen.models}
     patience_s = policy.displace_after_s * max(1, sum(map(bool, places.values())))

@@ -22,7 +22,7 @@ from modelium.core.actions import Action, Load, Queue, Unload, Wake
 from modelium.core.books import Books
 from modelium.core.bound import turn_s, wait_bounds_s
 from modelium.core.guard import guard
-from modelium.core.policy import Policy
+from modelium.core.policy import Policy, learned
 from modelium.core.snapshot import STARTABLE, WAITABLE, DeviceView, ModelView, Snapshot
 from modelium.core.tiers import departure, overslept
 from modelium.core.victims import STOPPABLE
@@ -39,6 +39,7 @@ def decide(
 
     `advice` is checked by `guard` against this snapshot first.
     """
+    policy = learned(policy, snapshot.loads_s)
     followed = [d for d in guard(advice, snapshot, policy, age_s=advice_age_s) if not d.dropped_by]
     keep = frozenset(d.model for d in followed if d.action is DecidedAction.KEEP)
     books = Books(snapshot, keep)

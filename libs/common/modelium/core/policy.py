@@ -1,6 +1,7 @@
 """The numbers that decisions depend on, made from the settings."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from modelium.common.settings import Policies, Vllm
 
@@ -34,10 +35,20 @@ class Policy:
     deepest_sleep: int = 2
     """The deepest level at which engines are put to sleep; 0: at none."""
     unknown_load_s: float = 30.0
-    """What a load is taken to last until one was measured."""
+    """What a load is taken to last until any was measured; see `learned`."""
     drain_deadline_s: float = 120.0
     stop_s: float = 30.0
     """Within this an engine that is drained is stopped and its memory seen to be free."""
+
+
+def learned(policy: Policy, loads_s: Iterable[float]) -> Policy:
+    """The policy where loads take what they took here: a first load is taken for a middling one.
+
+    Otherwise the demand for models that were never loaded would count for more than that for those
+    whose loads were measured to be short.
+    """
+    ordered = sorted(loads_s)
+    return replace(policy, unknown_load_s=ordered[len(ordered) // 2]) if ordered else policy
 
 
 def memory_policy(vllm: Vllm) -> MemoryPolicy:

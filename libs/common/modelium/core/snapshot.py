@@ -130,6 +130,11 @@ class Snapshot:
     hosts: tuple[HostView, ...] = ()
     """Of the agents whose engines can sleep."""
 
+    @property
+    def loads_s(self) -> list[float]:
+        """How long the last load of each model took, of those that had one."""
+        return [model.load_s for model in self.models if model.load_s is not None]
+
     def model(self, name: str) -> ModelView | None:
         """The model of that name."""
         return next((model for model in self.models if model.model == name), None)
