@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks import swap
 
-REQUESTS = 16
-MINUTES = 2.0
+REQUESTS = 8
+MINUTES = 1.0
 
 
 @pytest.mark.vllm
