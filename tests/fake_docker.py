@@ -16,6 +16,11 @@ NETWORK_ADDRESS = "127.0.0.1"
 Answer = tuple[int, Any]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False
+    """So that closing it waits for the answers under way: none may tell of what happens later."""
+
+
 @dataclass
 class FakeDocker:
     """The daemon's books and its manners."""
@@ -27,7 +32,7 @@ class FakeDocker:
     """It ends right after it has started a container, and before it says so."""
     network: str = "engines"
     asked: int = 0
-    _server: ThreadingHTTPServer | None = None
+    _server: _Server | None = None
     _port: int = 0
 
     @property
@@ -35,7 +40,7 @@ class FakeDocker:
         return f"tcp://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), _handler(self))
+        self._server = _Server(("127.0.0.1", self._port), _handler(self))
         self._port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
