@@ -10,6 +10,7 @@ from tests.properties.machines import search
 pytestmark = pytest.mark.timeout(600)
 """It counts examples, which take longer where the machine is busy."""
 EXAMPLES = 300
+ATTEMPTS = 5
 AT_MOST = 1000
 """Until a rule that is switched off is missed; most are within a hundred."""
 STEPS = 20
@@ -29,5 +30,5 @@ def test_a_rule_that_is_switched_off_is_missed(
 ) -> None:
     mutate(monkeypatch)
     with pytest.raises(Broken) as broken:
-        search(NARROW.get(rule, FleetMachine), examples=AT_MOST, steps=STEPS)
+        search(NARROW.get(rule, FleetMachine), examples=AT_MOST, attempts=ATTEMPTS, steps=STEPS)
     assert broken.value.rule in rule.split(" or ")

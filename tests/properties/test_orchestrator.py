@@ -22,6 +22,7 @@ pytestmark = pytest.mark.timeout(600)
 STEPS: dict[type[Begun], int] = {Everything: 20, Absences: 4, Crowd: 20, Patient: 4}
 """Those of the patient last minutes."""
 EXAMPLES: dict[type[Begun], int] = {Everything: 30, Absences: 15, Crowd: 10, Patient: 2}
+ATTEMPTS = 5
 AT_MOST = 200
 """Until a rule that is switched off is missed; most are within fifty."""
 
@@ -50,5 +51,5 @@ def test_a_rule_that_is_switched_off_is_missed(
 ) -> None:
     mutate(monkeypatch)
     with pytest.raises(Broken) as broken:
-        search(machine, examples=AT_MOST, steps=STEPS[machine])
+        search(machine, examples=AT_MOST, attempts=ATTEMPTS, steps=STEPS[machine])
     assert broken.value.rule in rule.split(" or ")
