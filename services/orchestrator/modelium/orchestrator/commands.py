@@ -6,6 +6,7 @@ made again by the next process is stored once. One that is unanswered is repeate
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from modelium.common.events import LoadModel, SleepModel, UnloadModel, WakeModel
 from modelium.common.records import DeviceKind, Instance, ModelRecord, instance_id
@@ -56,20 +57,27 @@ def load_model(
     )
 
 
-def unload_model(
-    engine: Engine, record: ModelRecord, reason: str, drain_deadline_s: float
-) -> UnloadModel:
-    """The command to drain and stop a model's engine.
+def _addressed(engine: Engine, record: ModelRecord, order: str) -> dict[str, Any]:
+    """What every order to a model's engine begins with.
 
     The record's version is in the id: an engine that went on to serve after it was told to stop
     (its agent was restarted in between) can be told once more.
     """
+    return {
+        "message_id": f"{engine.instance_id}-{order}-{record.version}",
+        "agent_id": engine.agent_id,
+        "model": record.model,
+        "instance_id": engine.instance_id,
+        "generation": engine.generation,
+    }
+
+
+def unload_model(
+    engine: Engine, record: ModelRecord, reason: str, drain_deadline_s: float
+) -> UnloadModel:
+    """The command to drain and stop a model's engine."""
     return UnloadModel(
-        message_id=f"{engine.instance_id}-unload-{record.version}",
-        agent_id=engine.agent_id,
-        model=record.model,
-        instance_id=engine.instance_id,
-        generation=engine.generation,
+        **_addressed(engine, record, "unload"),
         reason=reason,
         drain_deadline_s=drain_deadline_s,
     )
@@ -78,26 +86,18 @@ def unload_model(
 def sleep_model(
     action: Sleep, engine: Engine, record: ModelRecord, drain_deadline_s: float
 ) -> SleepModel:
-    """The command to drain a model's engine and put it to sleep; its id as for an unload."""
+    """The command to drain a model's engine and put it to sleep."""
     return SleepModel(
-        message_id=f"{engine.instance_id}-sleep-{record.version}",
-        agent_id=engine.agent_id,
-        model=record.model,
-        instance_id=engine.instance_id,
-        generation=engine.generation,
+        **_addressed(engine, record, "sleep"),
         level=1 if action.level == 1 else 2,
         drain_deadline_s=drain_deadline_s,
     )
 
 
 def wake_model(engine: Engine, record: ModelRecord) -> WakeModel:
-    """The command to wake a model's engine; its id as for an unload."""
+    """The command to wake a model's engine."""
     return WakeModel(
-        message_id=f"{engine.instance_id}-wake-{record.version}",
-        agent_id=engine.agent_id,
-        model=record.model,
-        instance_id=engine.instance_id,
-        generation=engine.generation,
+        **_addressed(engine, record, "wake"),
     )
 
 
