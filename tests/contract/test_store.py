@@ -1,12 +1,9 @@
 """What every store does, in memory and on Redis; and what only Redis can do."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
-from redis.asyncio import Redis
 
 from modelium.common import keys
 from modelium.common.errors import Conflict, DependencyUnavailable
@@ -23,28 +20,9 @@ from modelium.common.testing import (
     an_instance_record,
     in_memory_store,
 )
+from tests.contract.stores import opened
 from tests.servers import Server
 from tests.system import free_port
-
-
-@asynccontextmanager
-async def opened(server: Server) -> AsyncIterator[tuple[RedisStore, Redis]]:
-    """An empty store, and its Redis as a person sees it."""
-    raw: Redis = Redis.from_url(server.url, decode_responses=True)
-    await raw.flushall()
-    store = RedisStore(server.url)
-    yield store, raw
-    await store.close()
-    await raw.aclose()
-
-
-@pytest.fixture(params=["memory", "redis"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield await in_memory_store()
-        return
-    async with opened(request.getfixturevalue("redis")) as (on_redis, _):
-        yield on_redis
 
 
 async def test_what_was_never_saved_is_none(store: Store) -> None:

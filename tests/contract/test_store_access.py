@@ -1,7 +1,6 @@
 """What gateways share of keys, slots and usage: the same in memory and on Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 
 import pytest
@@ -12,26 +11,11 @@ from modelium.common.api_keys import ApiKey, Scope, mint
 from modelium.common.errors import Conflict, DependencyUnavailable
 from modelium.common.redis_store import RedisStore
 from modelium.common.store import SlotsHeld, SlotsWanted, Store
-from modelium.common.testing import in_memory_store
 from modelium.common.usage import Figures, Usage
 from tests.servers import Server
 from tests.system import free_port
 
 DAY, NEXT_DAY = date(2026, 1, 31), date(2026, 2, 1)
-
-
-@pytest.fixture(params=["memory", "redis"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield await in_memory_store()
-        return
-    server: Server = request.getfixturevalue("redis")
-    raw: Redis = Redis.from_url(server.url)
-    await raw.flushall()
-    await raw.aclose()
-    on_redis = RedisStore(server.url)
-    yield on_redis
-    await on_redis.close()
 
 
 def a_key(**fields: object) -> ApiKey:

@@ -1,12 +1,10 @@
 """What is kept for explaining: the same in memory and on Redis, and never too much of it."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
 from modelium.common import keys
 from modelium.common.clock import SystemClock
@@ -18,32 +16,12 @@ from modelium.common.redis_store import RETRY_FOR_S, RedisStore
 from modelium.common.redis_store_connection import Connection
 from modelium.common.redis_store_history import RedisHistory
 from modelium.common.store import History, Store
-from modelium.common.testing import in_memory_store
 from modelium.common.testing.history import InMemoryHistory
+from tests.contract.stores import opened
 from tests.servers import Server
 from tests.system import free_port
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-@asynccontextmanager
-async def opened(server: Server) -> AsyncIterator[tuple[RedisStore, Redis]]:
-    """An empty store, and its Redis as a person sees it."""
-    raw: Redis = Redis.from_url(server.url, decode_responses=True)
-    await raw.flushall()
-    store = RedisStore(server.url)
-    yield store, raw
-    await store.close()
-    await raw.aclose()
-
-
-@pytest.fixture(params=["memory", "redis"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield await in_memory_store()
-        return
-    async with opened(request.getfixturevalue("redis")) as (on_redis, _):
-        yield on_redis
 
 
 @pytest.fixture(params=["memory", "redis"])

@@ -11,23 +11,13 @@ from modelium.common.policies import AppliedPolicies
 from modelium.common.redis_store import RedisStore
 from modelium.common.settings import Policies
 from modelium.common.store import Store
-from modelium.common.testing import in_memory_store
-from tests.contract.test_store_history import opened
+from tests.contract.stores import opened
 from tests.servers import Server
 from tests.system import free_port
 
 WANTED = AppliedPolicies(
     policies=Policies(always_loaded=("a", "b"), min_residency_seconds=7), instead_of=Policies()
 )
-
-
-@pytest.fixture(params=["memory", "redis"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield await in_memory_store()
-        return
-    async with opened(request.getfixturevalue("redis")) as (on_redis, _):
-        yield on_redis
 
 
 async def test_what_is_saved_is_read_again(store: Store) -> None:
