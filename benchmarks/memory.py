@@ -16,8 +16,9 @@ from typing import Any, Final
 
 from modelium.cli.sample import write_sample_model
 from modelium.common.clock import SystemClock
+from modelium.common.descriptor import Descriptor, RuntimeKind, Task
 from modelium.common.events import LoadModel
-from modelium.common.records import Descriptor, DeviceKind, RuntimeKind, Task, instance_id
+from modelium.common.records import DeviceKind, instance_id
 from modelium.common.settings import GIB, MIB, Vllm
 from modelium.runtime_agent.devices import Traits
 from modelium.runtime_agent.engine_http import EngineHttp

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from modelium.common.descriptor import Task
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import LoadModel
-from modelium.common.records import Device, DeviceKind, Task
+from modelium.common.records import Device, DeviceKind
 from modelium.common.settings import LauncherKind
 from modelium.common.testing import FakeClock
 from modelium.runtime_agent.devices import Traits

@@ -9,6 +9,7 @@ import psutil
 
 from modelium.common.bus import A, Handlers
 from modelium.common.clock import SystemClock
+from modelium.common.descriptor import RuntimeKind, Task
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import (
     GatewayStats,
@@ -20,7 +21,7 @@ from modelium.common.events import (
     WakeModel,
 )
 from modelium.common.figures import GatewayModelStats
-from modelium.common.records import DeviceKind, InstanceId, RuntimeKind, Task, instance_id
+from modelium.common.records import DeviceKind, InstanceId, instance_id
 from modelium.common.testing import a_descriptor
 from modelium.runtime_agent.launcher import EngineRecord
 

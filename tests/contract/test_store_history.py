@@ -8,10 +8,11 @@ import pytest
 
 from modelium.common import keys
 from modelium.common.clock import SystemClock
+from modelium.common.descriptor import RuntimeKind
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.figures import DecidedAction, Decision, DecisionSource, DeploymentPlan
 from modelium.common.history import Bounds, DecisionRecord, RequestRecord
-from modelium.common.records import ModelState, RuntimeKind
+from modelium.common.records import ModelState
 from modelium.common.redis_store import RETRY_FOR_S, RedisStore
 from modelium.common.redis_store_connection import Connection
 from modelium.common.redis_store_history import RedisHistory

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from modelium.cli.sample import write_sample_model
+from modelium.common.descriptor import Task
 from modelium.common.events import RuntimeFailed, RuntimeLoaded, RuntimeSleeping, RuntimeUnloaded
-from modelium.common.records import DeviceKind, Task
+from modelium.common.records import DeviceKind
 from modelium.runtime_agent.engine_http import EngineHttp, NoAnswer
 from modelium.runtime_agent.journal import Journal
 from modelium.runtime_agent.runtimes.vllm import CANARY_TOKENS, VllmRuntime

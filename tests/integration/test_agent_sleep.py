@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from modelium.common.descriptor import Task
 from modelium.common.events import (
     RuntimeFailed,
     RuntimeLoaded,
@@ -13,7 +14,7 @@ from modelium.common.events import (
     RuntimeUnloaded,
     RuntimeUnloading,
 )
-from modelium.common.records import FailureKind, InstanceState, Task
+from modelium.common.records import FailureKind, InstanceState
 from modelium.common.testing import a_descriptor
 from modelium.runtime_agent.engine_http import NoAnswer
 from tests.agent_kit import MIB, a_load, a_sleep, a_wake, an_unload, eventually, is_alive

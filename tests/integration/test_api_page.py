@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelium.common.records import RuntimeKind, Task
+from modelium.common.descriptor import RuntimeKind, Task
 from modelium.common.settings import Gateway
 from modelium.common.testing import a_descriptor
 from modelium.gateway.edge.paths import INFER, PREDICT, RULES

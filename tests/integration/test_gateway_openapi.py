@@ -23,7 +23,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from modelium.common.records import ModelState, RuntimeKind, Task
+from modelium.common.descriptor import RuntimeKind, Task
+from modelium.common.records import ModelState
 from modelium.common.settings import Gateway
 from modelium.common.testing import a_descriptor
 from tests.integration.gateway_rig import Rig, running_gateway

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from yarl import URL
 
+from modelium.common.descriptor import Task
 from modelium.common.events import ModelRequested, ModelUnloadRequested
-from modelium.common.records import ModelState, Task
+from modelium.common.records import ModelState
 from modelium.common.testing import a_descriptor
 from tests.integration.gateway_rig import Rig, running_gateway
 

@@ -9,7 +9,8 @@ import anthropic
 import openai
 import pytest
 
-from modelium.common.records import Descriptor, ModelState, RuntimeKind, Task
+from modelium.common.descriptor import Descriptor, RuntimeKind, Task
+from modelium.common.records import ModelState
 from modelium.common.testing import a_descriptor, an_agent_record
 from modelium.gateway.edge.paths import INFER, RULES, Dialect, ModelIn, Rule, routes_of
 from tests.integration.gateway_rig import Rig, running_gateway

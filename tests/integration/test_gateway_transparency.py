@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from modelium.common.records import Task
+from modelium.common.descriptor import Task
 from modelium.common.testing import a_descriptor
 from tests.integration.exchanges import (
     FAMILIES,

@@ -7,9 +7,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from modelium.common.descriptor import Task
 from modelium.common.events import ModelRequested
 from modelium.common.origins import BY_CLIENT
-from modelium.common.records import ModelState, Task
+from modelium.common.records import ModelState
 from modelium.common.testing import a_descriptor
 from modelium.common.usage import Figures
 from tests.integration.gateway_rig import Rig, gateway_with_keys

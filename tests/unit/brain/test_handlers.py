@@ -6,9 +6,10 @@ from typing import Any
 from modelium.brain.advisor import RulesAdvisor
 from modelium.brain.answering import Answering
 from modelium.brain.handlers import on_metrics_tick, on_model_analyzed
+from modelium.common.descriptor import RuntimeKind
 from modelium.common.events import DecisionMade, MetricsTick, ModelAnalyzed
 from modelium.common.figures import DecidedAction, DecisionSource, ModelFigures
-from modelium.common.records import ModelState, RuntimeKind
+from modelium.common.records import ModelState
 from modelium.common.settings import Vllm
 from modelium.common.testing import InMemoryBus, a_descriptor
 from modelium.core.digest import digest_of_descriptor, digest_of_tick

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelium.common.descriptor import Descriptor
 from modelium.common.events import RuntimeFailed, RuntimeLoaded
 from modelium.common.records import (
-    Descriptor,
     DeviceKind,
     EngineMemory,
     FailureKind,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from modelium.common.records import RuntimeKind
+from modelium.common.descriptor import RuntimeKind
 from modelium.common.testing import a_descriptor
 from modelium.core.policy import MemoryPolicy
 from modelium.core.tensor_parallel import COMMUNICATION_BYTES, share_of_weights, spans

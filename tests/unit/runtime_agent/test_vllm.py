@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from modelium.common.descriptor import Task
 from modelium.common.events import LoadModel
-from modelium.common.records import DeviceKind, Task
+from modelium.common.records import DeviceKind
 from modelium.common.settings import LauncherKind, Vllm
 from modelium.common.testing import a_descriptor
 from modelium.runtime_agent.devices import Traits

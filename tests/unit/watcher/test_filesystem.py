@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from modelium.common.descriptor import Descriptor, RuntimeKind, Task
 from modelium.common.errors import InvalidModel
-from modelium.common.records import Descriptor, RuntimeKind, Task
 from modelium.watcher.filesystem import ModelFolders
 from modelium.watcher.listing import Candidate
 from modelium.watcher.notify import Notifier

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from modelium.common.descriptor import Task
 from modelium.common.errors import InvalidModel
-from modelium.common.records import Task
 from modelium.watcher.hf_config import has_chat_template, parse_config, task_of
 
 from . import models

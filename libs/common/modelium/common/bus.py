@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from modelium.common.events import Message, Question
-from modelium.common.records import Frozen
+from modelium.common.frozen import Frozen
 
 A = TypeVar("A", bound=Frozen)
 

@@ -18,7 +18,7 @@ from modelium.common.bus import Handler
 from modelium.common.envelope import TRACEPARENT, TRACEPARENT_HEADER, Arrived, decode
 from modelium.common.errors import DependencyUnavailable, IllegalTransition, Reject, RetryLater
 from modelium.common.events import Message
-from modelium.common.records import Frozen
+from modelium.common.frozen import Frozen
 
 MAX_FAILURES: Final = 5
 FIRST_DELAY_S: Final = 0.5

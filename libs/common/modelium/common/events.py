@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from modelium.common.descriptor import Descriptor
 from modelium.common.figures import (
     Decision,
     DecisionSource,
@@ -21,7 +22,6 @@ from modelium.common.message import Message as Message
 from modelium.common.message import Question as Question
 from modelium.common.records import (
     AgentId,
-    Descriptor,
     Device,
     EngineMemory,
     FailureKind,

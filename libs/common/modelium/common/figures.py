@@ -9,7 +9,9 @@ from typing import Final
 
 from pydantic import Field
 
-from modelium.common.records import Frozen, ModelName, ModelState, RuntimeKind
+from modelium.common.descriptor import RuntimeKind
+from modelium.common.frozen import Frozen
+from modelium.common.records import ModelName, ModelState
 
 LEASE_S: Final = 5.0
 """How long a gateway may be silent before its requests in flight count no more."""

@@ -10,7 +10,8 @@ from typing import Final
 from pydantic import Field
 
 from modelium.common.figures import Decision, DecisionSource, DeploymentPlan
-from modelium.common.records import Frozen, ModelName, ModelState
+from modelium.common.frozen import Frozen
+from modelium.common.records import ModelName, ModelState
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from uuid import uuid4
 from pydantic import Field
 
 from modelium.common.clock import utc_now
-from modelium.common.records import Frozen
+from modelium.common.frozen import Frozen
 
 
 class Message(Frozen):

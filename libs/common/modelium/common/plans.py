@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from modelium.common.records import Frozen, ModelName, ModelState
+from modelium.common.frozen import Frozen
+from modelium.common.records import ModelName, ModelState
 
 
 class PlanOutcome(StrEnum):

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from modelium.common.records import Frozen, Record
+from modelium.common.frozen import Frozen
+from modelium.common.records import Record
 from modelium.common.settings_policies import Policies
 
 SECTION: Final = "orchestration.policies"

@@ -6,9 +6,12 @@ Bytes are plain integers, times are UTC.
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final, NewType
+from typing import Annotated, NewType
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
+
+from modelium.common.descriptor import Descriptor
+from modelium.common.frozen import Frozen
 
 MODEL_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 AGENT_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -31,12 +34,6 @@ def model_of_instance(instance: str) -> str:
     return instance.rpartition(".")[0]
 
 
-class Frozen(BaseModel):
-    """Base of every shared value: immutable, tolerant of fields a newer version adds."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
 class ModelState(StrEnum):
     """See `lifecycle.py` for what leads from one to the next."""
 
@@ -57,39 +54,11 @@ LIVE_STATES = frozenset(
 """States in which an engine of the model may hold memory."""
 
 
-class RuntimeKind(StrEnum):
-    """What kind of engine serves a model."""
-
-    VLLM = "vllm"
-    RAY_SERVE = "ray_serve"
-
-
-class Task(StrEnum):
-    """What a model does for a caller."""
-
-    CHAT = "chat"
-    COMPLETION = "completion"
-    EMBEDDING = "embedding"
-    CLASSIFY = "classify"
-    RERANK = "rerank"
-    """One score for a pair of texts."""
-    TRANSCRIPTION = "transcription"
-    SPEECH = "speech"
-    IMAGE = "image"
-    TENSOR = "tensor"
-    """Arrays in, arrays out."""
-    UNKNOWN = "unknown"
-
-
 class DeviceKind(StrEnum):
     """Where an engine computes."""
 
     CUDA = "cuda"
     CPU = "cpu"
-
-
-POOLING_TASKS: Final = frozenset({Task.EMBEDDING, Task.CLASSIFY, Task.RERANK})
-"""Their engines answer with vectors or scores; asleep they keep most of their memory."""
 
 
 class FailureKind(StrEnum):
@@ -104,27 +73,6 @@ class FailureKind(StrEnum):
     """Its agent has gone silent; the engine may still run."""
     SLEEP_FAILED = "sleep_failed"
     """It did not fall asleep, or did not wake, as it should: it is not put to sleep any more."""
-
-
-class Descriptor(Frozen):
-    """What the analysis of a model's files found."""
-
-    format: str = Field(description="huggingface, gguf, onnx, torchscript …")
-    architecture: str = Field(description="for example Qwen2ForCausalLM")
-    task: Task
-    runtime: RuntimeKind
-    dtype: str = Field(default="", description="of the stored weights, for example BF16")
-    parameters: int = Field(default=0, ge=0)
-    weight_bytes: int = Field(default=0, ge=0)
-    context_length: int = Field(default=0, ge=0, description="tokens")
-    kv_bytes_per_token: int = Field(default=0, ge=0, description="at 2 bytes per element")
-    windowed_kv_bytes_per_token: int = Field(
-        default=0, ge=0, description="the part of it in layers that see only `window_tokens`"
-    )
-    window_tokens: int = Field(default=0, ge=0, description="0: all layers see everything")
-    attention_heads: int = Field(default=0, ge=0, description="0: not known")
-    kv_heads: int = Field(default=0, ge=0, description="0: not known")
-    has_chat_template: bool = False
 
 
 class Record(Frozen):

@@ -11,9 +11,9 @@ import structlog
 from pydantic import ValidationError
 
 from modelium.common import keys
+from modelium.common.frozen import Frozen
 from modelium.common.hash_codec import from_hash, to_hash
 from modelium.common.history import BOUNDS, Bounds, DecisionRecord, RequestRecord
-from modelium.common.records import Frozen
 from modelium.common.redis_store_connection import Connection
 
 F = TypeVar("F", bound=Frozen)

@@ -2,8 +2,8 @@
 
 from hashlib import sha256
 
+from modelium.common.descriptor import Descriptor
 from modelium.common.events import MetricsTick
-from modelium.common.records import Descriptor
 from modelium.core.snapshot import Snapshot
 
 

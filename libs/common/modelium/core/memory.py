@@ -7,7 +7,8 @@ The ledger (`ledger.py`) keeps the books; what an engine is given is also said h
 
 from typing import Final
 
-from modelium.common.records import Descriptor, DeviceKind, ModelRecord
+from modelium.common.descriptor import Descriptor
+from modelium.common.records import DeviceKind, ModelRecord
 from modelium.core.measurements import NOTHING, Known, Measurements
 from modelium.core.policy import MemoryPolicy
 

@@ -8,7 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from modelium.common.records import Descriptor, DeviceKind, RuntimeKind
+from modelium.common.descriptor import Descriptor, RuntimeKind
+from modelium.common.records import DeviceKind
 from modelium.core.memory import kv_cache_bytes, weight_bytes
 from modelium.core.policy import MemoryPolicy
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from modelium.brain.planning import plan
+from modelium.common.descriptor import Descriptor
 from modelium.common.events import MetricsTick
 from modelium.common.figures import Decision, DecisionSource, DeploymentPlan
-from modelium.common.records import Descriptor
 from modelium.core import rules
 from modelium.core.policy import MemoryPolicy, Policy
 

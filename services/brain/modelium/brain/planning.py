@@ -4,8 +4,9 @@ Which device there will be is not known yet, so the plan states what the model n
 most; the orchestrator computes it again for the device it chooses.
 """
 
+from modelium.common.descriptor import Descriptor
 from modelium.common.figures import DeploymentPlan
-from modelium.common.records import Descriptor, DeviceKind
+from modelium.common.records import DeviceKind
 from modelium.core.memory import context_tokens, kv_cache_bytes, needed_bytes, weight_bytes
 from modelium.core.policy import MemoryPolicy
 from modelium.core.reasons import gib

@@ -10,13 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from modelium.common.events import LoadModel, WakeModel
-from modelium.common.records import (
-    LIVE_STATES,
-    Instance,
-    InstanceState,
-    ModelRecord,
-    ModelState,
-)
+from modelium.common.records import LIVE_STATES, Instance, InstanceState, ModelRecord, ModelState
 from modelium.core.ledger import Holding
 from modelium.orchestrator.in_flight import Sent
 from modelium.orchestrator.placement_state import PlacementState

@@ -15,6 +15,7 @@ import structlog
 
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
+from modelium.common.descriptor import RuntimeKind
 from modelium.common.events import (
     AgentHeartbeat,
     DecisionMade,
@@ -28,7 +29,7 @@ from modelium.common.events import (
 from modelium.common.load_settings import Settings
 from modelium.common.origins import BY_GATEWAY, BY_OPERATOR
 from modelium.common.policies import AppliedPolicies, PoliciesInForce
-from modelium.common.records import MemoryRecord, ModelRecord, RuntimeKind
+from modelium.common.records import MemoryRecord, ModelRecord
 from modelium.core.decide import decide
 from modelium.core.measurements import Measurements
 from modelium.core.plan import plan

@@ -10,11 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from modelium.common.events import AgentHeartbeat, GatewayStats, SleepModel
-from modelium.common.records import (
-    LIVE_STATES,
-    ModelRecord,
-    ModelState,
-)
+from modelium.common.records import LIVE_STATES, ModelRecord, ModelState
 from modelium.core.measurements import Measurements
 from modelium.orchestrator.agents import Agents
 from modelium.orchestrator.demand import Demand

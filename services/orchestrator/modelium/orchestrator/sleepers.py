@@ -7,8 +7,9 @@ engine takes there is counted from the command that puts it to sleep until it wa
 from collections import defaultdict
 from collections.abc import Mapping
 
+from modelium.common.descriptor import POOLING_TASKS
 from modelium.common.events import SleepModel
-from modelium.common.records import POOLING_TASKS, DeviceKind, ModelRecord, ModelState
+from modelium.common.records import DeviceKind, ModelRecord, ModelState
 from modelium.core.memory import weight_bytes
 from modelium.core.policy import MemoryPolicy
 from modelium.core.sleep_times import measured, prior

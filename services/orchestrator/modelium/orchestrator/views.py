@@ -6,15 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from modelium.common.descriptor import RuntimeKind
 from modelium.common.figures import DeviceFigures, ModelFigures
-from modelium.common.records import (
-    LIVE_STATES,
-    DeviceKind,
-    InstanceState,
-    ModelRecord,
-    ModelState,
-    RuntimeKind,
-)
+from modelium.common.records import LIVE_STATES, DeviceKind, InstanceState, ModelRecord, ModelState
 from modelium.core.bound import wait_bounds_s
 from modelium.core.ledger import Holding, free_bytes
 from modelium.core.memory import needed_by_record

@@ -10,7 +10,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from modelium.common.events import UnloadModel
-from modelium.common.records import Frozen, InstanceState
+from modelium.common.frozen import Frozen
+from modelium.common.records import InstanceState
 from modelium.runtime_agent.launcher import EngineRecord
 from modelium.runtime_agent.small_files import note
 

@@ -11,18 +11,11 @@ from typing import Protocol
 
 from pydantic import Field
 
+from modelium.common.descriptor import RuntimeKind, Task
 from modelium.common.errors import ModeliumError
 from modelium.common.events import LoadModel
-from modelium.common.records import (
-    AgentId,
-    DeviceKind,
-    Frozen,
-    InstanceId,
-    ModelName,
-    RuntimeKind,
-    Task,
-    instance_id,
-)
+from modelium.common.frozen import Frozen
+from modelium.common.records import AgentId, DeviceKind, InstanceId, ModelName, instance_id
 from modelium.common.settings import LauncherKind
 
 

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from pydantic import ValidationError
 
-from modelium.common.records import Frozen
+from modelium.common.frozen import Frozen
 from modelium.runtime_agent import process_tree as tree
 from modelium.runtime_agent.launcher import EngineRecord
 from modelium.runtime_agent.small_files import write_whole

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
+from modelium.common.descriptor import Task
 from modelium.common.errors import ModeliumError
 from modelium.common.events import LoadModel
-from modelium.common.records import DeviceKind, Task
+from modelium.common.records import DeviceKind
 from modelium.runtime_agent.devices import Traits
 from modelium.runtime_agent.launcher import EngineRecord, LaunchSpec, Site
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from modelium.common.descriptor import RuntimeKind
 from modelium.common.errors import Reject, RetryLater
 from modelium.common.events import (
     Command,
@@ -23,7 +24,7 @@ from modelium.common.events import (
     UnloadModel,
     WakeModel,
 )
-from modelium.common.records import Device, DeviceKind, FailureKind, Instance, RuntimeKind
+from modelium.common.records import Device, DeviceKind, FailureKind, Instance
 from modelium.common.subjects import OLDEST_LOAD_S
 from modelium.runtime_agent.facts import fact, failed
 from modelium.runtime_agent.failures import Failure

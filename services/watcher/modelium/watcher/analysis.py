@@ -15,8 +15,8 @@ import numpy as np  # noqa: F401 safetensors loads it at its first use: not whil
 from pydantic_core import from_json
 from safetensors import SafetensorError, safe_open
 
+from modelium.common.descriptor import Descriptor, RuntimeKind
 from modelium.common.errors import InvalidModel
-from modelium.common.records import Descriptor, RuntimeKind
 from modelium.watcher.hf_config import Config, has_chat_template, parse_config, task_of
 from modelium.watcher.hf_sizes import Sizes
 from modelium.watcher.listing import CONFIG, GGUF, Candidate, File

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import structlog
 
+from modelium.common.descriptor import Descriptor
 from modelium.common.errors import InvalidModel
-from modelium.common.records import Descriptor
 from modelium.watcher import analysis
 from modelium.watcher.listing import (
     CONFIG,

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from modelium.common.bus import Bus, Handler
 from modelium.common.clock import Clock
+from modelium.common.descriptor import Descriptor
 from modelium.common.errors import InvalidModel, Reject
 from modelium.common.events import (
     Message,
@@ -16,7 +17,7 @@ from modelium.common.events import (
     ModelDiscovered,
     ModelRejected,
 )
-from modelium.common.records import Descriptor, ModelRecord
+from modelium.common.records import ModelRecord
 from modelium.common.store import Store
 from modelium.watcher.listing import Candidate, served_name
 from modelium.watcher.scan import Verdict, free_name

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from modelium.common.descriptor import Task
 from modelium.common.errors import InvalidModel
-from modelium.common.records import Task
 from modelium.watcher.hf_sizes import Sizes
 
 

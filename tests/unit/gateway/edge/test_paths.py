@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelium.common.records import RuntimeKind, Task
+from modelium.common.descriptor import RuntimeKind, Task
 from modelium.common.testing import a_descriptor
 from modelium.gateway.edge.paths import (
     INFER,

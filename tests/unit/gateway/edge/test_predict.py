@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelium.common.records import RuntimeKind, Task
+from modelium.common.descriptor import RuntimeKind, Task
 from modelium.common.testing import a_descriptor
 from modelium.gateway.edge.errors_http import ApiError
 from modelium.gateway.edge.predict import predict_call, translate

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from modelium.common.records import ModelState, RuntimeKind, Task
+from modelium.common.descriptor import RuntimeKind, Task
+from modelium.common.records import ModelState
 from modelium.common.testing import a_descriptor, a_model_record
 from modelium.gateway.pages.views import (
     anthropic_card,

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from modelium.common.descriptor import Descriptor, RuntimeKind, Task
 from modelium.common.records import (
     AgentRecord,
-    Descriptor,
     Device,
     DeviceKind,
     InstanceRecord,
@@ -12,8 +12,6 @@ from modelium.common.records import (
     MemoryRecord,
     ModelRecord,
     ModelState,
-    RuntimeKind,
-    Task,
 )
 
 

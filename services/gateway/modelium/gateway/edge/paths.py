@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Final
 
-from modelium.common.records import Descriptor, RuntimeKind, Task
+from modelium.common.descriptor import Descriptor, RuntimeKind, Task
 
 
 class Dialect(StrEnum):

@@ -8,7 +8,7 @@ import json
 from collections.abc import Collection
 from typing import Final
 
-from modelium.common.records import Descriptor, RuntimeKind, Task
+from modelium.common.descriptor import Descriptor, RuntimeKind, Task
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.call import Call, Scope, content_type_of, parse_call, with_json_type
 from modelium.gateway.edge.members import read_raw

@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from modelium.common.records import AgentRecord, ModelState, RuntimeKind, Task
+from modelium.common.descriptor import RuntimeKind, Task
+from modelium.common.records import AgentRecord, ModelState
 
 
 class CommandAccepted(BaseModel):

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from modelium.common.descriptor import POOLING_TASKS, Task
 from modelium.common.events import LoadModel
-from modelium.common.records import POOLING_TASKS, DeviceKind, Task
+from modelium.common.records import DeviceKind
 from modelium.common.settings import LauncherKind, Vllm
 from modelium.runtime_agent.devices import Traits
 from modelium.runtime_agent.engine_http import Answer, EngineHttp, NoAnswer

@@ -1,0 +1,94 @@
+"""The rooms of the house, and what may be imported where: see `test_architecture.py`."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SERVICES = ("watcher", "registry", "brain", "orchestrator", "gateway", "runtime_agent")
+HOMES = {
+    name: (ROOT / "services" / name.replace("_", "-") / "modelium" / name) for name in SERVICES
+} | {name: ROOT / "libs" / "common" / "modelium" / name for name in ("common", "core", "cli")}
+
+LONGEST_FILE = 300
+LONGEST_FUNCTION = 60
+
+PURE_COMMON = frozenset(
+    f"modelium.common.{name}"
+    for name in (
+        *(
+            "descriptor",
+            "frozen",
+            "records",
+            "figures",
+            "message",
+            "reports",
+            "events",
+            "errors",
+            "lifecycle",
+            "clock",
+        ),
+        *("origins", "settings", "settings_base", "settings_gateway", "usage", "plans", "history"),
+        "policies",
+    )
+)
+# What the pure parts of common and all of core may import beside those.
+STANDARD_FOR_PURE = frozenset(
+    {"collections", "contextlib", "dataclasses", "datetime", "enum", "functools", "hashlib"}
+    | {"heapq", "itertools", "json", "math", "operator", "pathlib", "re", "types", "typing", "uuid"}
+)
+OWNERS = {
+    "nats": ("modelium.common.nats_",),
+    "redis": ("modelium.common.redis_store",),
+    "docker": ("modelium.runtime_agent.",),
+    "pynvml": ("modelium.runtime_agent.",),
+    "msgspec": ("modelium.gateway.edge.members", "modelium.gateway.engines.tokens"),
+    "httptools": ("modelium.common.http_protocol", "modelium.gateway.engines.connection"),
+    "python_multipart": ("modelium.gateway.edge.multipart",),
+    "uvicorn": ("modelium.common.http_",),
+    "supervisor": ("modelium.cli.",),
+    "limits": ("modelium.gateway.access.windows",),
+    "jwt": ("modelium.gateway.access.",),
+}
+
+
+class Module:
+    """One source file and what it imports."""
+
+    def __init__(self, path: Path, package: str) -> None:
+        self.path = path
+        self.package = package
+        self.text = path.read_text()
+        self.tree = ast.parse(self.text)
+        inside = path.relative_to(HOMES[package]).with_suffix("").parts
+        self.name = ".".join(("modelium", package, *inside)).removesuffix(".__init__")
+
+    def imports(self) -> set[str]:
+        found: set[str] = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        return found
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    return tuple(
+        Module(path, package)
+        for package, home in HOMES.items()
+        for path in sorted(home.rglob("*.py"))
+    )
+
+
+def each(*packages: str) -> list[Module]:
+    return [module for module in modules() if not packages or module.package in packages]
+
+
+def python_files() -> list[Path]:
+    folders = ("libs", "services", "tests", "benchmarks", "scripts")
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
