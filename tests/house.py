@@ -16,20 +16,26 @@ LONGEST_FUNCTION = 60
 PURE_COMMON = frozenset(
     f"modelium.common.{name}"
     for name in (
-        *(
-            "descriptor",
-            "frozen",
-            "records",
-            "figures",
-            "message",
-            "reports",
-            "events",
-            "errors",
-            "lifecycle",
-            "clock",
-        ),
-        *("origins", "settings", "settings_base", "settings_gateway", "usage", "plans", "history"),
+        "advice",
+        "clock",
+        "descriptor",
+        "errors",
+        "events",
+        "figures",
+        "frozen",
+        "history",
+        "lifecycle",
+        "message",
+        "origins",
+        "plans",
         "policies",
+        "records",
+        "reports",
+        "settings",
+        "settings_base",
+        "settings_brain",
+        "settings_gateway",
+        "usage",
     )
 )
 # What the pure parts of common and all of core may import beside those.

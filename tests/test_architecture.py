@@ -147,7 +147,7 @@ def test_no_task_is_started_and_forgotten(module: Module) -> None:
 @pytest.mark.parametrize("module", each(*SERVICES, "common", "core"), ids=repr)
 def test_subjects_streams_and_keys_are_spelled_in_one_place(module: Module) -> None:
     if module.name in {
-        f"modelium.common.{name}" for name in ("subjects", "events", "reports", "keys")
+        f"modelium.common.{name}" for name in ("subjects", "events", "reports", "advice", "keys")
     }:
         return
     subjects = {subject_for(kind) for kind in MESSAGES}
@@ -162,12 +162,13 @@ def test_subjects_streams_and_keys_are_spelled_in_one_place(module: Module) -> N
             keys.AGENTS,
             keys.MEMORY,
             keys.API_KEYS,
+            keys.ADVISORS,
             keys.GATEWAYS,
             keys.REQUESTS,
         }
         assert not text.startswith((keys.DECISIONS, keys.decision(""), keys.request("")))
         assert not text.startswith((keys.api_key(""), keys.slots(""), keys.LIMITS, USAGE))
-        assert not text.startswith(keys.memory(""))
+        assert not text.startswith((keys.memory(""), keys.advisor("")))
 
 
 def literals(tree: ast.Module) -> Iterator[str]:

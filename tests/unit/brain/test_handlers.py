@@ -3,52 +3,38 @@
 from itertools import pairwise
 from typing import Any
 
-from modelium.brain.advisor import RulesAdvisor
-from modelium.brain.answering import Answering
-from modelium.brain.handlers import on_metrics_tick, on_model_analyzed
+from modelium.brain.handlers import on_brain_asked, on_model_analyzed
+from modelium.common.advice import BrainAsked
 from modelium.common.descriptor import RuntimeKind
 from modelium.common.events import DecisionMade, MetricsTick, ModelAnalyzed
-from modelium.common.figures import DecidedAction, DecisionSource, ModelFigures
-from modelium.common.records import ModelState
+from modelium.common.figures import DecidedAction, DecisionSource
 from modelium.common.settings import Vllm
 from modelium.common.testing import InMemoryBus, a_descriptor
 from modelium.core.digest import digest_of_descriptor, digest_of_tick
-from modelium.core.policy import Policy, memory_policy
-
-ADVISOR = RulesAdvisor(
-    policy=lambda: Policy(evict_after_idle_s=60, evict_idle_always=True),
-    memory=memory_policy(Vllm()),
-)
+from tests.unit.brain.kit import deciding, figures, rules, tick
 
 
 def a_tick(*, idle_s: float) -> MetricsTick:
-    figures: dict[str, Any] = {
-        "model": "qwen",
-        "state": ModelState.LOADED,
-        "pinned": False,
-        "rate_per_s": 0,
-        "idle_s": idle_s,
-        "in_flight": 0,
-        "waiting": 0,
-        "oldest_wait_s": 0,
-        "held_bytes": 1,
-        "needed_bytes": 1,
-    }
-    return MetricsTick(interval_s=10, models=(ModelFigures(**figures),), devices=())
+    return tick(figures("qwen", idle_s=idle_s, held_bytes=1, needed_bytes=1))
 
 
-async def answers(*ticks: MetricsTick) -> list[DecisionMade]:
-    bus, answering = InMemoryBus(), Answering()
-    for tick in ticks:
-        await on_metrics_tick(tick, advisor=ADVISOR, answering=answering, bus=bus)
+async def answers(*ticks: MetricsTick, **changes: Any) -> list[DecisionMade]:
+    bus = InMemoryBus()
+    brain = deciding(None, bus, **changes)
+    for each in ticks:
+        await brain.on_tick(each)
     return [message for message in bus.of(DecisionMade) if isinstance(message, DecisionMade)]
 
 
 async def test_a_tick_in_which_something_should_change_is_answered_with_a_decision() -> None:
-    tick = a_tick(idle_s=61)
-    (answer,) = await answers(tick)
-    assert (answer.origin, answer.source) == ("brain", DecisionSource.RULES)
-    assert answer.inputs_digest == digest_of_tick(tick)
+    seen = a_tick(idle_s=61)
+    (answer,) = await answers(seen)
+    assert (answer.origin, answer.source, answer.advisor) == (
+        "brain",
+        DecisionSource.RULES,
+        "rules",
+    )
+    assert answer.inputs_digest == digest_of_tick(seen)
     assert [(d.model, d.action) for d in answer.decisions] == [("qwen", DecidedAction.EVICT)]
 
 
@@ -63,13 +49,16 @@ async def test_no_two_ticks_in_a_row_stay_without_an_answer() -> None:
     """The orchestrator would take the brain for dead."""
     ticks = [a_tick(idle_s=61 if i in (1, 2, 5) else i) for i in range(9)]
     given = {answer.inputs_digest for answer in await answers(*ticks)}
-    answered = [digest_of_tick(tick) in given for tick in ticks]
+    answered = [digest_of_tick(each) in given for each in ticks]
     assert all(one or other for one, other in pairwise(answered))
 
 
 async def test_a_decision_is_always_answered() -> None:
-    ticks = [a_tick(idle_s=61 + i) for i in range(4)]
-    assert len(await answers(*ticks)) == 4
+    assert len(await answers(*[a_tick(idle_s=61 + i) for i in range(4)])) == 4
+
+
+async def test_where_the_rules_may_not_answer_and_nobody_else_is_there_nothing_is_said() -> None:
+    assert await answers(a_tick(idle_s=61), rules_may_answer=False) == []
 
 
 async def test_a_new_model_gets_a_plan_and_a_repeated_event_the_same() -> None:
@@ -78,7 +67,7 @@ async def test_a_new_model_gets_a_plan_and_a_repeated_event_the_same() -> None:
         model="qwen", path="/models/qwen", fingerprint="f1", size_bytes=1, descriptor=descriptor
     )
     for _ in range(2):
-        await on_model_analyzed(event, advisor=ADVISOR, bus=bus)
+        await on_model_analyzed(event, rules=rules(), bus=bus)
     first, again = (m for m in bus.of(DecisionMade) if isinstance(m, DecisionMade))
     assert first.message_id == again.message_id
     assert first.inputs_digest == digest_of_descriptor(descriptor)
@@ -88,3 +77,9 @@ async def test_a_new_model_gets_a_plan_and_a_repeated_event_the_same() -> None:
         Vllm().overhead_bytes
     )
     assert "Qwen2ForCausalLM for chat runs on vllm: 1.9 GiB of weights" in first.plan.reasoning
+
+
+async def test_without_a_language_model_the_status_says_that_the_rules_lead() -> None:
+    status = await on_brain_asked(BrainAsked(), deciding=deciding(None, InMemoryBus()))
+    assert (status.backend, status.advisor, status.standing.leader) == ("rules", "rules", "rules")
+    assert status.asked == 0

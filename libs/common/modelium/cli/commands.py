@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from modelium.cli.access_commands import keys_app, usage
+from modelium.cli.brain_commands import brain_app
 from modelium.cli.options import (
     AsJson,
     Config,
@@ -34,6 +35,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="Show, check and apply the settings.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(keys_app, name="keys")
+app.add_typer(brain_app, name="brain")
 
 Model = Annotated[str, typer.Argument(help="Name of a model.", autocompletion=model_names)]
 

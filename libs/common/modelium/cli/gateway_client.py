@@ -106,6 +106,10 @@ class GatewayClient:
         """Go by these from now on; returns when the orchestrator does."""
         return self._json("PUT", "/admin/policies", policies, timeout_s=APPLY_TIMEOUT_S)
 
+    def brain(self) -> Any:
+        """Who leads, the rules or a language model, and how they did."""
+        return self._json("GET", "/admin/brain")
+
     def usage(self, query: Sequence[tuple[str, str]]) -> Any:
         """GET /admin/usage."""
         return self._json("GET", f"/admin/usage?{urlencode(query)}")

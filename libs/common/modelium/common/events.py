@@ -10,14 +10,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from modelium.common.advice import AdvisorChanged as AdvisorChanged
+from modelium.common.advice import BrainAsked as BrainAsked
+from modelium.common.advice import DecisionMade as DecisionMade
+from modelium.common.advice import MetricsTick as MetricsTick
 from modelium.common.descriptor import Descriptor
-from modelium.common.figures import (
-    Decision,
-    DecisionSource,
-    DeploymentPlan,
-    DeviceFigures,
-    ModelFigures,
-)
 from modelium.common.message import Message as Message
 from modelium.common.message import Question as Question
 from modelium.common.records import (
@@ -213,29 +210,6 @@ class AgentHeartbeat(Message):
         ge=0,
         description="host memory that its sleeping engines may take; 0: they cannot sleep",
     )
-
-
-class MetricsTick(Message):
-    """What the orchestrator gathered, once per decision interval."""
-
-    subject = "metrics.tick"
-    stored = False
-
-    interval_s: float = Field(gt=0)
-    models: tuple[ModelFigures, ...]
-    devices: tuple[DeviceFigures, ...]
-
-
-class DecisionMade(Message):
-    """What the brain advises, or what the orchestrator decided by its own rules."""
-
-    subject = "decision.made"
-
-    origin: str = Field(description="brain or orchestrator")
-    source: DecisionSource
-    inputs_digest: str = Field(description="of the tick or descriptor it was made from")
-    decisions: tuple[Decision, ...] = ()
-    plan: DeploymentPlan | None = None
 
 
 class Command(Message):

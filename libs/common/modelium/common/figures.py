@@ -60,6 +60,9 @@ class ModelFigures(Frozen):
     latency_p50_s: float | None = None
     loaded_for_s: float | None = Field(default=None, ge=0)
     reload_s: float | None = Field(default=None, ge=0)
+    next_use_s: float | None = Field(
+        default=None, ge=0, description="until it is expected to be used again; null: not known"
+    )
     keep_alive_s: float | None = Field(
         default=None, description="asked for by a client, instead of the settings; -1: for ever"
     )

@@ -24,6 +24,8 @@ REQUESTS: Final = "modelium:requests"
 """List: ids of all kept requests that waited for a load, the newest first."""
 POLICIES: Final = "modelium:policies"
 """Hash: the policies that were applied last; delete it, and the settings file counts again."""
+ADVISORS: Final = "modelium:advisors"
+"""Set of the language models that have led, or lost the lead."""
 LIMITS: Final = "modelium:limits"
 """Prefix of the lists in which the library `limits` notes what was taken in the last minute."""
 USAGE_ORGANIZATIONS: Final = "modelium:usage:organizations"
@@ -48,6 +50,11 @@ def agent(agent_id: str) -> str:
 def memory(memory_id: str) -> str:
     """Hash: one `MemoryRecord`; delete it (and it is measured anew)."""
     return f"modelium:memory:{memory_id}"
+
+
+def advisor(name: str) -> str:
+    """Hash: one `AdvisorRecord`; delete it, and the language model is on probation again."""
+    return f"modelium:advisor:{name}"
 
 
 def api_key(key_id: str) -> str:

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from modelium.common import settings as s
 from modelium.common.errors import SettingsError
+from modelium.common.settings_brain import Brain
 from modelium.common.settings_sources import (
     Source,
     absolute_paths,
@@ -42,7 +43,7 @@ class Settings(BaseSettings):
     )
 
     organization: s.Organization = s.Organization()
-    modelium_brain: s.Brain = s.Brain()
+    modelium_brain: Brain = Brain()
     orchestration: s.Orchestration = s.Orchestration()
     vllm: s.Vllm = s.Vllm()
     ray_serve: s.RayServe = s.RayServe()

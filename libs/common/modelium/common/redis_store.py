@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from modelium.common import keys
+from modelium.common.advice import AdvisorRecord
 from modelium.common.api_keys import ApiKey
 from modelium.common.boundary import cancellable
 from modelium.common.clock import Clock, SystemClock
@@ -193,6 +194,14 @@ class RedisStore:
             ids=keys.MEMORY,
             key=keys.memory,
             id_field="memory_id",
+            clock=clock,
+        )
+        self.advisors: Records[AdvisorRecord] = _Records(
+            self._connection,
+            AdvisorRecord,
+            ids=keys.ADVISORS,
+            key=keys.advisor,
+            id_field="advisor",
             clock=clock,
         )
         self.api_keys: Records[ApiKey] = _Records(

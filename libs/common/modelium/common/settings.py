@@ -26,15 +26,6 @@ class Organization(Section):
     name: str = Field(default="", description="Name for people.")
 
 
-class Brain(Section):
-    """The advisor."""
-
-    enabled: bool = Field(default=True, description="Whether the brain gives advice at all.")
-    fallback_to_rules: bool = Field(
-        default=True, description="Whether the rules answer when no language model does."
-    )
-
-
 class Mode(StrEnum):
     """How decisions are made."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol, TypeVar
 
+from modelium.common.advice import AdvisorRecord
 from modelium.common.api_keys import ApiKey
 from modelium.common.history import DecisionRecord, RequestRecord
 from modelium.common.policies import AppliedPolicies
@@ -163,6 +164,7 @@ class Store(Protocol):
     instances: Records[InstanceRecord]
     agents: AgentRecords
     memory: Records[MemoryRecord]
+    advisors: Records[AdvisorRecord]
     api_keys: Records[ApiKey]
     leases: Leases
     usage: UsageLog

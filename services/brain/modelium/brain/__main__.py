@@ -3,8 +3,11 @@
 from typing import Final
 
 from modelium.brain.advisor import RulesAdvisor
-from modelium.brain.answering import Answering
-from modelium.brain.handlers import EVENT_HANDLERS, LIVE_HANDLERS
+from modelium.brain.backends.choice import backend_of
+from modelium.brain.deciding import Deciding
+from modelium.brain.handlers import EVENT_HANDLERS, LIVE_HANDLERS, QUESTION_HANDLERS
+from modelium.brain.language_model import LanguageModel
+from modelium.common.advice import Standing
 from modelium.common.bus import bind
 from modelium.common.policies import PoliciesInForce
 from modelium.common.policy_reader import PolicyReader
@@ -15,19 +18,44 @@ DURABLE: Final = "brain"
 
 
 async def build(shell: Shell) -> None:
-    """Advise, unless the settings say that there is no brain or that the rules may not answer."""
+    """Advise, unless the settings say that there is no brain."""
     settings = shell.settings
-    if not (settings.modelium_brain.enabled and settings.modelium_brain.fallback_to_rules):
+    if not settings.modelium_brain.enabled:
         return
     policies = PoliciesInForce(settings.orchestration.policies, shell.loaded.origins)
     reader = PolicyReader(store=shell.store.policies, policies=policies, clock=shell.clock)
     rules = RulesAdvisor(
         policy=lambda: policy(policies.current), memory=memory_policy(settings.vllm)
     )
-    needs = {"advisor": rules, "answering": Answering(), "bus": shell.bus, "reader": reader}
+    llm = _language_model(shell)
+    deciding = Deciding(
+        backend=settings.modelium_brain.backend,
+        rules=rules,
+        language_model=llm,
+        rules_may_answer=settings.modelium_brain.fallback_to_rules,
+        bus=shell.bus,
+        clock=shell.clock,
+    )
+    if llm is not None:
+        known = await shell.store.advisors.get(llm.name)
+        deciding.seat.standing = known.standing if known else Standing()
+    needs = {"deciding": deciding, "rules": rules, "bus": shell.bus, "reader": reader}
     shell.task("policies", reader.run())
     shell.task("consume", shell.bus.consume(DURABLE, bind(EVENT_HANDLERS, **needs)))
     shell.task("follow", shell.bus.follow(bind(LIVE_HANDLERS, **needs)))
+    shell.task("answer", shell.bus.answer(bind(QUESTION_HANDLERS, **needs)))
+
+
+def _language_model(shell: Shell) -> LanguageModel | None:
+    brain = shell.settings.modelium_brain
+    backend = backend_of(brain)
+    if backend is None:
+        return None
+    shell.resources.push_async_callback(backend.close)
+    deadline_s = (
+        brain.deadline_seconds or shell.settings.orchestration.decision_interval_seconds / 2
+    )
+    return LanguageModel(backend, deadline_s=deadline_s, clock=shell.clock)
 
 
 if __name__ == "__main__":

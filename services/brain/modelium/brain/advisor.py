@@ -1,7 +1,7 @@
-"""What the brain asks somebody to think about, and the advisor that is always there: the rules."""
+"""The advisor that is always there: the rules of the core."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final
 
 from modelium.brain.planning import plan
 from modelium.common.descriptor import Descriptor
@@ -10,30 +10,28 @@ from modelium.common.figures import Decision, DecisionSource, DeploymentPlan
 from modelium.core import rules
 from modelium.core.policy import MemoryPolicy, Policy
 
-
-class Advisor(Protocol):
-    """Whoever thinks. An advisor answers in time or not at all; what it says is only advice."""
-
-    source: DecisionSource
-
-    async def advise(self, tick: MetricsTick) -> tuple[Decision, ...]:
-        """What should become of the models, for those where something should change."""
-
-    async def plan(self, model: str, descriptor: Descriptor) -> DeploymentPlan:
-        """How a newly analysed model should be served."""
+NAME: Final = "rules"
 
 
 class RulesAdvisor:
-    """The rules of the core; answers at once. `policy` says which counts now."""
+    """Answers at once. `policy` says which counts now."""
 
     source = DecisionSource.RULES
+    name = NAME
 
     def __init__(self, *, policy: Callable[[], Policy], memory: MemoryPolicy) -> None:
         self._policy = policy
         self._memory = memory
 
-    async def advise(self, tick: MetricsTick) -> tuple[Decision, ...]:
-        return rules.advise(tick, self._policy())
+    @property
+    def policy(self) -> Policy:
+        """By which it advises now."""
+        return self._policy()
 
-    async def plan(self, model: str, descriptor: Descriptor) -> DeploymentPlan:
+    def advise(self, tick: MetricsTick) -> tuple[Decision, ...]:
+        """What should become of the models, for those where something should change."""
+        return rules.advise(tick, self.policy)
+
+    def plan(self, model: str, descriptor: Descriptor) -> DeploymentPlan:
+        """How a newly analysed model should be served."""
         return plan(model, descriptor, self._memory)

@@ -201,7 +201,7 @@ class Owner:
             self._questions.append(message)
         elif isinstance(message, MemoryMeasured):
             self._state.measurements = self._state.measurements.with_record(message.record)
-        elif message.origin == "brain" and message.plan is None:
+        elif message.origin == "brain" and message.plan is None and not message.shadow:
             self._said_by_brain.append(message)
 
     def _asked(self, request: ModelRequested | ModelUnloadRequested, now_s: float) -> None:

@@ -10,6 +10,7 @@ from modelium.common.descriptor import RuntimeKind
 from modelium.common.figures import DeviceFigures, ModelFigures
 from modelium.common.records import LIVE_STATES, DeviceKind, InstanceState, ModelRecord, ModelState
 from modelium.core.bound import wait_bounds_s
+from modelium.core.habit import next_use_s
 from modelium.core.ledger import Holding, free_bytes
 from modelium.core.memory import needed_by_record
 from modelium.core.policy import MemoryPolicy, Policy
@@ -204,6 +205,7 @@ def figures_of_models(
             latency_p50_s=state.demand.of(model.model, now_s).latency_p50_s,
             loaded_for_s=model.loaded_for_s,
             reload_s=model.load_s,
+            next_use_s=_next_use_s(model),
             keep_alive_s=model.keep_alive_s,
             device_ids=model.device_ids,
             held_bytes=model.held_bytes,
@@ -213,6 +215,11 @@ def figures_of_models(
         )
         for model in seen.models
     )
+
+
+def _next_use_s(model: ModelView) -> float | None:
+    """Of one that was never used, nobody knows."""
+    return None if model.idle_s is None else next_use_s(model.habit, model.unused_s)
 
 
 def figures_of_devices(seen: Snapshot) -> tuple[DeviceFigures, ...]:

@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from modelium.common import events as ev
+from modelium.common.advice import AdvisorRecord
 from modelium.common.bus import Bus, Handler
 from modelium.common.clock import Clock
 from modelium.common.errors import Conflict, RetryLater
@@ -180,6 +181,21 @@ def _log_change(model: str, previous: ModelState | None, record: ModelRecord | N
     )
 
 
+async def on_advisor_changed(event: ev.AdvisorChanged, *, store: Store) -> None:
+    """Keep how it stands, so that a brain that starts again goes on from there."""
+    for _ in range(_ATTEMPTS):
+        known = await store.advisors.get(event.advisor)
+        version = known.version if known else 0
+        try:
+            await store.advisors.save(
+                AdvisorRecord(version=version, advisor=event.advisor, standing=event.standing)
+            )
+        except Conflict:
+            continue
+        return
+    raise RetryLater(f"how {event.advisor} stands changes all the time")
+
+
 EVENT_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
     ev.ModelDiscovered: on_event,
     ev.ModelAnalyzing: on_event,
@@ -193,6 +209,7 @@ EVENT_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
     ev.RuntimeUnloaded: on_event,
     ev.RuntimeFailed: on_event,
     ev.DecisionMade: on_decision_made,
+    ev.AdvisorChanged: on_advisor_changed,
 }
 LIVE_HANDLERS: Final[dict[type[ev.Message], Handler]] = {ev.AgentHeartbeat: on_agent_heartbeat}
 HANDLERS: Final[dict[type[ev.Message], Handler]] = {**EVENT_HANDLERS, **LIVE_HANDLERS}

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
+from modelium.common.advice import AdvisorRecord
 from modelium.common.api_keys import ApiKey
 from modelium.common.clock import Clock, SystemClock
 from modelium.common.errors import Conflict
@@ -94,6 +95,7 @@ class InMemoryStore:
         self.instances: Records[InstanceRecord] = _Records(InstanceRecord, "instance_id", clock)
         self.agents: AgentRecords = _AgentRecords(clock)
         self.memory: Records[MemoryRecord] = _Records(MemoryRecord, "memory_id", clock)
+        self.advisors: Records[AdvisorRecord] = _Records(AdvisorRecord, "advisor", clock)
         self.api_keys: Records[ApiKey] = _Records(ApiKey, "key_id", clock)
         self.leases: Leases = InMemoryLeases(clock, lambda: self.answers)
         self.usage: UsageLog = InMemoryUsageLog(lambda: self.answers)

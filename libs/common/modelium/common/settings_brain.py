@@ -1,0 +1,42 @@
+"""The brain's section of the settings."""
+
+from enum import StrEnum
+
+from pydantic import Field, HttpUrl, PositiveFloat, SecretStr
+
+from modelium.common.settings_base import Section
+
+
+class BrainBackend(StrEnum):
+    """Who thinks."""
+
+    RULES = "rules"
+    OPENAI = "openai"
+
+
+class Brain(Section):
+    """The advisor."""
+
+    enabled: bool = Field(default=True, description="Whether the brain gives advice at all.")
+    backend: BrainBackend = Field(
+        default=BrainBackend.RULES,
+        description="rules, or openai: a language model behind an OpenAI-compatible endpoint, "
+        "which advises beside the rules and leads once it has done better.",
+    )
+    model_name: str = Field(
+        default="Qwen/Qwen2.5-1.5B-Instruct",
+        min_length=1,
+        description="The language model, by the name that the endpoint knows.",
+    )
+    endpoint: HttpUrl = Field(
+        default=HttpUrl("http://127.0.0.1:8000/v1"),
+        description="Base URL of the language model; the default is Modelium's own gateway.",
+    )
+    api_key: SecretStr | None = Field(default=None, description="Key for the endpoint.")
+    deadline_seconds: PositiveFloat | None = Field(
+        default=None,
+        description="Seconds a language model may think; none: half the decision interval.",
+    )
+    fallback_to_rules: bool = Field(
+        default=True, description="Whether the rules answer when no language model does."
+    )

@@ -1,0 +1,1 @@
+"""What implements `backend.Backend`."""

@@ -1,0 +1,52 @@
+"""The advisor that asks a language model, within its deadline and without ever raising for it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modelium.brain import prompts
+from modelium.brain.backend import Backend, NoAnswer
+from modelium.common.advice import MetricsTick
+from modelium.common.clock import Clock
+from modelium.common.figures import Decision
+from modelium.core.contest import Contestant
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a language model said, or why it said nothing."""
+
+    decisions: tuple[Decision, ...] = ()
+    failure: str = ""
+    took_s: float = 0.0
+
+
+class LanguageModel:
+    """Counts how it did."""
+
+    def __init__(self, backend: Backend, *, deadline_s: float, clock: Clock) -> None:
+        self.name = backend.name
+        self.asked = 0
+        self.answered = 0
+        self.last = Answer()
+        self._backend = backend
+        self._deadline_s = deadline_s
+        self._clock = clock
+
+    async def decide(self, tick: MetricsTick, contestants: Sequence[Contestant]) -> Answer:
+        """What should become of the contestants; in time, whatever the backend does."""
+        self.asked += 1
+        began_s = self._clock.monotonic()
+        try:
+            prompt = prompts.about_decisions(tick, contestants)
+            async with asyncio.timeout(self._deadline_s):
+                said = await self._backend.ask(prompt)
+            answer = Answer(prompts.decisions_of(said, contestants))
+            self.answered += 1
+        except NoAnswer as none:
+            answer = Answer(failure=none.reason)
+        except TimeoutError:
+            answer = Answer(failure=f"no answer within {self._deadline_s:g} s")
+        took_s = self._clock.monotonic() - began_s
+        self.last = Answer(answer.decisions, answer.failure, took_s)
+        return self.last

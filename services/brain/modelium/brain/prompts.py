@@ -1,0 +1,132 @@
+"""What a language model is asked, and what its answers mean. Pure.
+
+Questions are short lines of figures under short ids, answers enumerations: a small model reads and
+writes few tokens, and what it writes always parses. Names of models never reach it, so that no name
+can give it orders. The reasons that people read are made of the same figures.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from modelium.brain.backend import NoAnswer, Prompt
+from modelium.common.advice import MetricsTick
+from modelium.common.figures import DecidedAction, Decision, DeviceFigures, ModelFigures
+from modelium.core.contest import KEEP, Contestant
+
+DECISIONS: Final = "decisions-1"
+CONFIDENCE: Final = "confidence"
+SURE: Final = {"low": 0.3, "medium": 0.6, "high": 0.9}
+LONGEST_ANSWER: Final = 4_096
+"""Characters; whatever is longer is no answer."""
+_TOKENS_PER_MODEL: Final = 8
+_SYSTEM: Final = """You decide which AI models stay in the memory of a few GPUs.
+Loading a model makes its callers wait for load_s seconds. A model that is evicted or asleep must \
+come back when it is asked for. Memory is short when a model that somebody waits for does not fit.
+For each model choose one of its options:
+keep: leave it as it is. evict: free its memory. sleep: free most of it, it comes back fast.
+load, wake: make it ready before it is asked for.
+Evict or sleep what will be used last and is cheap to load. Load what will be used soon if it fits.
+idle: seconds unused. next: seconds until the next use is expected, ? if nobody knows.
+rate: requests per minute. wait: requests that wait now. gb: memory it has or needs."""
+_NUMBERS: Final = TypeAdapter(dict[str, str])
+_GB: Final = 1e9
+
+
+def about_decisions(tick: MetricsTick, contestants: Sequence[Contestant]) -> Prompt:
+    """What should become of these models."""
+    devices = [_device_line(n, device) for n, device in enumerate(tick.devices)]
+    ids = {device.device_id: f"g{n}" for n, device in enumerate(tick.devices)}
+    models = [_model_line(n, each, ids) for n, each in enumerate(contestants)]
+    properties = {
+        _id(n): {"type": "string", "enum": [option.value for option in each.options]}
+        for n, each in enumerate(contestants)
+    } | {CONFIDENCE: {"type": "string", "enum": list(SURE)}}
+    return Prompt(
+        version=DECISIONS,
+        system=_SYSTEM,
+        user="\n".join([*devices, *models]),
+        schema={
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        },
+        most_tokens=_TOKENS_PER_MODEL * (len(properties) + 1),
+    )
+
+
+def decisions_of(answer: str, contestants: Sequence[Contestant]) -> tuple[Decision, ...]:
+    """What the answer says about each model; of one that is left as it is, only if it is an engine.
+
+    Raises:
+        NoAnswer: it is not of the form that was asked for.
+    """
+    chosen = _parsed(answer)
+    expected = {_id(n) for n in range(len(contestants))} | {CONFIDENCE}
+    if chosen.keys() != expected or chosen[CONFIDENCE] not in SURE:
+        raise NoAnswer(f"its answer has other fields than {', '.join(sorted(expected))}")
+    confidence = SURE[chosen[CONFIDENCE]]
+    decisions = []
+    for number, each in enumerate(contestants):
+        action = _option(chosen[_id(number)], each)
+        if action is not KEEP or DecidedAction.EVICT in each.options:
+            reason = reason_for(action, each.figures)
+            decisions.append(
+                Decision(
+                    model=each.figures.model, action=action, reason=reason, confidence=confidence
+                )
+            )
+    return tuple(decisions)
+
+
+def reason_for(action: DecidedAction, model: ModelFigures) -> str:
+    """For people, of the figures that the language model was shown."""
+    expected = "" if model.next_use_s is None else f", expected in {model.next_use_s:.0f} s"
+    if model.waiting:
+        return f"{model.waiting} requests wait for it"
+    idle = "never used" if model.idle_s is None else f"unused for {model.idle_s:.0f} s"
+    takes = "" if model.reload_s is None else f", {model.reload_s:.0f} s to load"
+    return f"{idle}{expected}{takes}"
+
+
+def _parsed(answer: str) -> dict[str, str]:
+    if len(answer) > LONGEST_ANSWER:
+        raise NoAnswer(f"its answer has {len(answer)} characters, expected a few hundred")
+    try:
+        return _NUMBERS.validate_json(answer)
+    except ValidationError:
+        raise NoAnswer(f"its answer is no JSON object of strings: {answer[:80]!r}") from None
+
+
+def _option(word: str, contestant: Contestant) -> DecidedAction:
+    chosen = next((option for option in contestant.options if option.value == word), None)
+    if chosen is None:
+        raise NoAnswer(f"its answer says {word[:20]!r}, which was no option")
+    return chosen
+
+
+def _id(number: int) -> str:
+    return f"m{number}"
+
+
+def _device_line(number: int, device: DeviceFigures) -> str:
+    return f"g{number}: {device.total_bytes / _GB:.1f} gb, {device.free_bytes / _GB:.1f} free"
+
+
+def _model_line(number: int, contestant: Contestant, devices: dict[str, str]) -> str:
+    model = contestant.figures
+    where = ",".join(devices.get(d, "?") for d in model.device_ids)
+    gb = (model.held_bytes or model.needed_bytes) / _GB
+    options = "|".join(option.value for option in contestant.options)
+    return (
+        f"{_id(number)}: {model.state.value}{f' on {where}' if where else ''} gb={gb:.1f} "
+        f"idle={_seconds(model.idle_s)} next={_seconds(model.next_use_s)} "
+        f"rate={60 * model.rate_per_s:.1f} wait={model.waiting} "
+        f"load_s={_seconds(model.reload_s)} options={options}"
+    )
+
+
+def _seconds(value: float | None) -> str:
+    return "?" if value is None else f"{value:.0f}"

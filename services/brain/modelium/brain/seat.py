@@ -1,0 +1,71 @@
+"""Who leads: the rules, until a language model has earned the seat. Pure but for its own memory.
+
+Both are asked the same; where they disagree, a dispute is opened, and judged when enough has
+happened since (`core/regret.py`).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from modelium.common.advice import MetricsTick, Standing
+from modelium.common.figures import DecidedAction, Decision, DecisionSource
+from modelium.core.contest import KEEP, Contestant
+from modelium.core.regret import Dispute, dispute, judged
+
+MOST_DISPUTES: Final = 200
+"""Open at a time; the oldest make room."""
+
+
+@dataclass(slots=True)
+class Seat:
+    """Belongs to the task that handles ticks."""
+
+    unknown_load_s: float
+    standing: Standing = field(default_factory=Standing)
+    disputes: list[Dispute] = field(default_factory=list)
+
+    @property
+    def llm_leads(self) -> bool:
+        """Whether the language model's advice counts."""
+        return self.standing.leader is DecisionSource.LLM
+
+    def watch(self, tick: MetricsTick, now_s: float) -> bool:
+        """Judge what can be judged by now; whether the lead has changed hands."""
+        seen = [case.seen(tick, now_s) for case in self.disputes]
+        due = [case for case in seen if case.judged_at_s <= now_s]
+        self.disputes = [case for case in seen if case.judged_at_s > now_s]
+        led = self.standing.leader
+        self.standing = judged(self.standing, due)
+        return self.standing.leader is not led
+
+    def note(
+        self,
+        contestants: Sequence[Contestant],
+        *,
+        llm: Iterable[Decision],
+        rules: Iterable[Decision],
+        now_s: float,
+    ) -> None:
+        """Both have answered; one dispute of a model at a time."""
+        open_ = {case.model for case in self.disputes}
+        said = {each.model: each.action for each in llm}
+        by_rules = {each.model: each.action for each in rules}
+        for contestant in contestants:
+            model = contestant.figures.model
+            actions = said.get(model, KEEP), by_rules.get(model, KEEP)
+            if actions[0] is not actions[1] and model not in open_:
+                self.disputes.append(self._opened(contestant, actions, now_s))
+        del self.disputes[:-MOST_DISPUTES]
+
+    def _opened(
+        self, contestant: Contestant, actions: tuple[DecidedAction, DecidedAction], now_s: float
+    ) -> Dispute:
+        llm, rules = actions
+        return dispute(
+            contestant.figures,
+            llm=llm,
+            rules=rules,
+            now_s=now_s,
+            unknown_load_s=self.unknown_load_s,
+        )
