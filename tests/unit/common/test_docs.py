@@ -78,6 +78,8 @@ def test_every_key_is_listed_and_nothing_else() -> None:
         keys.GATEWAYS,
         keys.slots("<account>"),
         keys.LIMITS,
+        keys.ADVISORS,
+        keys.advisor("<backend:model>"),
         keys.POLICIES,
         keys.DECISIONS,
         keys.decision("<id>"),
