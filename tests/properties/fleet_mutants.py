@@ -1,5 +1,6 @@
 """`decide` with one rule switched off: what each rule is for."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -73,7 +74,7 @@ MUTANTS: list[tuple[str, str, Mutate]] = [
     (
         "in_use",
         "cost does not matter",
-        switched_off(displace, "_allowed", lambda _, __, way, ___: way.victims.protected_s == 0),
+        switched_off(displace, "_worth", lambda *_: math.inf),
     ),
     ("residency", "nobody is fresh", switched_off(victims, "protected_s", lambda *_: 0.0)),
     ("residency", "advice evicts fresh ones", _without_guard(DecidedAction.EVICT, "residency")),

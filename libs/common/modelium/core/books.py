@@ -6,11 +6,14 @@ everybody behind it, so that the memory freed is not taken away by a smaller mod
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from modelium.common.records import ModelState
 from modelium.core.habit import next_use_s
 from modelium.core.snapshot import WAITABLE, DeviceView, ModelView, Snapshot
 from modelium.core.victims import STOPPABLE, by_worth
+
+CHANGING: Final = frozenset({ModelState.LOADING, ModelState.UNLOADING})
 
 
 @dataclass(slots=True)
@@ -20,6 +23,7 @@ class Books:
     snapshot: Snapshot
     keep: frozenset[str] = frozenset()
     """Models that somebody's advice would rather keep."""
+    devices: dict[str, DeviceView] = field(default_factory=dict)
     free: dict[str, int] = field(default_factory=dict)
     commanded: dict[str, str] = field(default_factory=dict)
     """Device to the model that an action of this round starts or stops there."""
@@ -40,6 +44,10 @@ class Books:
     """Device to its engines that never make room for anybody."""
     host_free: dict[str, int] = field(default_factory=dict)
     """Agent to the host memory that is free for engines to sleep in."""
+    left: dict[str, int] = field(default_factory=dict)
+    """Device to what it has for models that are not always loaded."""
+    unused_s: dict[str, float] = field(default_factory=dict)
+    """Device to `longest_unused_s`, once somebody has asked."""
     anybody_can_sleep: bool = False
     frees: dict[str, int] = field(default_factory=dict)
     """Model to the bytes that its devices get back if it gives way, once somebody has asked."""
@@ -47,28 +55,39 @@ class Books:
     """Agent to its models that sleep."""
 
     def __post_init__(self) -> None:
-        here: dict[str, list[ModelView]] = {d.device_id: [] for d in self.snapshot.devices}
-        for model in self.snapshot.models:
-            for device_id in model.device_ids if model.live else ():
-                here.setdefault(device_id, []).append(model)
-        self.residents = {device_id: tuple(models) for device_id, models in here.items()}
+        seen = self.snapshot
+        self.devices = {d.device_id: d for d in seen.devices}
+        self.free = {d.device_id: d.free_bytes for d in seen.devices}
+        self.host_free = {host.agent_id: host.free_bytes for host in seen.hosts}
+        self._note_residents()
         self.pinned = {
-            device_id: tuple(m for m in models if _stays(m))
+            device_id: tuple(m for m in models if m.pinned and _stays(m))
             for device_id, models in self.residents.items()
         }
-        self.changing = frozenset(
-            device_id
-            for model in self.snapshot.models
-            if model.state in (ModelState.LOADING, ModelState.UNLOADING)
-            for device_id in model.device_ids
+        self.left = {d.device_id: self._left_bytes(d) for d in seen.devices}
+        self.waiting = sum(
+            m.wanted_for_s is not None and self._can_be_served(m) for m in seen.models
         )
-        self.waiting = sum(map(self._can_be_served, self.snapshot.models))
-        self.free = {d.device_id: d.free_bytes for d in self.snapshot.devices}
-        self.anybody_can_sleep = any(model.sleeps for model in self.snapshot.models)
-        self.host_free = {host.agent_id: host.free_bytes for host in self.snapshot.hosts}
+
+    def _note_residents(self) -> None:
+        here: dict[str, list[ModelView]] = {d.device_id: [] for d in self.snapshot.devices}
+        changing: set[str] = set()
         for model in self.snapshot.models:
-            if model.state is ModelState.SLEEPING:
+            self.anybody_can_sleep = self.anybody_can_sleep or bool(model.sleeps)
+            if not model.device_ids:
+                continue
+            for device_id in model.device_ids if model.live else ():
+                here.setdefault(device_id, []).append(model)
+            if model.state in CHANGING:
+                changing.update(model.device_ids)
+            elif model.state is ModelState.SLEEPING:
                 self.asleep.setdefault(self.agent_of(model), []).append(model)
+        self.residents = {device_id: tuple(models) for device_id, models in here.items()}
+        self.changing = frozenset(changing)
+
+    def _left_bytes(self, device: DeviceView) -> int:
+        pinned = self.pinned[device.device_id]
+        return device.total_bytes - (sum(m.held_bytes for m in pinned) if pinned else 0)
 
     def busy(self, device: DeviceView) -> bool:
         """Whether something is being started or stopped there, or is about to be."""
@@ -86,14 +105,9 @@ class Books:
             return False
         return model.more_bytes(device) <= self.free[device.device_id]
 
-    def left_bytes(self, device: DeviceView) -> int:
-        """What the device has for models that are not always loaded."""
-        pinned = self.pinned[device.device_id]
-        return device.total_bytes - (sum(m.held_bytes for m in pinned) if pinned else 0)
-
     def can_hold(self, device: DeviceView, model: ModelView) -> bool:
         """Whether the model fits there once all have left that may ever leave."""
-        return 0 < model.needed.get(device.kind, 0) <= self.left_bytes(device)
+        return 0 < model.needed.get(device.kind, 0) <= self.left[device.device_id]
 
     def next_use_s(self, model: ModelView) -> float:
         """When it is expected to be used again; 0: it is in use."""
@@ -110,6 +124,14 @@ class Books:
         if known is None:
             here = self.in_state(device, *STOPPABLE)
             known = self.ordered[device.device_id] = by_worth(here, self.keep, self.next_use_s)
+        return known
+
+    def longest_unused_s(self, device: DeviceView) -> float:
+        """When that of its engines is expected to be used again which is used last."""
+        known = self.unused_s.get(device.device_id)
+        if known is None:
+            known = max(map(self.next_use_s, self.by_worth(device)), default=0.0)
+            self.unused_s[device.device_id] = known
         return known
 
     def take(self, device: DeviceView, model: ModelView) -> None:
@@ -137,18 +159,17 @@ class Books:
 
     def devices_of(self, model: ModelView) -> list[DeviceView]:
         """Those of its devices whose agent is alive."""
-        return [d for d in self.snapshot.devices if d.device_id in model.device_ids]
+        known = self.devices
+        return [known[device_id] for device_id in model.device_ids if device_id in known]
 
     def _can_be_served(self, model: ModelView) -> bool:
-        """Whether somebody waits for it and it may serve as soon as there is room."""
-        if model.wanted_for_s is None or model.state not in WAITABLE:
-            return False
-        if model.blocked or model.retry_in_s > 0:
+        """Whether it may serve as soon as there is room."""
+        if model.state not in WAITABLE or model.blocked or model.retry_in_s > 0:
             return False
         return bool(model.spans) or any(self.can_hold(d, model) for d in self.snapshot.devices)
 
 
 def _stays(model: ModelView) -> bool:
-    """Whether its engine leaves for nobody, and not for reasons of its own either."""
+    """Whether a pinned engine has no reasons of its own to leave either."""
     going = model.removed or model.stale_files
-    return model.pinned and model.state in STOPPABLE and not going
+    return model.state in STOPPABLE and not going

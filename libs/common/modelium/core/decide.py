@@ -171,10 +171,10 @@ def _fits_nowhere(books: Books, waiter: ModelView) -> Queue:
     large = [d for d in usable if _needed(waiter, d) <= d.total_bytes]
     best = max(
         large or usable,
-        key=lambda d: (books.left_bytes(d) if large else d.total_bytes, d.device_id),
+        key=lambda d: (books.left[d.device_id] if large else d.total_bytes, d.device_id),
     )
     beside = books.pinned[best.device_id] if large else ()
-    reason = reasons.too_small(_needed(waiter, best), best, books.left_bytes(best), beside)
+    reason = reasons.too_small(_needed(waiter, best), best, books.left[best.device_id], beside)
     cause = f"never:{best.device_id}:{reasons.names(beside)}"
     return Queue(waiter.model, reason, cause=cause, never=True, device_id=best.device_id)
 

@@ -4,8 +4,11 @@ An engine in use is displaced only for somebody who has waited long enough or wh
 one that was just loaded serves its minimum time first. See `Policy` for the numbers.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import Final
 
 from modelium.common.records import ModelState
 from modelium.core import reasons
@@ -16,6 +19,7 @@ from modelium.core.snapshot import DeviceView, ModelView
 from modelium.core.tiers import departure, frees_bytes
 from modelium.core.victims import (
     STOPPABLE,
+    Frees,
     VictimSet,
     displacement_cost,
     held_bytes,
@@ -32,6 +36,11 @@ class _Way:
     """Already on their way out."""
     victims: VictimSet
 
+    @property
+    def interrupts(self) -> int:
+        """Requests that end before it is free, or at the drain deadline."""
+        return sum([victim.in_flight for victim in self.victims.victims])
+
 
 def make_room(
     books: Books,
@@ -43,45 +52,82 @@ def make_room(
 
     `roomy` are the devices that are large enough for it when empty.
     """
-    ways = [way for device in roomy if (way := _way(books, waiter, device, policy))]
-    now = [way for way in ways if _allowed(books, waiter, way, policy)]
+    now, later = _best_ways(books, waiter, roomy, policy)
     if now:
-        return _evict(books, waiter, min(now, key=_preference), policy)
-    if _aged(books, waiter, policy):
-        later = [way for way in ways if way.victims.protected_s > 0]
-        if later:
-            return [_hold(books, waiter, min(later, key=_preference), policy)]
+        return _evict(books, waiter, now, policy)
+    if later and _aged(books, waiter, policy):
+        return [_hold(books, waiter, later, policy)]
     return [_explain(books, waiter, roomy, policy)]
 
 
+def _best_ways(
+    books: Books, waiter: ModelView, roomy: Iterable[DeviceView], policy: Policy
+) -> tuple[_Way | None, _Way | None]:
+    """The best now; without one, the best once its victims have served their minimum time.
+
+    Devices are looked at in the order of the best that each can offer, and no longer once that is
+    less than what was found.
+    """
+    worth = _worth(books, waiter, policy)
+    now: _Way | None = None
+    later: _Way | None = None
+    for offers_s, device in _open(books, roomy):
+        if now and offers_s < now.victims.next_use_s and not now.interrupts:
+            break
+        way = _way(books, waiter, device, policy)
+        if way is None:
+            continue
+        if way.victims.protected_s > 0:
+            later = _better(later, way)
+        elif way.victims.cost <= worth:
+            now = _better(now, way)
+    return now, later
+
+
+def _open(books: Books, roomy: Iterable[DeviceView]) -> list[tuple[float, DeviceView]]:
+    """Devices that can still be emptied, and how long whoever goes there will at best be unused."""
+    found = [
+        (math.inf if books.busy(device) else books.longest_unused_s(device), device)
+        for device in roomy
+        if device.device_id not in books.claimed and device.device_id not in books.commanded
+    ]
+    return sorted(found, key=_offer, reverse=True)
+
+
+_offer: Final = itemgetter(0)
+
+
+def _better(known: _Way | None, way: _Way) -> _Way:
+    return way if known is None or _preference(way) < _preference(known) else known
+
+
 def _way(books: Books, waiter: ModelView, device: DeviceView, policy: Policy) -> _Way | None:
-    if device.device_id in books.claimed or device.device_id in books.commanded:
-        return None
-    busy = books.busy(device)
-    leaving = books.in_state(device, ModelState.UNLOADING) if busy else ()
-    if busy and not leaving:
-        return None
-    free = books.free[device.device_id] + sum(m.held_bytes for m in leaving)
-    candidates = [m for m in books.by_worth(device) if _may_go(m, waiter)]
+    leaving: tuple[ModelView, ...] = ()
+    if books.busy(device):
+        leaving = books.in_state(device, ModelState.UNLOADING)
+        if not leaving:
+            return None
+    free = books.free[device.device_id] + sum([m.held_bytes for m in leaving])
     short = max(0, waiter.more_bytes(device) - free)
-    victims = _victims(books, candidates, short, policy)
+    victims = _victims(books, waiter, device, short, policy)
     return _Way(device, leaving, victims) if victims else None
 
 
 def _victims(
-    books: Books, candidates: Sequence[ModelView], short: int, policy: Policy
+    books: Books, waiter: ModelView, device: DeviceView, short: int, policy: Policy
 ) -> VictimSet | None:
     """They sleep where that frees enough, and go away where only that does."""
+
+    def smallest(frees: Frees) -> VictimSet | None:
+        candidates = (m for m in books.by_worth(device) if _may_go(m, waiter))
+        return smallest_set(candidates, short, policy, books.next_use_s, frees)
+
     if not books.anybody_can_sleep:
-        return smallest_set(candidates, short, policy, books.next_use_s, held_bytes)
-
-    def frees(model: ModelView) -> int:
-        return frees_bytes(books, model, policy)
-
-    asleep = smallest_set(candidates, short, policy, books.next_use_s, frees)
+        return smallest(held_bytes)
+    asleep = smallest(lambda model: frees_bytes(books, model, policy))
     if asleep is not None:
         return asleep
-    gone = smallest_set(candidates, short, policy, books.next_use_s, held_bytes)
+    gone = smallest(held_bytes)
     return replace(gone, all_go=True) if gone else None
 
 
@@ -94,11 +140,11 @@ def _may_go(candidate: ModelView, waiter: ModelView) -> bool:
     return True
 
 
-def _allowed(books: Books, waiter: ModelView, way: _Way, policy: Policy) -> bool:
-    if way.victims.protected_s > 0:
-        return False
-    worth = max(1, displacement_cost(waiter, policy))
-    return way.victims.cost <= worth or _aged(books, waiter, policy)
+def _worth(books: Books, waiter: ModelView, policy: Policy) -> float:
+    """The cost at which others may be displaced for it."""
+    if _aged(books, waiter, policy):
+        return math.inf
+    return max(1, displacement_cost(waiter, policy))
 
 
 def _aged(books: Books, waiter: ModelView, policy: Policy) -> bool:
@@ -110,10 +156,9 @@ def _aged(books: Books, waiter: ModelView, policy: Policy) -> bool:
 def _preference(way: _Way) -> tuple[float, int, float, int, str]:
     """Soonest, then where nobody is interrupted and what goes will be missed last."""
     victims = way.victims
-    busy = sum(victim.in_flight for victim in victims.victims)
     return (
         victims.protected_s,
-        busy,
+        way.interrupts,
         -victims.next_use_s,
         len(victims.victims),
         way.device.device_id,

@@ -6,6 +6,7 @@ is `loading` here, with its device and its bytes, whatever its record still says
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from modelium.common.records import LIVE_STATES, DeviceKind, ModelState
 from modelium.core.habit import Habit
@@ -117,11 +118,15 @@ class ModelView:
     @property
     def unused_s(self) -> float:
         """How long it has served nobody; a fresh engine is not older than itself."""
-        known = [s for s in (self.idle_s, self.loaded_for_s) if s is not None]
-        return 0.0 if self.in_flight else min(known, default=0.0)
+        if self.in_flight:
+            return 0.0
+        idle_s, loaded_for_s = self.idle_s, self.loaded_for_s
+        if idle_s is None or loaded_for_s is None:
+            return idle_s or loaded_for_s or 0.0
+        return min(idle_s, loaded_for_s)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """All models, and the devices of all agents that are alive."""
 
@@ -137,4 +142,8 @@ class Snapshot:
 
     def model(self, name: str) -> ModelView | None:
         """The model of that name."""
-        return next((model for model in self.models if model.model == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, ModelView]:
+        return {model.model: model for model in self.models}

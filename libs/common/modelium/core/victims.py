@@ -103,31 +103,27 @@ def smallest_set(
 
     `ordered` is by worth. None: all of them together do not free enough.
     """
-    chosen = _without_surplus(_until_enough(ordered, short_bytes, frees), short_bytes, frees)
-    if sum(map(frees, chosen)) < short_bytes:
+    chosen: list[ModelView] = []
+    surplus = -short_bytes
+    for victim in ordered:
+        if surplus >= 0:
+            break
+        chosen.append(victim)
+        surplus += frees(victim)
+    if surplus < 0:
         return None
+    if surplus and len(chosen) > 1:
+        chosen = _without_surplus(chosen, surplus, frees)
     return VictimSet(
         victims=tuple(chosen),
-        cost=sum(displacement_cost(victim, policy) for victim in chosen),
-        protected_s=max((protected_s(victim, policy) for victim in chosen), default=0.0),
+        cost=sum([displacement_cost(victim, policy) for victim in chosen]),
+        protected_s=max([protected_s(victim, policy) for victim in chosen], default=0.0),
         next_use_s=min(map(next_use_s, chosen), default=math.inf),
     )
 
 
-def _until_enough(ordered: Iterable[ModelView], short_bytes: int, frees: Frees) -> list[ModelView]:
-    chosen: list[ModelView] = []
-    freed = 0
-    for victim in ordered:
-        if freed >= short_bytes:
-            break
-        chosen.append(victim)
-        freed += frees(victim)
-    return chosen
-
-
-def _without_surplus(chosen: list[ModelView], short_bytes: int, frees: Frees) -> list[ModelView]:
+def _without_surplus(chosen: list[ModelView], surplus: int, frees: Frees) -> list[ModelView]:
     """Spare those that are not needed, the one expected to be used first before all."""
-    surplus = sum(map(frees, chosen)) - short_bytes
     kept = list(chosen)
     for victim in reversed(chosen):
         if frees(victim) <= surplus:
