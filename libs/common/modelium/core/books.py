@@ -10,8 +10,9 @@ from typing import Final
 
 from modelium.common.records import ModelState
 from modelium.core.habit import next_use_s
+from modelium.core.policy import Policy
 from modelium.core.snapshot import WAITABLE, DeviceView, ModelView, Snapshot
-from modelium.core.victims import STOPPABLE, by_worth
+from modelium.core.victims import STOPPABLE, by_worth, displacement_cost
 
 CHANGING: Final = frozenset({ModelState.LOADING, ModelState.UNLOADING})
 
@@ -48,6 +49,8 @@ class Books:
     """Device to what it has for models that are not always loaded."""
     unused_s: dict[str, float] = field(default_factory=dict)
     """Device to `longest_unused_s`, once somebody has asked."""
+    costs: dict[str, float] = field(default_factory=dict)
+    """Device to `least_cost`, once somebody has asked."""
     anybody_can_sleep: bool = False
     frees: dict[str, int] = field(default_factory=dict)
     """Model to the bytes that its devices get back if it gives way, once somebody has asked."""
@@ -59,6 +62,7 @@ class Books:
         self.devices = {d.device_id: d for d in seen.devices}
         self.free = {d.device_id: d.free_bytes for d in seen.devices}
         self.host_free = {host.agent_id: host.free_bytes for host in seen.hosts}
+        self.anybody_can_sleep = any([model.sleeps for model in seen.models])
         self._note_residents()
         self.pinned = {
             device_id: tuple(m for m in models if m.pinned and _stays(m))
@@ -73,7 +77,6 @@ class Books:
         here: dict[str, list[ModelView]] = {d.device_id: [] for d in self.snapshot.devices}
         changing: set[str] = set()
         for model in self.snapshot.models:
-            self.anybody_can_sleep = self.anybody_can_sleep or bool(model.sleeps)
             if not model.device_ids:
                 continue
             for device_id in model.device_ids if model.live else ():
@@ -109,6 +112,11 @@ class Books:
         """Whether the model fits there once all have left that may ever leave."""
         return 0 < model.needed.get(device.kind, 0) <= self.left[device.device_id]
 
+    def roomy(self, model: ModelView) -> list[DeviceView]:
+        """The devices that can hold it."""
+        needed, left = model.needed, self.left
+        return [d for d in self.devices.values() if 0 < needed.get(d.kind, 0) <= left[d.device_id]]
+
     def next_use_s(self, model: ModelView) -> float:
         """When it is expected to be used again; 0: it is in use."""
         if model.in_flight or model.waiting:
@@ -130,8 +138,17 @@ class Books:
         """When that of its engines is expected to be used again which is used last."""
         known = self.unused_s.get(device.device_id)
         if known is None:
-            known = max(map(self.next_use_s, self.by_worth(device)), default=0.0)
+            known = max(map(self.next_use_s, self.in_state(device, *STOPPABLE)), default=0.0)
             self.unused_s[device.device_id] = known
+        return known
+
+    def least_cost(self, device: DeviceView, policy: Policy) -> float:
+        """Of having any of its engines give way."""
+        known = self.costs.get(device.device_id)
+        if known is None:
+            here = self.in_state(device, *STOPPABLE)
+            known = min((displacement_cost(m, policy) for m in here), default=0.0)
+            self.costs[device.device_id] = known
         return known
 
     def take(self, device: DeviceView, model: ModelView) -> None:
@@ -166,7 +183,7 @@ class Books:
         """Whether it may serve as soon as there is room."""
         if model.state not in WAITABLE or model.blocked or model.retry_in_s > 0:
             return False
-        return bool(model.spans) or any(self.can_hold(d, model) for d in self.snapshot.devices)
+        return bool(model.spans or self.roomy(model))
 
 
 def _stays(model: ModelView) -> bool:

@@ -26,6 +26,7 @@ knows, and those who have become too old by it are refused.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
@@ -35,6 +36,8 @@ from modelium.core.snapshot import ModelView, Snapshot
 from modelium.core.victims import load_s
 
 STOPPED_IN_A_TURN: Final = 2
+Sizes = Mapping[tuple[DeviceKind, int], frozenset[str]]
+"""Kind and bytes of devices to all that are such."""
 Places = Mapping[str, frozenset[str]]
 """Model to the devices on which it has an engine or may get one."""
 
@@ -42,8 +45,8 @@ Places = Mapping[str, frozenset[str]]
 def wait_bounds_s(seen: Snapshot, policy: Policy) -> dict[str, float]:
     """W of every model, in seconds."""
     policy = learned(policy, seen.loads_s)
-    kinds = frozenset(device.kind for device in seen.devices)
-    places = {model.model: _places(model, seen, kinds) for model in seen.models}
+    sizes = _by_size(seen)
+    places = {model.model: _places(model, sizes) for model in seen.models}
     patience_s = policy.displace_after_s * max(1, sum(map(bool, places.values())))
     turns_s = {model.model: turn_s(model, policy) for model in seen.models}
     shared_s = {here: _sharing_s(here, places, turns_s) for here in set(places.values())}
@@ -61,21 +64,29 @@ def turn_s(model: ModelView, policy: Policy) -> float:
     return takes_s + max(policy.min_residency_s, takes_s) + stops_s
 
 
-def _places(model: ModelView, seen: Snapshot, kinds: frozenset[DeviceKind]) -> frozenset[str]:
+def _by_size(seen: Snapshot) -> Sizes:
+    found: defaultdict[tuple[DeviceKind, int], set[str]] = defaultdict(set)
+    for device in seen.devices:
+        found[device.kind, device.total_bytes].add(device.device_id)
+    return {size: frozenset(device_ids) for size, device_ids in found.items()}
+
+
+def _places(model: ModelView, sizes: Sizes) -> frozenset[str]:
     if model.blocked and not model.live:
         return frozenset()
-    least = {kind: _least_bytes(model, kind) for kind in kinds}
-    return frozenset(
-        device.device_id
-        for device in seen.devices
-        if least[device.kind] <= device.total_bytes or device.device_id in model.device_ids
-    )
+    large = [ids for (kind, total), ids in sizes.items() if _least_bytes(model, kind) <= total]
+    here = large[0] if len(large) == 1 else frozenset().union(*large)
+    if here.issuperset(model.device_ids):
+        return here
+    return here.union(*(ids.intersection(model.device_ids) for ids in sizes.values()))
 
 
 def _least_bytes(model: ModelView, kind: DeviceKind) -> float:
     """What it needs of a device at least, alone or with a part of it."""
-    parts = (model.needed.get(kind, 0), *model.spans.values())
-    return min((part for part in parts if part > 0), default=math.inf)
+    alone = model.needed.get(kind, 0)
+    if not model.spans:
+        return alone or math.inf
+    return min((part for part in (alone, *model.spans.values()) if part > 0), default=math.inf)
 
 
 def _sharing_s(here: frozenset[str], places: Places, turns_s: Mapping[str, float]) -> float:

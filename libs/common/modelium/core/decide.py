@@ -108,7 +108,7 @@ def _serve(books: Books, waiter: ModelView, policy: Policy) -> Sequence[Action]:
         return []
     if waiter.state is ModelState.SLEEPING:
         return _wake(books, waiter, policy)
-    roomy = [d for d in books.snapshot.devices if books.can_hold(d, waiter)]
+    roomy = books.roomy(waiter)
     if not roomy:
         several = spanning.serve(books, waiter, policy, _why(waiter))
         return several or [_fits_nowhere(books, waiter)]

@@ -74,6 +74,8 @@ def _best_ways(
     for offers_s, device in _open(books, roomy):
         if now and offers_s < now.victims.next_use_s and not now.interrupts:
             break
+        if not offers_s and books.least_cost(device, policy) > worth:
+            continue  # all are in use
         way = _way(books, waiter, device, policy)
         if way is None:
             continue
@@ -169,10 +171,11 @@ def _evict(books: Books, waiter: ModelView, way: _Way, policy: Policy) -> list[A
     """Stop the first victim; the others follow, one at a time, as the snapshot changes."""
     books.claimed[way.device.device_id] = waiter.model
     going = (*way.leaving, *way.victims.victims)
+    names = reasons.names(going)
     queue = Queue(
         waiter.model,
-        f"{_room(books, waiter, way.device)}; waiting for {reasons.names(going)} to drain",
-        cause=f"drain:{way.device.device_id}:{reasons.names(going)}",
+        f"{_room(books, waiter, way.device)}; waiting for {names} to drain",
+        cause=f"drain:{way.device.device_id}:{names}",
         device_id=way.device.device_id,
         victims=tuple(model.model for model in going),
     )

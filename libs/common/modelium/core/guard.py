@@ -69,7 +69,8 @@ def guard(
     for decision in decisions:
         dropped_by = decision.dropped_by or _broken(decision, snapshot, policy, age_s, seen)
         seen.add(decision.model)
-        guarded.append(decision.model_copy(update={"dropped_by": dropped_by}))
+        dropped = decision.model_copy(update={"dropped_by": dropped_by}) if dropped_by else decision
+        guarded.append(dropped)
     return tuple(guarded)
 
 

@@ -5,7 +5,10 @@ that has been unused for a time is taken to stay so for as long again, which is 
 """
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import Final
 
 PER_OCTAVE: Final = 3
@@ -22,7 +25,7 @@ RATE_WINDOW_S: Final = 60.0
 """The rate is an average in which a request counts e times less for each window since."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Habit:
     """A histogram of a model's pauses with logarithmic bins; newer ones count more."""
 
@@ -33,6 +36,11 @@ class Habit:
         counts = [count * KEPT for count in self.counts]
         counts[_bin(pause_s)] += 1
         return Habit(tuple(counts))
+
+    @cached_property
+    def shorter(self) -> tuple[float, ...]:
+        """How many pauses there are in all bins before each, and in all."""
+        return tuple(accumulate(self.counts, initial=0.0))
 
 
 @dataclass(slots=True)
@@ -61,16 +69,17 @@ def next_use_s(habit: Habit | None, unused_s: float) -> float:
     if habit is None:
         return since_s
     first = _bin(since_s)
-    longer = _longer(habit, since_s, first)
-    half = (longer + sum(habit.counts[first + 1 :]) + RECENCY_WEIGHT) / 2
-    low_s, over, own = since_s, 0.0, longer
-    for number in range(first + 1, BINS):
-        high_s = EDGES_S[number]
-        passed = own + RECENCY_WEIGHT * (1 - since_s / high_s)
+    shorter = habit.shorter
+    over = shorter[first + 1] - _longer(habit, since_s, first)  # as many pauses were shorter
+    half = (shorter[BINS] + over + RECENCY_WEIGHT) / 2
+    # Recency adds less than its weight, so it is none of the edges before.
+    edge = max(first + 1, bisect_left(shorter, half - RECENCY_WEIGHT, first + 1, BINS) - 1)
+    low_s = since_s
+    for high_s, passed in zip(EDGES_S[edge:BINS], shorter[edge:], strict=False):
+        passed += RECENCY_WEIGHT * (1 - since_s / high_s)
         if passed >= half:
             return low_s + (high_s - low_s) * (half - over) / (passed - over) - since_s
         low_s, over = high_s, passed
-        own += habit.counts[number]
     return max(EDGES_S[BINS], 2 * since_s) - since_s
 
 
