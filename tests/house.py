@@ -40,7 +40,16 @@ PURE_COMMON = frozenset(
 )
 # What the pure parts of common and all of core may import beside those.
 STANDARD_FOR_PURE = frozenset(
-    {"collections", "contextlib", "dataclasses", "datetime", "enum", "functools", "hashlib"}
+    {
+        "bisect",
+        "collections",
+        "contextlib",
+        "dataclasses",
+        "datetime",
+        "enum",
+        "functools",
+        "hashlib",
+    }
     | {"heapq", "itertools", "json", "math", "operator", "pathlib", "re", "types", "typing", "uuid"}
 )
 OWNERS = {

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from benchmarks.policy import baselines, speed
+from benchmarks.policy import baselines, owner_speed, speed
 from benchmarks.policy.modelium import Modelium
 from benchmarks.policy.node import GB, IDEAL, MEASURED, RESTART, SLEEP_LIKE, Node, drawn_sizes
 from benchmarks.policy.report import CLAIRVOYANT, LRU, OURS, Case, Results, line, summary
@@ -44,6 +44,7 @@ def main() -> None:
             print(line(case, results[case], first=not number and len(results) == 1), flush=True)
     print(summary(results, hours=options.hours, seeds=options.seeds))
     print(speed.line())
+    print(owner_speed.line())
 
 
 def _options() -> argparse.Namespace:

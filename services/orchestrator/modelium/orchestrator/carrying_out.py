@@ -10,14 +10,14 @@ from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import DecisionMade, Message
 from modelium.common.figures import DecidedAction, Decision, DecisionSource
 from modelium.common.origins import BY_ORCHESTRATOR
-from modelium.common.records import Instance
+from modelium.common.records import Instance, ModelRecord
 from modelium.core.actions import Action, Command, Load, Queue, Sleep, Unload, Wake
 from modelium.core.bound import wait_bounds_s
 from modelium.core.digest import digest_of_snapshot
 from modelium.core.policy import MemoryPolicy, Policy
 from modelium.core.snapshot import Snapshot
 from modelium.orchestrator import commands
-from modelium.orchestrator.engines import engines
+from modelium.orchestrator.engines import Engine, engine_of
 from modelium.orchestrator.in_flight import PlacementCommand, Sent
 from modelium.orchestrator.placement_state import PlacementState
 
@@ -51,12 +51,14 @@ class CarryingOut:
     async def actions(self, actions: Iterable[Action], seen: Snapshot, now_s: float) -> None:
         """Publish the command for each, then what was decided and why."""
         waiting: dict[str, str] = {}
+        bounds_s: dict[str, float] = {}
         decisions: list[Decision] = []
         for action in actions:
             if isinstance(action, Queue):
                 waiting[action.model] = action.cause
                 if self._told.get(action.model) != action.cause:
-                    decisions.append(self._queued(action, seen, now_s))
+                    bounds_s = bounds_s or wait_bounds_s(seen, self.policy)
+                    decisions.append(self._queued(action, bounds_s[action.model], now_s))
             elif await self._command(action, seen, now_s):
                 decisions.append(_decision(action, _KIND[type(action)]))
         self._told = waiting
@@ -94,7 +96,7 @@ class CarryingOut:
             kinds = {device.device_id: device.kind for device in seen.devices}
             generation = self._state.next_generation(action.model)
             return commands.load_model(action, record, generation, kinds, self._memory)
-        engine = engines(self._state, now_s).get(action.model)
+        engine = self._engine(record, now_s)
         if engine is None or action.model in self._state.sent:
             return None
         match action:
@@ -104,10 +106,14 @@ class CarryingOut:
                 return commands.wake_model(engine, record)
         return commands.unload_model(engine, record, action.reason, self.policy.drain_deadline_s)
 
-    def _queued(self, action: Queue, seen: Snapshot, now_s: float) -> Decision:
+    def _engine(self, record: ModelRecord, now_s: float) -> Engine | None:
+        instances = self._state.agents.instances(now_s)
+        own = [instance for instance in instances.values() if instance.model == record.model]
+        return engine_of(record, self._state.sent.get(record.model), instances, own)
+
+    def _queued(self, action: Queue, bound_s: float, now_s: float) -> Decision:
         if action.never:
             self._state.refused(action.model, now_s)
-        bound_s = wait_bounds_s(seen, self.policy)[action.model]
         return _decision(action, DecidedAction.QUEUE).model_copy(update={"wait_bound_s": bound_s})
 
     async def _tell(self, decisions: list[Decision], seen: Snapshot) -> None:

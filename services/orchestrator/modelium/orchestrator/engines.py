@@ -5,7 +5,8 @@ one that an agent reports while its event is still under way. An engine an agent
 these is an orphan: the registry has ended it, or has forgotten its model.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -36,57 +37,84 @@ class Engine:
     resident_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All engines at one moment, looked for once for everything that is then decided."""
+
+    by_model: Mapping[str, Engine]
+    """Of all models that have one."""
+    orphans: tuple[Instance, ...]
+    """Reported engines that belong to no model."""
+    holdings: Mapping[str, Sequence[Holding]]
+    """Device to every claim on it, of orphans and of loads left behind too."""
+    held_bytes: Mapping[str, int]
+    """Instance id to what it holds of each of its devices."""
+
+
+def find(state: PlacementState, now_s: float) -> Found:
+    """Look at all that is known now."""
+    instances = state.agents.instances(now_s)
+    of_models = _by_model(instances.values())
+    found = {
+        model: engine_of(record, state.sent.get(model), instances, of_models.get(model, ()))
+        for model, record in state.records.items()
+    }
+    by_model = {model: engine for model, engine in found.items() if engine}
+    owned = {engine.instance_id for engine in by_model.values()}
+    orphans = tuple(i for key, i in instances.items() if key not in owned)
+    holdings, held_bytes = _claims(state, by_model.values(), orphans)
+    return Found(by_model, orphans, holdings, held_bytes)
+
+
 def engine_of(
-    record: ModelRecord, sent: Sent | None, instances: Mapping[str, Instance]
+    record: ModelRecord,
+    sent: Sent | None,
+    instances: Mapping[str, Instance],
+    reported: Iterable[Instance],
 ) -> Engine | None:
-    """The model's engine, with what commands on the way will make of it."""
+    """The model's engine, with what commands on the way will make of it.
+
+    `instances` are all that agents report, `reported` those of this model.
+    """
     if sent and isinstance(sent.command, LoadModel):
         return _commanded(sent.command)
-    engine = _recorded(record, instances) or _reported(record, instances)
+    engine = _recorded(record, instances) or _reported(record, reported)
     if engine and sent and sent.command.instance_id == engine.instance_id:
         wakes = isinstance(sent.command, WakeModel)
         return replace(engine, state=ModelState.LOADING if wakes else ModelState.UNLOADING)
     return engine
 
 
-def engines(state: PlacementState, now_s: float) -> dict[str, Engine]:
-    """Model to its engine, of all that have one."""
-    instances = state.agents.instances(now_s)
-    found = {
-        model: engine_of(record, state.sent.get(model), instances)
-        for model, record in state.records.items()
-    }
-    return {model: engine for model, engine in found.items() if engine}
+def _by_model(instances: Iterable[Instance]) -> Mapping[str, list[Instance]]:
+    found: defaultdict[str, list[Instance]] = defaultdict(list)
+    for instance in instances:
+        found[instance.model].append(instance)
+    return found
 
 
-def orphans(state: PlacementState, now_s: float) -> list[Instance]:
-    """Reported engines that belong to no model."""
-    owned = {engine.instance_id for engine in engines(state, now_s).values()}
-    reported = state.agents.instances(now_s)
-    return [instance for key, instance in reported.items() if key not in owned]
+def _claims(
+    state: PlacementState, owned: Iterable[Engine], orphans: Iterable[Instance]
+) -> tuple[Mapping[str, Sequence[Holding]], Mapping[str, int]]:
+    holdings: defaultdict[str, list[Holding]] = defaultdict(list)
+    held_bytes: dict[str, int] = {}
+    for held in _all_holdings(state, owned, orphans):
+        holdings[held.device_id].append(held)
+        known = held_bytes.get(held.instance_id, 0)
+        held_bytes[held.instance_id] = max(known, held.charged_bytes)
+    return holdings, held_bytes
 
 
-def holdings(state: PlacementState, now_s: float) -> list[Holding]:
-    """Every claim on every device, of orphans and of loads left behind too."""
-    owned = [
-        _holding(e.instance_id, device_id, e.reserved_bytes, e.resident_bytes, e.state)
-        for e in engines(state, now_s).values()
-        for device_id in e.device_ids
-    ]
-    stray = [
-        _holding(i.instance_id, device_id, i.reserved_bytes, i.resident_bytes, OF_INSTANCE[i.state])
-        for i in orphans(state, now_s)
-        for device_id in i.device_ids
-    ]
-    return [*owned, *stray, *state.left_behind.holdings()]
-
-
-def held_bytes(engine: Engine | None, held: Iterable[Holding]) -> int:
-    """What an engine holds of each of its devices."""
-    if engine is None:
-        return 0
-    mine = [h.charged_bytes for h in held if h.instance_id == engine.instance_id]
-    return max(mine, default=0)
+def _all_holdings(
+    state: PlacementState, owned: Iterable[Engine], orphans: Iterable[Instance]
+) -> Iterator[Holding]:
+    for e in owned:
+        for device_id in e.device_ids:
+            yield _holding(e.instance_id, device_id, e.reserved_bytes, e.resident_bytes, e.state)
+    for i in orphans:
+        now = OF_INSTANCE[i.state]
+        for device_id in i.device_ids:
+            yield _holding(i.instance_id, device_id, i.reserved_bytes, i.resident_bytes, now)
+    yield from state.left_behind.holdings()
 
 
 def _holding(
@@ -131,9 +159,9 @@ def _last_measured(record: ModelRecord) -> int:
     return 0 if record.state is ModelState.LOADING else record.resident_bytes
 
 
-def _reported(record: ModelRecord, instances: Mapping[str, Instance]) -> Engine | None:
+def _reported(record: ModelRecord, instances: Iterable[Instance]) -> Engine | None:
     over = max(record.ended_generation, record.generation - 1)
-    own = [i for i in instances.values() if i.model == record.model and i.generation > over]
+    own = [instance for instance in instances if instance.generation > over]
     if not own:
         return None
     newest = max(own, key=lambda i: i.generation)

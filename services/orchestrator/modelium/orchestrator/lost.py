@@ -4,12 +4,13 @@ Each is reported once as failed, so that its model is placed elsewhere; an agent
 with the engine still running announces it again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from modelium.common.events import RuntimeFailed
 from modelium.common.records import FailureKind
-from modelium.orchestrator.engines import Engine, engines
+from modelium.orchestrator.engines import Engine
 from modelium.orchestrator.placement_state import PlacementState
 
 MISSING_AFTER_S: Final = 30.0
@@ -23,9 +24,11 @@ class LostEngines:
     reported: set[str] = field(default_factory=set)
     missing_since_s: dict[str, float] = field(default_factory=dict)
 
-    def find(self, state: PlacementState, now_s: float) -> list[RuntimeFailed]:
-        """The engines that count as lost from now on."""
-        mine = {m: e for m, e in engines(state, now_s).items() if m not in state.sent}
+    def find(
+        self, engines: Mapping[str, Engine], state: PlacementState, now_s: float
+    ) -> list[RuntimeFailed]:
+        """The engines of models that count as lost from now on."""
+        mine = {m: e for m, e in engines.items() if m not in state.sent}
         instances = state.agents.instances(now_s)
         here = {engine.instance_id for engine in mine.values()}
         self.reported &= here - instances.keys()

@@ -4,11 +4,11 @@ An engine is an orphan for a moment whenever its end is announced before its age
 heartbeat, and until its record is read; only one that stays an orphan is stopped.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from modelium.common.records import Instance
-from modelium.orchestrator.engines import orphans
 from modelium.orchestrator.placement_state import PlacementState
 
 SUPERSEDED_FOR_S: Final = 5.0
@@ -23,9 +23,11 @@ class Orphans:
 
     since_s: dict[str, float] = field(default_factory=dict)
 
-    def to_stop(self, state: PlacementState, now_s: float) -> list[Instance]:
+    def to_stop(
+        self, orphans: Iterable[Instance], state: PlacementState, now_s: float
+    ) -> list[Instance]:
         """Those that have been orphans for too long and were not told to stop yet."""
-        now = {orphan.instance_id: orphan for orphan in orphans(state, now_s)}
+        now = {orphan.instance_id: orphan for orphan in orphans}
         self.since_s = {key: self.since_s.get(key, now_s) for key in now}
         return [
             orphan

@@ -36,6 +36,7 @@ from modelium.core.plan import plan
 from modelium.core.policy import memory_policy, policy
 from modelium.orchestrator.advising import Advising
 from modelium.orchestrator.carrying_out import CarryingOut, publish
+from modelium.orchestrator.engines import Found, find
 from modelium.orchestrator.lost import LostEngines
 from modelium.orchestrator.misnamed import Misnamed
 from modelium.orchestrator.orphans import Orphans
@@ -224,18 +225,19 @@ class Owner:
         self._state.expire(now_s)
         ready = self._leads and self._bus.connected and self._state.is_ready(now_s)
         if ready:
-            await self._report_lost(now_s)
-            await self._decide(now_s)
-            await self._tidy(now_s)
+            found = find(self._state, now_s)
+            await self._report_lost(found, now_s)
+            await self._decide(found, now_s)
+            await self._tidy(found, now_s)
         self._answer(ready, now_s)
 
-    async def _report_lost(self, now_s: float) -> None:
-        for failed in self._lost.find(self._state, now_s):
+    async def _report_lost(self, found: Found, now_s: float) -> None:
+        for failed in self._lost.find(found.by_model, self._state, now_s):
             if not await publish(self._bus, failed):
                 self._lost.reported.discard(failed.instance_id)
 
-    async def _decide(self, now_s: float) -> None:
-        seen = snapshot(self._state, self._numbers, now_s, self._clock.now())
+    async def _decide(self, found: Found, now_s: float) -> None:
+        seen = snapshot(self._state, self._numbers, now_s, self._clock.now(), found)
         said, self._said_by_brain = self._said_by_brain, []
         for message in said:
             await self._advising.brain_said(message, seen, now_s)
@@ -262,9 +264,9 @@ class Owner:
         for question in questions:
             question.tell(planned if ready else None)
 
-    async def _tidy(self, now_s: float) -> None:
+    async def _tidy(self, found: Found, now_s: float) -> None:
         await self._carrying_out.again(now_s)
-        for orphan in self._orphans.to_stop(self._state, now_s):
+        for orphan in self._orphans.to_stop(found.orphans, self._state, now_s):
             await self._carrying_out.stop_orphan(orphan, now_s)
 
 

@@ -13,7 +13,7 @@ from modelium.common.events import AgentHeartbeat, GatewayStats, SleepModel
 from modelium.common.records import LIVE_STATES, ModelRecord, ModelState
 from modelium.core.measurements import Measurements
 from modelium.orchestrator.agents import Agents
-from modelium.orchestrator.demand import Demand
+from modelium.orchestrator.demand import Demand, ModelDemand
 from modelium.orchestrator.in_flight import Sent, is_settled
 from modelium.orchestrator.left_behind import LeftBehind
 
@@ -201,9 +201,11 @@ class PlacementState:
                     self.left_behind.add(commands.pop(key))
         self.left_behind.expire(now_s)
 
-    def wanted_for_s(self, model: str, now_s: float) -> float | None:
-        """How long somebody has been waiting for the model; None: nobody is."""
-        demand = self.demand.of(model, now_s)
+    def wanted_for_s(self, model: str, demand: ModelDemand, now_s: float) -> float | None:
+        """How long somebody has been waiting for the model; None: nobody is.
+
+        `demand` is what the gateways say of it now.
+        """
         outside = self.wanted.get(model)
         waits = [now_s - outside[0]] if outside else []
         waits += [now_s - self.wishes[model]] if model in self.wishes else []

@@ -11,12 +11,13 @@ from modelium.common.figures import DeviceFigures, ModelFigures
 from modelium.common.records import LIVE_STATES, DeviceKind, InstanceState, ModelRecord, ModelState
 from modelium.core.bound import wait_bounds_s
 from modelium.core.habit import next_use_s
-from modelium.core.ledger import Holding, free_bytes
+from modelium.core.ledger import free_bytes
 from modelium.core.memory import needed_by_record
 from modelium.core.policy import MemoryPolicy, Policy
 from modelium.core.snapshot import DeviceView, ModelView, Snapshot
 from modelium.core.tensor_parallel import spans
-from modelium.orchestrator.engines import Engine, engines, held_bytes, holdings, orphans
+from modelium.orchestrator.demand import ModelDemand
+from modelium.orchestrator.engines import Engine, Found, find
 from modelium.orchestrator.placement_state import PlacementState
 from modelium.orchestrator.sleepers import asleep_view, hosts, sleep_views
 
@@ -43,32 +44,39 @@ class _Moment:
     numbers: Numbers
     now_s: float
     now: datetime
-    held: list[Holding]
+    found: Found
     largest: Mapping[DeviceKind, int]
     """The largest device of each kind, in bytes."""
     sleep_memory: Mapping[str, int]
     """Agent to the host memory that its sleeping engines may take."""
 
 
-def snapshot(state: PlacementState, numbers: Numbers, now_s: float, now: datetime) -> Snapshot:
-    """Everything `decide` needs, with what is on its way already counted."""
+def snapshot(
+    state: PlacementState,
+    numbers: Numbers,
+    now_s: float,
+    now: datetime,
+    found: Found | None = None,
+) -> Snapshot:
+    """Everything `decide` needs, with what is on its way already counted.
+
+    `found` is what was found at this moment already, if it was.
+    """
     largest: dict[DeviceKind, int] = {}
     for _, device in state.agents.devices(now_s):
         largest[device.kind] = max(largest.get(device.kind, 0), device.total_bytes)
     asleep = {beat.agent_id: beat.sleep_memory_bytes for beat in state.agents.alive(now_s)}
-    moment = _Moment(state, numbers, now_s, now, holdings(state, now_s), largest, asleep)
-    mine = engines(state, now_s)
+    found = found or find(state, now_s)
+    moment = _Moment(state, numbers, now_s, now, found, largest, asleep)
     return Snapshot(
-        models=tuple(
-            _model(moment, record, mine.get(name)) for name, record in sorted(state.records.items())
-        ),
+        models=tuple(_model(moment, record) for _, record in sorted(state.records.items())),
         devices=_devices(moment),
-        hosts=hosts(state, mine, numbers.memory, now_s),
+        hosts=hosts(state, found.by_model, numbers.memory, now_s),
     )
 
 
 def _devices(moment: _Moment) -> tuple[DeviceView, ...]:
-    busy = _busy_with_orphans(moment.state, moment.now_s)
+    busy = _busy_with_orphans(moment)
     return tuple(
         DeviceView(
             device_id=device.device_id,
@@ -76,53 +84,61 @@ def _devices(moment: _Moment) -> tuple[DeviceView, ...]:
             kind=device.kind,
             name=device.name,
             total_bytes=device.total_bytes,
-            free_bytes=free_bytes(device, moment.held),
+            free_bytes=free_bytes(device, moment.found.holdings.get(device.device_id, ())),
             busy=device.device_id in busy,
         )
         for agent_id, device in moment.state.agents.devices(moment.now_s)
     )
 
 
-def _busy_with_orphans(state: PlacementState, now_s: float) -> frozenset[str]:
+def _busy_with_orphans(moment: _Moment) -> frozenset[str]:
     changing = {InstanceState.LOADING, InstanceState.UNLOADING}
     return frozenset(
         device_id
-        for orphan in orphans(state, now_s)
-        if orphan.state in changing or orphan.instance_id in state.stopping
+        for orphan in moment.found.orphans
+        if orphan.state in changing or orphan.instance_id in moment.state.stopping
         for device_id in orphan.device_ids
     )
 
 
-def _model(moment: _Moment, record: ModelRecord, engine: Engine | None) -> ModelView:
+def _model(moment: _Moment, record: ModelRecord) -> ModelView:
     state, now_s = moment.state, moment.now_s
+    engine = moment.found.by_model.get(record.model)
     demand = state.demand.of(record.model, now_s)
+    loaded_for_s = state.loaded_for_s(record, now_s)
     deepest = moment.numbers.policy.deepest_sleep
     return ModelView(
         model=record.model,
         state=engine.state if engine else record.state,
-        needed={kind: _needed(moment, record, kind) for kind in DeviceKind},
-        spans=spans(record.descriptor, moment.numbers.memory) if record.descriptor else {},
+        needed={kind: _needed(moment, record, kind) for kind in moment.largest},
+        spans=_spans(moment, record),
         blocked=_blocked(record, moment.numbers),
         pinned=record.model in moment.numbers.policy.always_loaded,
         removed=record.removed,
         stale_files=_serves_old_files(record),
         unload_requested=record.model in state.unload_requested,
         device_ids=engine.device_ids if engine else (),
-        held_bytes=held_bytes(engine, moment.held),
+        held_bytes=moment.found.held_bytes.get(engine.instance_id, 0) if engine else 0,
         waiting=demand.waiting,
-        wanted_for_s=state.wanted_for_s(record.model, now_s),
+        wanted_for_s=state.wanted_for_s(record.model, demand, now_s),
         in_flight=demand.in_flight,
         idle_s=demand.idle_s,
-        loaded_for_s=state.loaded_for_s(record, now_s),
+        loaded_for_s=loaded_for_s,
         retry_in_s=_retry_in_s(state, record, moment.now),
         rate_per_s=demand.rate_per_s,
         load_s=record.load_s,
         generation=record.generation,
-        keep_alive_s=_keep_alive_s(moment, record),
+        keep_alive_s=_keep_alive_s(moment.numbers.policy, demand, loaded_for_s),
         habit=demand.habit,
         sleeps=sleep_views(record, _budget_bytes(moment, engine), deepest, moment.numbers.memory),
         asleep=asleep_view(record, engine.state if engine else record.state, moment.numbers.memory),
     )
+
+
+def _spans(moment: _Moment, record: ModelRecord) -> Mapping[int, int]:
+    if record.descriptor is None or DeviceKind.CUDA not in moment.largest:
+        return {}
+    return spans(record.descriptor, moment.numbers.memory)
 
 
 def _budget_bytes(moment: _Moment, engine: Engine | None) -> int:
@@ -130,17 +146,15 @@ def _budget_bytes(moment: _Moment, engine: Engine | None) -> int:
     return moment.sleep_memory.get(engine.agent_id, 0) if engine else 0
 
 
-def _keep_alive_s(moment: _Moment, record: ModelRecord) -> float | None:
+def _keep_alive_s(policy: Policy, demand: ModelDemand, loaded_for_s: float | None) -> float | None:
     """What was asked for since its engine serves: a new one starts with what the settings say.
 
     And so does one that another organisation has used as well, while the settings keep it longer:
     nobody's word shortens what others have.
     """
-    demand = moment.state.demand.of(record.model, moment.now_s)
-    loaded_for_s = moment.state.loaded_for_s(record, moment.now_s)
     if loaded_for_s is None or demand.keep_alive_age_s > loaded_for_s:
         return None
-    settings_s = moment.numbers.policy.evict_after_idle_s or math.inf
+    settings_s = policy.evict_after_idle_s or math.inf
     others_idle_s = demand.others_idle_s
     if others_idle_s is None or others_idle_s > loaded_for_s or others_idle_s >= settings_s:
         return demand.keep_alive_s
