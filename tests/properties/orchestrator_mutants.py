@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from modelium.core import decide, displace
 from modelium.core.books import Books
-from modelium.orchestrator import commands, views
+from modelium.orchestrator import commands, engines
 from modelium.orchestrator.left_behind import LeftBehind
 from modelium.orchestrator.placement_state import PlacementState
 from modelium.registry import handlers
@@ -24,7 +24,7 @@ MUTANTS: list[tuple[str, str, Mutate, type[Begun]]] = [
     (
         "ledger",
         "engines hold nothing",
-        switched_off(views, "holdings", lambda *_: []),
+        switched_off(engines, "_claims", lambda *_: ({}, {})),
         Everything,
     ),
     (
