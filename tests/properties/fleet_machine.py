@@ -7,10 +7,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from modelium.common.figures import DecidedAction, Decision
 from modelium.common.records import ModelState
-from tests.properties.fleet import GIB, Fleet, Model, Place
+from modelium.core.snapshot import SleepView
+from tests.properties.fleet import Fleet
+from tests.properties.fleet_parts import GIB, Model, Place
 
 NAMES = tuple(f"m{number}" for number in range(5))
-DEVICES = ("d0", "d1", "d2")
+DEVICES = ("d0", "d1", "d2", "d3")
 numbers = st.integers(0, len(NAMES) - 1)
 some_numbers = st.sets(numbers)
 said = (*DecidedAction, DecidedAction.EVICT, DecidedAction.EVICT, DecidedAction.LOAD)
@@ -22,6 +24,44 @@ models = st.builds(
     pinned=st.sampled_from([False, False, False, True]),
 )
 places = st.builds(Place, total=st.integers(3, 5).map(lambda n: n * GIB))
+kept = st.sampled_from([GIB // 16, GIB // 2])
+
+
+def _asleep(level: int, kept: int, takes_s: int) -> SleepView:
+    """In host memory it takes as many bytes as it has of weights, and is back sooner."""
+    return SleepView(level, 0.25, 1.0 if level == 1 else 2.0, kept, 2 * GIB if level == 1 else 0)
+
+
+def _sleepers(model: Model, levels: set[int], kept: int) -> Model:
+    model.sleeps = tuple(_asleep(level, kept, model.takes_s) for level in sorted(levels))
+    return model
+
+
+sleepers = st.builds(
+    _sleepers,
+    st.builds(
+        Model,
+        size=st.integers(1, 3).map(lambda n: n * GIB),
+        takes_s=st.integers(4, 8),
+        pinned=st.sampled_from([False, False, False, True]),
+    ),
+    st.sets(st.integers(1, 2)),
+    kept,
+)
+spanning = st.builds(
+    _sleepers,
+    st.builds(
+        Model,
+        size=st.integers(1, 8).map(lambda n: n * GIB),
+        takes_s=st.integers(2, 6),
+        spans=st.booleans(),
+    ),
+    st.sets(st.integers(1, 2)),
+    kept,
+)
+shared_places = st.builds(
+    Place, total=st.integers(3, 5).map(lambda n: n * GIB), agent=st.sampled_from(["a", "b"])
+)
 
 
 class FleetMachine(RuleBasedStateMachine):
@@ -31,7 +71,7 @@ class FleetMachine(RuleBasedStateMachine):
 
     @initialize(
         models=st.lists(models, min_size=2, max_size=len(NAMES)),
-        places=st.lists(places, min_size=1, max_size=len(DEVICES)),
+        places=st.lists(places, min_size=1, max_size=3),
     )
     def begin(self, models: list[Model], places: list[Place]) -> None:
         named = dict(zip(NAMES, models, strict=False))
@@ -149,6 +189,39 @@ class FleetMachine(RuleBasedStateMachine):
     def _pass(self, seconds: int) -> None:
         for _ in range(seconds):
             self.fleet.step()
+
+
+class SleepingFleetMachine(FleetMachine):
+    """Engines can sleep, some in host memory, of which there is not enough for all."""
+
+    @initialize(
+        models=st.lists(sleepers, min_size=2, max_size=len(NAMES)),
+        places=st.lists(places, min_size=1, max_size=2),
+        host=st.integers(1, 5),
+    )
+    def begin(  # type: ignore[override]
+        self, models: list[Model], places: list[Place], host: int
+    ) -> None:
+        named = dict(zip(NAMES, models, strict=False))
+        here = dict(zip(DEVICES, places, strict=False))
+        self.fleet = Fleet(named, here, {"local": host * GIB})
+
+
+class SpanningFleetMachine(FleetMachine):
+    """Models that no device can hold alone, on two agents with several devices."""
+
+    @initialize(
+        models=st.lists(spanning, min_size=2, max_size=len(NAMES)),
+        places=st.lists(shared_places, min_size=2, max_size=4),
+        hosts=st.tuples(st.integers(0, 4), st.integers(0, 4)),
+    )
+    def begin(  # type: ignore[override]
+        self, models: list[Model], places: list[Place], hosts: tuple[int, int]
+    ) -> None:
+        named = dict(zip(NAMES, models, strict=False))
+        here = {f"d{number}": place for number, place in enumerate(places)}
+        memory = {name: host * GIB for name, host in zip("ab", hosts, strict=True)}
+        self.fleet = Fleet(named, here, memory)
 
 
 class NarrowFleetMachine(FleetMachine):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from modelium.common import events as ev
 from modelium.common.clock import Clock
 from modelium.common.records import LIVE_STATES, FailureKind, InstanceState, ModelRecord
-from tests.properties.fleet import Broken
+from tests.properties.fleet_parts import Broken
 from tests.properties.front import Front
 from tests.properties.unruly import Host, Process
 

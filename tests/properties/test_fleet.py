@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.properties.fleet import Broken
 from tests.properties.fleet_machine import FleetMachine, NarrowFleetMachine
 from tests.properties.fleet_mutants import MUTANTS, Mutate
+from tests.properties.fleet_parts import Broken
 from tests.properties.machines import search
 
 pytestmark = pytest.mark.timeout(600)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from tests.properties.fleet import Broken
 from tests.properties.fleet_mutants import Mutate
+from tests.properties.fleet_parts import Broken
 from tests.properties.machines import search
 from tests.properties.orchestrator_mutants import MUTANTS
 from tests.properties.system_machine import Absences, Crowd, Everything, Patient

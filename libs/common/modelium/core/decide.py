@@ -130,7 +130,7 @@ def _wake(books: Books, waiter: ModelView, policy: Policy) -> Sequence[Action]:
         return []
     devices = books.devices_of(waiter)
     if not all(books.fits(device, waiter) for device in devices):
-        return displace.make_room(books, waiter, devices, policy)
+        return spanning.make_room_on_all(books, waiter, devices, policy)
     busy = [device for device in devices if books.busy(device)]
     if busy:
         for device in devices:

@@ -30,9 +30,8 @@ def serve(books: Books, waiter: ModelView, policy: Policy, reason: str) -> list[
     if group is None:
         return []
     part, devices = group.part, group.devices
-    missing = [device for device in devices if not books.fits(device, part)]
-    if missing:
-        return _make_room(books, group, missing, policy)
+    if not all(books.fits(device, part) for device in devices):
+        return make_room_on_all(books, part, devices, policy)
     for device in devices:
         books.take(device, part)
     busy = [device for device in devices if books.busy(device)]
@@ -42,6 +41,19 @@ def serve(books: Books, waiter: ModelView, policy: Policy, reason: str) -> list[
     books.command(ids, waiter)
     each = part.needed[devices[0].kind]
     return [Load(waiter.model, devices[0].agent_id, ids, reserve_bytes=each, reason=reason)]
+
+
+def make_room_on_all(
+    books: Books, part: ModelView, devices: Sequence[DeviceView], policy: Policy
+) -> list[Action]:
+    """Where it fits already its part is set aside; on each of the others somebody gives way."""
+    missing = [device for device in devices if not books.fits(device, part)]
+    for device in devices:
+        if device not in missing:
+            books.take(device, part)
+            books.claimed[device.device_id] = part.model
+    made = [displace.make_room(books, part, [device], policy) for device in missing]
+    return _with_one_queue(action for actions in made for action in actions)
 
 
 def _group(books: Books, waiter: ModelView) -> _Group | None:
@@ -71,17 +83,6 @@ def _of_agent(books: Books, agent_id: str, part: ModelView, count: int) -> _Grou
 def _room(books: Books, group: _Group) -> tuple[int, int]:
     fitting = [device for device in group.devices if books.fits(device, group.part)]
     return len(fitting), sum(books.free[device.device_id] for device in group.devices)
-
-
-def _make_room(
-    books: Books, group: _Group, missing: Sequence[DeviceView], policy: Policy
-) -> list[Action]:
-    for device in group.devices:
-        if device not in missing:
-            books.take(device, group.part)
-            books.claimed[device.device_id] = group.part.model
-    made = [displace.make_room(books, group.part, [device], policy) for device in missing]
-    return _with_one_queue(action for actions in made for action in actions)
 
 
 def _with_one_queue(actions: Iterable[Action]) -> list[Action]:
