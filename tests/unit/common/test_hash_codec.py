@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from modelium.common.descriptor import Overrides, TensorSpec
 from modelium.common.hash_codec import from_hash, to_hash
 from modelium.common.records import AgentRecord, InstanceEndpoint, InstanceRecord, ModelRecord
 from modelium.common.testing import (
@@ -50,6 +51,19 @@ def test_a_value_reads_well_and_comes_back(field: str, value: object, text: str)
     record = a_model_record(**{field: value})
     assert to_hash(record)[field] == text
     assert from_hash(ModelRecord, to_hash(record)) == record
+
+
+def test_what_a_model_takes_and_weighs_comes_back() -> None:
+    descriptor = a_descriptor(
+        weight_bytes_by_dtype={"BF16": 12, "F8.E4M3": 3},
+        inputs=(TensorSpec(name="x", datatype="FP32", shape=(-1, 3)),),
+        overrides=Overrides(aliases=("q",), pin=False),
+    )
+    record = a_model_record(descriptor=descriptor)
+    fields = to_hash(record)
+    assert fields["descriptor.weight_bytes_by_dtype.F8.E4M3"] == "3"
+    assert fields["descriptor.overrides.pin"] == "false"
+    assert from_hash(ModelRecord, fields) == record
 
 
 def test_what_is_not_known_has_no_field() -> None:

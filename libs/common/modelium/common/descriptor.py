@@ -1,5 +1,6 @@
 """What the analysis of a model's files found; pure and frozen."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -27,6 +28,8 @@ class Task(StrEnum):
     TRANSCRIPTION = "transcription"
     SPEECH = "speech"
     IMAGE = "image"
+    VISION = "vision"
+    """An image in, labels out."""
     TENSOR = "tensor"
     """Arrays in, arrays out."""
     UNKNOWN = "unknown"
@@ -36,16 +39,43 @@ POOLING_TASKS: Final = frozenset({Task.EMBEDDING, Task.CLASSIFY, Task.RERANK})
 """Their engines answer with vectors or scores; asleep they keep most of their memory."""
 
 
+class TensorSpec(Frozen):
+    """One input or output of a model that takes arrays."""
+
+    name: str
+    datatype: str = Field(description="as the Open Inference Protocol calls it: FP32, INT64, BYTES")
+    shape: tuple[int, ...] = Field(default=(), description="-1: any length")
+
+
+class Overrides(Frozen):
+    """What a person has written beside a model's files, in its `model.yaml`; None: nothing."""
+
+    name: str | None = Field(default=None, description="the served name")
+    aliases: tuple[str, ...] = Field(default=(), description="further names it is served under")
+    task: Task | None = None
+    runtime: RuntimeKind | None = None
+    context: int | None = Field(default=None, ge=1, description="tokens, at most the model's own")
+    pin: bool | None = Field(default=None, description="it is kept loaded")
+    replicas: int | None = Field(default=None, ge=1, description="its engines at most")
+    engine_args: tuple[str, ...] = Field(default=(), description="for its engine's command line")
+
+
 class Descriptor(Frozen):
     """What the analysis of a model's files found."""
 
-    format: str = Field(description="huggingface, gguf, onnx, torchscript …")
+    format: str = Field(
+        description="huggingface, safetensors, gguf, onnx, torchscript, pt2 or lora"
+    )
     architecture: str = Field(description="for example Qwen2ForCausalLM")
     task: Task
     runtime: RuntimeKind
+    runtime_reason: str = Field(default="", description="why this runtime serves it, for people")
+    framework: str = Field(default="", description="what wrote it: transformers, torch, onnx …")
     dtype: str = Field(default="", description="of the stored weights, for example BF16")
+    quantization: str = Field(default="", description="for example awq, fp8, Q4_K_M; empty: none")
     parameters: int = Field(default=0, ge=0)
     weight_bytes: int = Field(default=0, ge=0)
+    weight_bytes_by_dtype: Mapping[str, int] = Field(default_factory=dict)
     context_length: int = Field(default=0, ge=0, description="tokens")
     kv_bytes_per_token: int = Field(default=0, ge=0, description="at 2 bytes per element")
     windowed_kv_bytes_per_token: int = Field(
@@ -55,3 +85,15 @@ class Descriptor(Frozen):
     attention_heads: int = Field(default=0, ge=0, description="0: not known")
     kv_heads: int = Field(default=0, ge=0, description="0: not known")
     has_chat_template: bool = False
+    inputs: tuple[TensorSpec, ...] = Field(
+        default=(), description="of a model that takes arrays; empty: its files do not say"
+    )
+    outputs: tuple[TensorSpec, ...] = ()
+    base_model: str = Field(default="", description="what an adapter was trained for")
+    missing: tuple[str, ...] = Field(
+        default=(), description="what it lacks that would make it more useful, for people"
+    )
+    content_fingerprint: str = Field(
+        default="", description="the same for the same content anywhere; empty: not known"
+    )
+    overrides: Overrides | None = None

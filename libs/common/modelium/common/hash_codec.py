@@ -59,12 +59,19 @@ def _nested(kind: type[BaseModel], fields: Mapping[str, str], prefix: str) -> di
         if isinstance(wanted, type) and issubclass(wanted, BaseModel):
             if any(known.startswith(f"{key}.") for known in fields):
                 values[name] = _nested(wanted, fields, f"{key}.")
+        elif get_origin(wanted) in (Mapping, dict):
+            values[name] = _mapping(fields, f"{key}.")
         elif key in fields:
             is_list = get_origin(wanted) in (tuple, list)
             values[name] = _list(fields[key]) if is_list else fields[key]
         if optional:
             values.setdefault(name, None)
     return values
+
+
+def _mapping(fields: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """Of plain values; their keys may have dots."""
+    return {key.removeprefix(prefix): fields[key] for key in fields if key.startswith(prefix)}
 
 
 def _list(text: str) -> list[Any]:

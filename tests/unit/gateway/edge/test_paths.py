@@ -42,6 +42,7 @@ ANSWERED = {
     (RuntimeKind.VLLM, Task.SPEECH): TOKENS,
     (RuntimeKind.VLLM, Task.IMAGE): TOKENS,
     (RuntimeKind.VLLM, Task.TENSOR): TOKENS,
+    (RuntimeKind.VLLM, Task.VISION): TOKENS,
     # The engine may know better than the analysis.
     (RuntimeKind.VLLM, Task.UNKNOWN): GENERATES
     | EMBEDS
