@@ -15,7 +15,7 @@ CONFIG: dict[str, Any] = {
     "hidden_size": 64,
 }
 TENSORS = {"embed": ("BF16", (10, 64)), "norm": ("F32", (64,))}
-BYTES_OF = {"BF16": 2, "F32": 4}
+BYTES_OF = {"BF16": 2, "F32": 4, "I32": 4}
 
 
 def safetensors(tensors: Mapping[str, tuple[str, Sequence[int]]]) -> bytes:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from modelium.common import events as ev
 from modelium.common.bus import bind
+from modelium.common.descriptor import RuntimeKind
 from modelium.common.records import ModelRecord
 from modelium.common.settings import ModelDiscovery
 from modelium.common.testing import FakeClock, InMemoryBus, a_model_record, in_memory_store
@@ -50,6 +51,7 @@ class System:
 
     async def handled(self) -> None:
         needs = {"files": self.folders, "store": self.store, "bus": self.bus, "clock": self.clock}
+        needs |= {"enabled": frozenset(RuntimeKind)}
         async with asyncio.TaskGroup() as tasks:
             consumer = tasks.create_task(self.bus.consume("watcher", bind(HANDLERS, **needs)))
             await self.bus.settled()

@@ -132,19 +132,23 @@ async def test_a_broken_index_is_no_reason_to_fail(root: Path, index: str) -> No
 
 async def test_a_chat_model_is_described_from_its_headers(root: Path) -> None:
     folder = models.write_model(root / "qwen")
-    assert await described(root) == Descriptor(
+    found = await described(root)
+    assert found == Descriptor(
         format="huggingface",
+        framework="transformers",
         architecture="Qwen2ForCausalLM",
         task=Task.CHAT,
         runtime=RuntimeKind.VLLM,
         dtype="BF16",
         parameters=10 * 64 + 64,
         weight_bytes=(folder / "model.safetensors").stat().st_size,
+        weight_bytes_by_dtype={"BF16": 1280, "F32": 256},
         context_length=2048,
         kv_bytes_per_token=256,
         attention_heads=4,
         kv_heads=2,
         has_chat_template=True,
+        content_fingerprint=found.content_fingerprint,
     )
 
 
@@ -167,19 +171,9 @@ async def test_a_model_with_code_of_its_own_is_rejected(root: Path) -> None:
     assert "code of its own" in await reason(root)
 
 
-async def test_a_single_weight_file_is_rejected_with_what_it_needs(root: Path) -> None:
-    (root / "x.safetensors").write_bytes(models.safetensors(models.TENSORS))
-    assert "needs a folder of its own with config.json" in await reason(root, "x.safetensors")
-
-
-async def test_gguf_alone_is_rejected_with_what_to_use(root: Path) -> None:
-    (root / "x.gguf").write_bytes(b"GGUF")
-    (root / "y").mkdir()
-    (root / "y" / "q4.gguf").write_bytes(b"GGUF")
-    assert "x.gguf is GGUF, which the engines here do not serve" in await reason(root, "x.gguf")
-    assert "q4.gguf is GGUF" in await reason(root, "y")
-    assert "q4.gguf is GGUF" in str(await missing(root, "y"))
+async def test_a_gguf_beside_a_model_changes_nothing(root: Path) -> None:
     models.write_model(root / "y")
+    (root / "y" / "q4.gguf").write_bytes(b"GGUF")
     assert await missing(root, "y") is None
     assert (await described(root, "y")).format == "huggingface"
 

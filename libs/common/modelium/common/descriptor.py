@@ -43,7 +43,10 @@ class TensorSpec(Frozen):
     """One input or output of a model that takes arrays."""
 
     name: str
-    datatype: str = Field(description="as the Open Inference Protocol calls it: FP32, INT64, BYTES")
+    datatype: str = Field(
+        description="as the Open Inference Protocol calls it: FP32, INT64, BYTES; "
+        "empty: the files say neither it nor the shape"
+    )
     shape: tuple[int, ...] = Field(default=(), description="-1: any length")
 
 
@@ -89,7 +92,12 @@ class Descriptor(Frozen):
         default=(), description="of a model that takes arrays; empty: its files do not say"
     )
     outputs: tuple[TensorSpec, ...] = ()
+    file: str = Field(
+        default="", description="which file of its folder is loaded; empty: its path itself"
+    )
     base_model: str = Field(default="", description="what an adapter was trained for")
+    base_path: str = Field(default="", description="where the base model of an adapter lies")
+    adapter_rank: int = Field(default=0, ge=0, description="of a LoRA adapter")
     missing: tuple[str, ...] = Field(
         default=(), description="what it lacks that would make it more useful, for people"
     )

@@ -6,6 +6,7 @@ ModeliumError
 ├── SettingsError          a setting is unknown or wrong; names file, key and what was expected
 ├── DependencyUnavailable  NATS, Redis, Docker or an engine binary is not there; names the remedy
 ├── InvalidModel           a folder or file that cannot be served; the reason is for people
+│   └── Incomplete         so far: something of it is missing, and may still come
 └── Outcome of a message handler (bus.py)
     ├── RetryLater         deliver this message again after `delay_s`
     └── Reject             never again: dead letter with the reason
@@ -84,6 +85,10 @@ class InvalidModel(ModeliumError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Incomplete(InvalidModel):
+    """Something of these files is not there, or not whole, and may still come."""
 
 
 class RetryLater(ModeliumError):

@@ -79,6 +79,7 @@ class ModelRejected(Message):
     path: str
     fingerprint: str = ""
     reason: str
+    descriptor: Descriptor | None = Field(default=None, description="of the files, if known")
 
 
 class ModelRemoved(Message):

@@ -161,6 +161,7 @@ class EngineMemory(Frozen):
     device_kind: DeviceKind
     weight_bytes: int = Field(default=0, ge=0, description="as it holds them")
     kv_cache_bytes: int = Field(default=0, ge=0, description="that it was given")
+    content_fingerprint: str = Field(default="", description="of the model; empty: not known")
 
 
 def memory_id(fingerprint: str, engine: str, kind: DeviceKind) -> str:

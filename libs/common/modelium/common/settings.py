@@ -50,7 +50,8 @@ class ModelDiscovery(Section):
         description="Seconds without any change after which an incomplete model is rejected.",
     )
     supported_extensions: tuple[str, ...] = Field(
-        default=(".safetensors",), description="Endings of weight files that make a model."
+        default=(".safetensors", ".gguf", ".onnx", ".pt2", ".pt", ".pth"),
+        description="Endings of single files that make a model; folders are known by their files.",
     )
 
 

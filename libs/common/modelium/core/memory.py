@@ -27,7 +27,12 @@ SIXTEEN_BIT: Final = frozenset({"bf16", "f16", "fp16", "bfloat16", "float16", "h
 
 
 def context_tokens(descriptor: Descriptor, policy: MemoryPolicy) -> int:
-    """The context length an engine is given: the model's own, but no more than the policy's."""
+    """The context length an engine is given: the model's own, but no more than the policy's.
+
+    What a person has written for the model goes before both.
+    """
+    if descriptor.overrides is not None and descriptor.overrides.context is not None:
+        return descriptor.overrides.context
     own = descriptor.context_length or policy.max_context_tokens
     return min(own, policy.max_context_tokens)
 
@@ -150,7 +155,8 @@ def needed_by_record(
     descriptor = record.descriptor
     if descriptor is None:
         return 0
-    known = measurements.known(record.fingerprint, descriptor.runtime, kind)
+    content = descriptor.content_fingerprint or record.fingerprint
+    known = measurements.known(content, descriptor.runtime, kind)
     needed = needed_bytes(
         descriptor,
         kind,

@@ -15,7 +15,6 @@ import structlog
 
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
-from modelium.common.descriptor import RuntimeKind
 from modelium.common.events import (
     AgentHeartbeat,
     DecisionMade,
@@ -34,6 +33,7 @@ from modelium.core.decide import decide
 from modelium.core.measurements import Measurements
 from modelium.core.plan import plan
 from modelium.core.policy import memory_policy, policy
+from modelium.core.runtimes import enabled_runtimes
 from modelium.orchestrator.advising import Advising
 from modelium.orchestrator.carrying_out import CarryingOut, publish
 from modelium.orchestrator.engines import Found, find
@@ -271,12 +271,8 @@ class Owner:
 
 
 def _numbers(settings: Settings) -> Numbers:
-    enabled = {
-        RuntimeKind.VLLM: settings.vllm.enabled,
-        RuntimeKind.RAY_SERVE: settings.ray_serve.enabled,
-    }
     return Numbers(
         memory=memory_policy(settings.vllm),
         policy=policy(settings.orchestration.policies),
-        runtimes=frozenset(kind for kind, on in enabled.items() if on),
+        runtimes=enabled_runtimes(settings.vllm, settings.ray_serve),
     )

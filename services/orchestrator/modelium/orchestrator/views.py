@@ -14,6 +14,7 @@ from modelium.core.habit import next_use_s
 from modelium.core.ledger import free_bytes
 from modelium.core.memory import needed_by_record
 from modelium.core.policy import MemoryPolicy, Policy
+from modelium.core.runtimes import obstacle
 from modelium.core.snapshot import DeviceView, ModelView, Snapshot
 from modelium.core.tensor_parallel import spans
 from modelium.orchestrator.demand import ModelDemand
@@ -112,8 +113,8 @@ def _model(moment: _Moment, record: ModelRecord) -> ModelView:
         state=engine.state if engine else record.state,
         needed={kind: _needed(moment, record, kind) for kind in moment.largest},
         spans=_spans(moment, record),
-        blocked=_blocked(record, moment.numbers),
-        pinned=record.model in moment.numbers.policy.always_loaded,
+        blocked=_blocked(moment, record),
+        pinned=_is_pinned(moment, record),
         removed=record.removed,
         stale_files=_serves_old_files(record),
         unload_requested=record.model in state.unload_requested,
@@ -139,6 +140,13 @@ def _spans(moment: _Moment, record: ModelRecord) -> Mapping[int, int]:
     if record.descriptor is None or DeviceKind.CUDA not in moment.largest:
         return {}
     return spans(record.descriptor, moment.numbers.memory)
+
+
+def _is_pinned(moment: _Moment, record: ModelRecord) -> bool:
+    """By the settings, or by what lies beside its files."""
+    overrides = record.descriptor.overrides if record.descriptor else None
+    by_file = overrides is not None and overrides.pin is True
+    return by_file or record.model in moment.numbers.policy.always_loaded
 
 
 def _budget_bytes(moment: _Moment, engine: Engine | None) -> int:
@@ -178,16 +186,14 @@ def _serves_old_files(record: ModelRecord) -> bool:
     return record.state in LIVE_STATES and bool(old) and bool(new) and old != new
 
 
-def _blocked(record: ModelRecord, numbers: Numbers) -> str:
+def _blocked(moment: _Moment, record: ModelRecord) -> str:
     if record.removed:
         return "its files are gone"
     if record.state in NOT_YET:
         return NOT_YET[record.state]
     if record.descriptor is None:
         return "its files are not analysed"
-    if record.descriptor.runtime not in numbers.runtimes:
-        return f"its runtime, {record.descriptor.runtime}, is not enabled"
-    return ""
+    return obstacle(record.descriptor, moment.numbers.runtimes, moment.largest)
 
 
 def _retry_in_s(state: PlacementState, record: ModelRecord, now: datetime) -> float:

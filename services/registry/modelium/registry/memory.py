@@ -26,7 +26,7 @@ def id_of(told: Told) -> str | None:
         return None
     if not _says_something(told, told.memory):
         return None
-    return memory_id(told.fingerprint, told.memory.engine, told.memory.device_kind)
+    return memory_id(_content(told, told.memory), told.memory.engine, told.memory.device_kind)
 
 
 def after(known: MemoryRecord | None, told: Told) -> MemoryRecord | None:
@@ -52,6 +52,11 @@ def has_grown(told: Instance, loaded_with_bytes: int) -> bool:
     return told.state is InstanceState.LOADED and told.resident_bytes > loaded_with_bytes
 
 
+def _content(told: Told, memory: EngineMemory) -> str:
+    """A copy of the same model elsewhere takes as much; without such a print, files stand alone."""
+    return memory.content_fingerprint or told.fingerprint
+
+
 def _says_something(told: Told, memory: EngineMemory) -> bool:
     """Who seems to hold less than its weights and its cache was not measured, or not yet."""
     certain = memory.weight_bytes + memory.kv_cache_bytes
@@ -62,7 +67,7 @@ def _says_something(told: Told, memory: EngineMemory) -> bool:
 
 def _first(told: Told, memory: EngineMemory) -> MemoryRecord:
     return MemoryRecord(
-        fingerprint=told.fingerprint,
+        fingerprint=_content(told, memory),
         engine=memory.engine,
         device_kind=memory.device_kind,
         estimated_bytes=_beside(told.reserved_bytes, memory),

@@ -141,7 +141,10 @@ def _analyzed(record: ModelRecord, event: ev.ModelAnalyzed, _now: datetime) -> C
 
 
 def _rejected(record: ModelRecord, event: ev.ModelRejected, _now: datetime) -> Changes:
-    return {"descriptor": None} if is_live(record) else {"descriptor": None, "reason": event.reason}
+    """While an engine serves other files, nothing is known of these: see `_at_rest`."""
+    if is_live(record):
+        return {"descriptor": None}
+    return {"descriptor": event.descriptor, "reason": event.reason}
 
 
 def _removed(record: ModelRecord, _event: ev.ModelRemoved, _now: datetime) -> Changes:

@@ -6,7 +6,7 @@ from typing import Any
 from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
 from modelium.common.records import DeviceKind
-from modelium.runtime_agent.launcher import EngineRecord, LaunchSpec
+from modelium.runtime_agent.launcher import EngineRecord, LaunchSpec, base_mount
 
 AGENT_LABEL = "io.modelium.agent"
 MODEL_LABEL = "io.modelium.model"
@@ -44,9 +44,12 @@ def container_name(record: EngineRecord) -> str:
     return f"modelium-{record.agent_id}-{record.model}-{record.generation}"
 
 
-def arguments(spec: LaunchSpec, settings: ContainerSettings, source: str) -> dict[str, Any]:
-    """For `containers.create`; `source` is the model's folder on the host."""
+def arguments(
+    spec: LaunchSpec, settings: ContainerSettings, source: str, beside: str = ""
+) -> dict[str, Any]:
+    """For `containers.create`; `source` is the model's folder on the host, `beside` its base's."""
     record = spec.record
+    folders = {spec.site.model_path: source} | ({base_mount(spec.site): beside} if beside else {})
     return {
         "image": spec.image,
         "command": list(spec.argv),
@@ -61,7 +64,9 @@ def arguments(spec: LaunchSpec, settings: ContainerSettings, source: str) -> dic
         "environment": {**WRITABLE, **spec.environment},
         "network": settings.network,
         # Not "volumes": those are written with colons, which a folder's name may have too.
-        "mounts": [Mount(spec.site.model_path, source, type="bind", read_only=True)],
+        "mounts": [
+            Mount(target, folder, type="bind", read_only=True) for target, folder in folders.items()
+        ],
         **_confinement(settings),
         **_limits(spec),
         "device_requests": _devices(record),

@@ -184,8 +184,10 @@ class ContainerLauncher:
 
     def _create(self, spec: LaunchSpec) -> Container:
         source = self._paths.on_host(spec.site.source_path)
+        beside = self._paths.on_host(spec.beside) if spec.beside else ""
+        wanted = arguments(spec, self._settings, source, beside)
         try:
-            return self._client.containers.create(**arguments(spec, self._settings, source))
+            return self._client.containers.create(**wanted)
         except docker.errors.ImageNotFound as missing:
             raise LaunchFailed(
                 f"There is no image {spec.image}: build it (deploy/images) or pull it"

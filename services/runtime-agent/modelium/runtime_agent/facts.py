@@ -38,6 +38,7 @@ def memory_of(record: EngineRecord, engine: str) -> EngineMemory:
         device_kind=record.device_kind,
         weight_bytes=record.weight_bytes,
         kv_cache_bytes=record.kv_cache_bytes,
+        content_fingerprint=record.content_fingerprint,
     )
 
 

@@ -30,6 +30,7 @@ class EngineRecord(Frozen):
     runtime: RuntimeKind
     task: Task
     fingerprint: str = ""
+    content_fingerprint: str = ""
     reserved_bytes: int = Field(ge=0)
     weight_bytes: int = Field(default=0, ge=0)
     kv_cache_bytes: int = Field(default=0, ge=0)
@@ -52,6 +53,7 @@ def record_of(command: LoadModel, kind: DeviceKind, *, can_sleep: bool = False) 
         runtime=command.descriptor.runtime,
         task=command.descriptor.task,
         fingerprint=command.fingerprint,
+        content_fingerprint=command.descriptor.content_fingerprint,
         reserved_bytes=command.reserve_bytes,
         weight_bytes=command.weight_bytes,
         kv_cache_bytes=command.kv_cache_bytes,
@@ -72,6 +74,11 @@ class Site:
     port: int
 
 
+def base_mount(site: Site) -> str:
+    """Where a container has the base model of an adapter."""
+    return f"{site.model_path}.base"
+
+
 @dataclass(frozen=True)
 class LaunchSpec:
     """All that a launcher needs; limits of 0 are no limits, and a process has none."""
@@ -84,6 +91,8 @@ class LaunchSpec:
     memory_bytes: int = 0
     shm_bytes: int = 0
     cores: float = 0.0
+    beside: str = ""
+    """A second folder that it reads, as this agent sees it: an adapter's base model."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from modelium.common.bus import bind
 from modelium.common.clock import Clock
 from modelium.common.service import Shell, run
 from modelium.common.settings import LauncherKind
+from modelium.core.runtimes import enabled_runtimes
 from modelium.watcher.filesystem import ModelFolders
 from modelium.watcher.handlers import HANDLERS
 from modelium.watcher.notify import Notifier
@@ -24,7 +25,14 @@ async def build(shell: Shell) -> None:
     )
     notifier = Notifier(folders.roots, watch.wake)
     await shell.resources.enter_async_context(notifier)
-    handlers = bind(HANDLERS, files=folders, store=shell.store, bus=shell.bus, clock=shell.clock)
+    handlers = bind(
+        HANDLERS,
+        files=folders,
+        store=shell.store,
+        bus=shell.bus,
+        clock=shell.clock,
+        enabled=enabled_runtimes(shell.settings.vllm, shell.settings.ray_serve),
+    )
     shell.task("discoveries", shell.bus.consume("watcher", handlers))
     shell.task("watch", watch.run())
     shell.task("file-events", _renew(notifier, shell.clock, settings.scan_interval_seconds))

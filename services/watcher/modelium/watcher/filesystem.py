@@ -16,6 +16,7 @@ import structlog
 from modelium.common.descriptor import Descriptor
 from modelium.common.errors import InvalidModel
 from modelium.watcher import analysis
+from modelium.watcher.formats.overrides import name_of
 from modelium.watcher.listing import (
     CONFIG,
     GGUF,
@@ -145,7 +146,7 @@ class ModelFolders:
 
     def _inspect(self, candidate: Candidate) -> Verdict:
         lacks = analysis.missing(candidate, self._supported)
-        return Verdict(candidate, _fingerprint(candidate), lacks)
+        return Verdict(candidate, _fingerprint(candidate), lacks, name_of(candidate))
 
     async def look(self, path: str) -> Verdict:
         """The model at a path that somebody has named.
@@ -163,7 +164,7 @@ class ModelFolders:
         candidate = self._candidate(named, root)
         if candidate is None or not candidate.files:
             raise InvalidModel(f"no model is at {path}, or it may not be read")
-        return Verdict(candidate, _fingerprint(candidate))
+        return Verdict(candidate, _fingerprint(candidate), name=name_of(candidate))
 
     async def analyse(self, candidate: Candidate) -> Descriptor:
         """See `analysis.analyse`."""

@@ -4,11 +4,12 @@ Discoveries come from `watch.py` and from other systems. These may name only a p
 out is filled in and published as a discovery of its own, which the registry hears as well.
 """
 
+from collections.abc import Collection
 from typing import Final, Protocol
 
 from modelium.common.bus import Bus, Handler
 from modelium.common.clock import Clock
-from modelium.common.descriptor import Descriptor
+from modelium.common.descriptor import Descriptor, RuntimeKind
 from modelium.common.errors import InvalidModel, Reject
 from modelium.common.events import (
     Message,
@@ -19,6 +20,7 @@ from modelium.common.events import (
 )
 from modelium.common.records import ModelRecord
 from modelium.common.store import Store
+from modelium.watcher.fitting import fit
 from modelium.watcher.listing import Candidate, served_name
 from modelium.watcher.scan import Verdict, free_name
 
@@ -37,7 +39,13 @@ class ModelFiles(Protocol):
 
 
 async def on_model_discovered(
-    event: ModelDiscovered, *, files: ModelFiles, store: Store, bus: Bus, clock: Clock
+    event: ModelDiscovered,
+    *,
+    files: ModelFiles,
+    store: Store,
+    bus: Bus,
+    clock: Clock,
+    enabled: Collection[RuntimeKind],
 ) -> None:
     """Analyse the model, or first complete the event; safe to repeat."""
     complete = bool(event.model and event.fingerprint)
@@ -49,28 +57,40 @@ async def on_model_discovered(
         await bus.publish(_rejected(event, error.reason, clock))
         return
     if complete and event.fingerprint == found.fingerprint:
-        await _analyse(event, found.candidate, files=files, bus=bus, clock=clock)
+        begins = {**_common(event, "analyzing", clock), "size_bytes": event.size_bytes}
+        await bus.publish(ModelAnalyzing.model_validate(begins))
+        records = await store.models.all()
+        await bus.publish(await _analysed(event, found.candidate, files, records, enabled, clock))
     elif not (complete and files.watches(event.path)):
         await bus.publish(_completed(event, found, await store.models.all(), clock))
     # Otherwise the files have changed since, and are announced again once they have settled.
 
 
-async def _analyse(
-    event: ModelDiscovered, candidate: Candidate, *, files: ModelFiles, bus: Bus, clock: Clock
-) -> None:
-    begins = {**_common(event, "analyzing", clock), "size_bytes": event.size_bytes}
-    await bus.publish(ModelAnalyzing.model_validate(begins))
+async def _analysed(
+    event: ModelDiscovered,
+    candidate: Candidate,
+    files: ModelFiles,
+    records: list[ModelRecord],
+    enabled: Collection[RuntimeKind],
+    clock: Clock,
+) -> Message:
+    """What is to be said of the model."""
     try:
         descriptor = await files.analyse(candidate)
     except InvalidModel as error:
-        await bus.publish(_rejected(event, error.reason, clock))
-        return
-    result = {"size_bytes": candidate.size_bytes, "descriptor": descriptor}
-    await bus.publish(ModelAnalyzed.model_validate(_common(event, "analyzed", clock) | result))
+        return _rejected(event, error.reason, clock)
+    fitted = fit(event.model or "", descriptor, records, enabled)
+    if fitted.refusal:
+        return _rejected(event, fitted.refusal, clock, fitted.descriptor)
+    result = {"size_bytes": candidate.size_bytes, "descriptor": fitted.descriptor}
+    return ModelAnalyzed.model_validate(_common(event, "analyzed", clock) | result)
 
 
-def _rejected(event: ModelDiscovered, reason: str, clock: Clock) -> Message:
-    return ModelRejected.model_validate(_common(event, "rejected", clock) | {"reason": reason})
+def _rejected(
+    event: ModelDiscovered, reason: str, clock: Clock, descriptor: Descriptor | None = None
+) -> Message:
+    why = {"reason": reason, "descriptor": descriptor}
+    return ModelRejected.model_validate(_common(event, "rejected", clock) | why)
 
 
 def _common(event: ModelDiscovered, step: str, clock: Clock) -> dict[str, object]:
@@ -93,22 +113,23 @@ def _completed(
         message_id=f"{event.message_id}:completed",
         occurred_at=clock.now(),
         path=path,
-        model=_name(event.model, path, records),
+        model=_name(event.model, found, records),
         fingerprint=found.fingerprint,
         size_bytes=found.candidate.size_bytes,
     )
 
 
-def _name(wanted: str | None, path: str, records: list[ModelRecord]) -> str:
-    """The name it has, or the one it asks for, or its folder's.
+def _name(wanted: str | None, found: Verdict, records: list[ModelRecord]) -> str:
+    """The name it has, or the one it asks for, or its own file's, or its folder's.
 
     Raises:
         Reject: it asks for the name of another model, or for a second one.
     """
+    path = found.candidate.path
     known = next((record.model for record in records if record.path == path), None)
     taken = {record.model: record.path for record in records if not record.removed}
     if wanted is None:
-        return known or free_name(served_name(path), taken)
+        return known or free_name(found.name or served_name(path), taken)
     if known not in (None, wanted):
         raise Reject(f"{path} is served as {known} already")
     if taken.get(wanted, path) != path:

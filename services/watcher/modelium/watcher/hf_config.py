@@ -23,11 +23,37 @@ class Config(BaseModel):
     text_config: Sizes | None = None
     id2label: dict[str, Any] | None = None
     num_labels: int | None = None
+    quantization_config: dict[str, Any] | None = None
+    num_channels: int = 3
+    image_size: Any = None
 
     @property
     def labels(self) -> int:
         """Into how many classes a classifier sorts; transformers' own default is two."""
         return len(self.id2label) if self.id2label else self.num_labels or 2
+
+    @property
+    def quantization(self) -> str:
+        """The method, and the bits of a weight where it says them; empty: not quantised."""
+        method = str((self.quantization_config or {}).get("quant_method", ""))
+        return f"{method} {self.quantized_bits}-bit" if self.quantized_bits else method
+
+    @property
+    def quantized_bits(self) -> int:
+        """Of a weight; 0: not said."""
+        said = self.quantization_config or {}
+        if said.get("load_in_4bit") is True:
+            return 4
+        bits = said.get("bits", said.get("w_bit"))
+        return bits if isinstance(bits, int) and 0 < bits <= 16 else 0
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Height and width of an image; -1: any."""
+        size = self.image_size
+        if isinstance(size, list) and len(size) == 2 and all(isinstance(n, int) for n in size):
+            return (size[0], size[1])
+        return (size, size) if isinstance(size, int) else (-1, -1)
 
 
 class TokenizerConfig(BaseModel):
@@ -91,4 +117,6 @@ def task_of(architecture: str, *, chat: bool, labels: int = 2) -> Task:
         return Task.CHAT if chat else Task.COMPLETION
     if architecture.endswith("ForSequenceClassification"):
         return Task.RERANK if labels == 1 else Task.CLASSIFY
+    if architecture.endswith("ForImageClassification"):
+        return Task.VISION
     return Task.UNKNOWN

@@ -4,6 +4,7 @@ Times are seconds of the monotonic clock. The watcher keeps nothing but what it 
 started: what it has announced is in the store, and is announced again if the store lacks it.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -11,6 +12,7 @@ from pathlib import PurePath
 from typing import Final
 
 from modelium.common.records import ModelRecord, ModelState
+from modelium.watcher.adapters import is_missed
 from modelium.watcher.listing import Candidate, Listing, served_name
 
 _LONGEST_STEM: Final = 120
@@ -33,6 +35,8 @@ class Verdict:
     candidate: Candidate
     fingerprint: str
     missing: str | None = None
+    name: str | None = None
+    """What its own file calls it."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +155,8 @@ def announcements(
 ) -> list[Announcement]:
     """What the store does not know: new or changed files, and the removal of known ones.
 
-    A path keeps the name under which the store knows it. A new one gets its folder's name, with
-    `-2`, `-3` … where another model has it already.
+    A path keeps the name under which the store knows it, unless its own file gives it another. A
+    new one gets its file's or its folder's name, with `-2`, `-3` … where another model has it.
     """
     by_path = {record.path: record for record in records}
     names = {record.model for record in by_path.values()}
@@ -160,9 +164,12 @@ def announcements(
     for path in sorted(found, key=lambda path: _rank(path, roots)):
         known = by_path.get(path)
         verdict = found[path]
-        if known is not None and _is_known(known, verdict):
+        if known is not None and _is_renamed(known, verdict):
+            result.append(Removal(path, known.model))  # it comes back under its new name
             continue
-        model = known.model if known else free_name(served_name(path), names)
+        if known is not None and _is_known(known, verdict, by_path.values()):
+            continue
+        model = known.model if known else free_name(verdict.name or served_name(path), names)
         names.add(model)
         result.append(Discovery(path, model, verdict.fingerprint, verdict.candidate.size_bytes))
     there = set(present)
@@ -170,10 +177,19 @@ def announcements(
     return result + [Removal(r.path, r.model) for r in gone if is_inside(r.path, roots)]
 
 
-def _is_known(record: ModelRecord, verdict: Verdict) -> bool:
+def _is_known(record: ModelRecord, verdict: Verdict, records: Iterable[ModelRecord]) -> bool:
     if record.removed or record.state in _NOT_ANALYSED:
         return False
-    return record.fingerprint == verdict.fingerprint
+    return record.fingerprint == verdict.fingerprint and not is_missed(record, records)
+
+
+def _is_renamed(record: ModelRecord, verdict: Verdict) -> bool:
+    """Whether its own file calls it something else now; `-2` stands where the name was taken."""
+    wanted = verdict.name
+    if wanted is None or record.removed:
+        return False
+    numbered = re.fullmatch(re.escape(wanted[:_LONGEST_STEM]) + r"-\d+", record.model)
+    return record.model != wanted and not numbered
 
 
 def _rank(path: str, roots: tuple[str, ...]) -> tuple[int, str]:

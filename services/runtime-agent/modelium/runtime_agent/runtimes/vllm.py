@@ -20,6 +20,7 @@ from modelium.runtime_agent.devices import Traits
 from modelium.runtime_agent.engine_http import Answer, EngineHttp, NoAnswer
 from modelium.runtime_agent.launcher import EngineRecord, LaunchFailed, LaunchSpec, Site
 from modelium.runtime_agent.runtime import CannotSleep, Health, Limits, NotServing, Proof, Work
+from modelium.runtime_agent.runtimes.vllm_model import naming_options, own_options, weights_path
 
 MODULE = "vllm.entrypoints.openai.api_server"
 HEALTH_TIMEOUT_S = 5.0
@@ -75,6 +76,7 @@ class VllmRuntime:
             memory_bytes=command.reserve_bytes if on_cpu else self._host_bytes(command),
             shm_bytes=self._settings.shm_bytes,
             cores=sum(device.cores for device in devices),
+            beside=command.descriptor.base_path,
         )
 
     def can_sleep(self, kind: DeviceKind, task: Task) -> bool:
@@ -174,7 +176,8 @@ class VllmRuntime:
         dtype = "float32" if on_cpu and settings.dtype == "auto" else settings.dtype
         kv_bytes = command.kv_cache_bytes or settings.kv_cache_bytes
         options = [
-            *("--served-model-name", command.model, "--host", site.host, "--port", str(site.port)),
+            *naming_options(command, site),
+            *("--host", site.host, "--port", str(site.port)),
             *("--dtype", dtype, "--max-num-seqs", str(settings.max_num_seqs)),
             *("--kv-cache-memory-bytes", str(kv_bytes)),
             *("--shutdown-timeout", str(settings.shutdown_timeout_seconds)),
@@ -184,7 +187,8 @@ class VllmRuntime:
             options += ["--max-model-len", str(command.context_length)]
         options += ["--enforce-eager"] if on_cpu else self._gpu_options(command, devices)
         options += _task_options(command)
-        return (*self._program(site), site.model_path, *options, *settings.extra_args)
+        program = (*self._program(site), weights_path(command, site))
+        return (*program, *options, *settings.extra_args, *own_options(command))
 
     def _program(self, site: Site) -> tuple[str, ...]:
         """All that comes before the model's path."""

@@ -1,0 +1,61 @@
+"""The arguments of vLLM that a model's own file may set, and what each takes; pure.
+
+A list of what may be set, as the rest of vLLM's arguments open ports, read files, run code of the
+model, or take memory that nobody has reserved.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from modelium.common.errors import InvalidModel
+
+_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,:/-]{0,127}")
+_FLAG: Final = "true or false"
+_COUNT: Final = "a whole number from 1"
+_TEXT: Final = "a word"
+ALLOWED: Final[Mapping[str, str]] = {
+    "block-size": _COUNT,
+    "chat-template-content-format": _TEXT,
+    "config-format": _TEXT,
+    "dtype": _TEXT,
+    "enable-auto-tool-choice": _FLAG,
+    "enable-chunked-prefill": _FLAG,
+    "enable-prefix-caching": _FLAG,
+    "enforce-eager": _FLAG,
+    "kv-cache-dtype": _TEXT,
+    "long-prefill-token-threshold": _COUNT,
+    "max-logprobs": _COUNT,
+    "max-num-batched-tokens": _COUNT,
+    "max-num-seqs": _COUNT,
+    "quantization": _TEXT,
+    "reasoning-parser": _TEXT,
+    "seed": _COUNT,
+    "tokenizer-mode": _TEXT,
+    "tool-call-parser": _TEXT,
+}
+"""By name, without the dashes: what is expected."""
+
+
+def as_arguments(said: Mapping[str, Any], title: str) -> tuple[str, ...]:
+    """The arguments as a command line has them, in the order in which they are said.
+
+    Raises:
+        InvalidModel: one may not be set, or has a wrong value.
+    """
+    return tuple(part for key, value in said.items() for part in _argument(key, value, title))
+
+
+def _argument(key: str, value: Any, title: str) -> tuple[str, ...]:
+    name = str(key).removeprefix("--").replace("_", "-")
+    where = f"{title}: engine_args.{key}"
+    expected = ALLOWED.get(name)
+    if expected is None:
+        raise InvalidModel(f"{where}: may not be set; expected is one of {', '.join(ALLOWED)}")
+    if expected is _FLAG and isinstance(value, bool):
+        return (f"--{name}",) if value else (f"--no-{name}",)
+    if expected is _COUNT and isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return (f"--{name}", str(value))
+    if expected is _TEXT and isinstance(value, str) and _WORD.fullmatch(value):
+        return (f"--{name}", value)
+    raise InvalidModel(f"{where}: {expected} is expected, not {str(value)[:80]!r}")

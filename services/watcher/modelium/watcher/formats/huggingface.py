@@ -1,0 +1,142 @@
+"""Folders as transformers writes them: `config.json`, a tokenizer, safetensors.
+
+What the JSON files mean is in `hf_config.py` and `hf_sizes.py`.
+"""
+
+from pathlib import PurePath
+from typing import Final
+
+from modelium.common.descriptor import Descriptor, RuntimeKind, Task, TensorSpec
+from modelium.common.errors import Incomplete, InvalidModel
+from modelium.watcher.formats.files import Files
+from modelium.watcher.formats.safetensors_header import weights_of
+from modelium.watcher.hf_config import Config, has_chat_template, parse_config, task_of
+from modelium.watcher.listing import CONFIG
+
+WEIGHTS: Final = ".safetensors"
+PREPROCESSOR: Final = "preprocessor_config.json"
+_INDEX: Final = ".safetensors.index.json"
+_TOKENIZER: Final = "tokenizer_config.json"
+_CHAT_TEMPLATES: Final = ("chat_template.jinja", "chat_template.json")
+_PICKLED: Final = (".bin", ".pt", ".pth", ".ckpt")
+_HOSTED: Final = frozenset({Task.VISION})
+"""Tasks that vLLM does not have."""
+
+
+def require_whole(files: Files) -> None:
+    """Look whether all of it is there, without judging it.
+
+    Raises:
+        Incomplete: something is not.
+    """
+    weights_of(files, weight_files(files))
+    files.json(CONFIG)
+
+
+def describe(files: Files) -> Descriptor:
+    """What `config.json`, the tokenizer's files and the weights' headers say.
+
+    Raises:
+        InvalidModel: it cannot be served; the reason says what is wrong or missing.
+    """
+    _require_no_deeper_folder(files)
+    config, sizes = parse_config(files.read(CONFIG))
+    names = weight_files(files)
+    weights = weights_of(files, names)
+    chat = has_chat_template(
+        files.read(_TOKENIZER) if _TOKENIZER in files else None,
+        in_own_file=any(name in files for name in _CHAT_TEMPLATES),
+    )
+    architecture = (config.architectures or ("",))[0]
+    task = task_of(architecture, chat=chat, labels=config.labels)
+    takes, gives = _signature(files, config, task)
+    return Descriptor(
+        format="huggingface",
+        framework="transformers",
+        architecture=architecture,
+        task=task,
+        runtime=RuntimeKind.RAY_SERVE if task in _HOSTED else RuntimeKind.VLLM,
+        dtype=weights.dtype,
+        quantization=config.quantization,
+        parameters=weights.parameters(config.quantized_bits),
+        weight_bytes=sum(files.sizes[name] for name in names),
+        weight_bytes_by_dtype=weights.bytes_by_dtype,
+        context_length=sizes.context_length,
+        kv_bytes_per_token=sizes.kv_bytes_per_token,
+        windowed_kv_bytes_per_token=sizes.windowed_kv_bytes_per_token,
+        window_tokens=sizes.window_tokens,
+        attention_heads=sizes.heads,
+        kv_heads=sizes.key_value_heads,
+        has_chat_template=chat,
+        inputs=takes,
+        outputs=gives,
+        missing=_lacks(files, task),
+    )
+
+
+def weight_files(files: Files) -> list[str]:
+    """The weights that are loaded: those the index names, else all that lie in the folder itself.
+
+    Raises:
+        InvalidModel: there are none, or the index names one that is not there.
+    """
+    top = files.top(WEIGHTS)
+    shards = {shard for index in files.top(_INDEX) for shard in _shards(files, index)}
+    absent = sorted(shards - set(top))
+    if absent:
+        raise Incomplete(f"{absent[0]} is missing ({len(absent)} of {len(shards)} weight files)")
+    found = sorted(shards) or top
+    if not found:
+        raise Incomplete(_no_weights(files))
+    return found
+
+
+def _shards(files: Files, index: str) -> set[str]:
+    try:
+        return {str(shard) for shard in files.json(index)["weight_map"].values()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Incomplete(f"{index} is no list of weight files") from None
+
+
+def _no_weights(files: Files) -> str:
+    pickled = files.top(*_PICKLED)
+    if not pickled:
+        return f"it has no weight file ({WEIGHTS})"
+    return (
+        f"its weights are pickled ({pickled[0]}), and a pickle runs code when it is loaded: "
+        "save them as safetensors (transformers: save_pretrained)"
+    )
+
+
+def _require_no_deeper_folder(files: Files) -> None:
+    """As in `org/model`, which is how models are called where they come from."""
+    configs = [PurePath(name) for name in files.sizes if PurePath(name).name == CONFIG]
+    if configs and PurePath(CONFIG) not in configs:
+        folder = PurePath(files.candidate.path)
+        raise InvalidModel(
+            f"its files are one folder too deep: move {folder / configs[0].parent} to "
+            f"{folder.parent}, or watch {folder}"
+        )
+
+
+def _signature(
+    files: Files, config: Config, task: Task
+) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """Of a classifier of images, what it computes from; other tasks take text."""
+    if task is not Task.VISION:
+        return (), ()
+    if PREPROCESSOR not in files:
+        raise Incomplete(f"{PREPROCESSOR} is missing: it says how an image becomes numbers")
+    shape = (-1, config.num_channels, *config.image_shape)
+    return (
+        (TensorSpec(name="pixel_values", datatype="FP32", shape=shape),),
+        (TensorSpec(name="logits", datatype="FP32", shape=(-1, config.labels)),),
+    )
+
+
+def _lacks(files: Files, task: Task) -> tuple[str, ...]:
+    if task is Task.VISION or any(files.top(name) for name in ("tokenizer.json", ".model")):
+        return ()
+    if _TOKENIZER in files or "vocab.txt" in files or "vocab.json" in files:
+        return ()
+    return ("a tokenizer: without one it takes token ids only",)
