@@ -6,9 +6,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVICES = ("watcher", "registry", "brain", "orchestrator", "gateway", "runtime_agent")
+HOST = "model_host"
+"""Runs in the engine's environment: no service, and nothing else of Modelium is there."""
 HOMES = {
     name: (ROOT / "services" / name.replace("_", "-") / "modelium" / name) for name in SERVICES
-} | {name: ROOT / "libs" / "common" / "modelium" / name for name in ("common", "core", "cli")}
+} | {HOST: ROOT / "services" / "model-host" / "modelium" / HOST}
+HOMES |= {name: ROOT / "libs" / "common" / "modelium" / name for name in ("common", "core", "cli")}
 
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 60
@@ -60,7 +63,11 @@ OWNERS = {
     "msgspec": ("modelium.gateway.edge.members", "modelium.gateway.engines.tokens"),
     "httptools": ("modelium.common.http_protocol", "modelium.gateway.engines.connection"),
     "python_multipart": ("modelium.gateway.edge.multipart",),
-    "uvicorn": ("modelium.common.http_",),
+    "uvicorn": ("modelium.common.http_", "modelium.model_host.solo"),
+    "ray": ("modelium.model_host.ray_serve",),
+    "torch": ("modelium.model_host.models.",),
+    "transformers": ("modelium.model_host.models.",),
+    "onnxruntime": ("modelium.model_host.models.onnx",),
     "supervisor": ("modelium.cli.",),
     "limits": ("modelium.gateway.access.windows",),
     "jwt": ("modelium.gateway.access.",),

@@ -13,6 +13,7 @@ from modelium.common.events import MESSAGES
 from modelium.common.subjects import STREAMS, subject_for
 from tests.house import (
     HOMES,
+    HOST,
     LONGEST_FILE,
     LONGEST_FUNCTION,
     OWNERS,
@@ -56,6 +57,11 @@ def test_common_and_cli_import_no_service(module: Module) -> None:
     assert not [name for name in of_modelium(module) if name.startswith(services)]
 
 
+@pytest.mark.parametrize("module", each(HOST), ids=repr)
+def test_the_model_host_imports_itself_only(module: Module) -> None:
+    assert not [n for n in of_modelium(module) if not n.startswith(f"modelium.{HOST}")]
+
+
 @pytest.mark.parametrize("module", each("core"), ids=repr)
 def test_core_imports_only_pure_modules(module: Module) -> None:
     assert not impure(module, (*PURE_COMMON, "modelium.core"))
@@ -92,7 +98,7 @@ def test_handlers_do_not_import_adapters_libraries(service: str) -> None:
     assert not libraries & {"nats", "redis", "docker", "pynvml", "aiohttp", "uvicorn", "fastapi"}
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", (*SERVICES, HOST))
 def test_a_service_has_a_page_about_itself(service: str) -> None:
     assert (HOMES[service].parents[1] / "README.md").is_file()
 

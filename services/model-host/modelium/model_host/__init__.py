@@ -1,0 +1,1 @@
+"""The model host: serves one model that is no large language model over HTTP."""

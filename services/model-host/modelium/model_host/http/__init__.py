@@ -1,0 +1,1 @@
+"""The routes, and reading of what comes in."""

@@ -1,0 +1,90 @@
+"""The ASGI application: routes, errors, and what is counted of every request."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from pydantic_core import to_json
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from modelium.model_host.errors import HostError, Unavailable
+from modelium.model_host.http import oip, probes
+from modelium.model_host.serving import Serving
+
+Endpoint = Callable[[Request, Serving], Awaitable[Response]]
+
+_ENDPOINTS: Final[tuple[tuple[str, str, Endpoint], ...]] = (
+    ("GET", "/health", probes.health),
+    ("GET", "/metrics", probes.metrics),
+    ("GET", "/v2", probes.server),
+    ("GET", "/v2/health/live", probes.live),
+    ("GET", "/v2/health/ready", probes.health),
+    ("GET", "/v2/models/{model}", oip.metadata),
+    ("GET", "/v2/models/{model}/versions/{version}", oip.metadata),
+    ("GET", "/v2/models/{model}/ready", oip.ready),
+    ("GET", "/v2/models/{model}/versions/{version}/ready", oip.ready),
+    ("POST", "/v2/models/{model}/infer", oip.infer),
+    ("POST", "/v2/models/{model}/versions/{version}/infer", oip.infer),
+)
+_OPENAI: Final = ("/v1/", "/classify")
+_LEFT: Final = 499
+
+
+def build(serving: Serving) -> Starlette:
+    """The application that serves this model."""
+    routes = [
+        Route(path, _counted(serving, path, endpoint), methods=[method])
+        for method, path, endpoint in _ENDPOINTS
+    ]
+    return Starlette(routes=routes, exception_handlers={HTTPException: _no_route, 500: _broken})
+
+
+def _counted(
+    serving: Serving, path: str, endpoint: Endpoint
+) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        code = 500
+        with serving.metrics.running.track_inprogress():
+            try:
+                response = await _answered(request, endpoint, serving)
+                code = response.status_code
+                return response
+            finally:
+                serving.metrics.answered(path, code, loop.time() - begin)
+
+    return answer
+
+
+async def _answered(request: Request, endpoint: Endpoint, serving: Serving) -> Response:
+    try:
+        return await endpoint(request, serving)
+    except HostError as error:
+        return _refusal(request, error.status, str(error), retry=isinstance(error, Unavailable))
+    except ClientDisconnect:
+        return Response(status_code=_LEFT)
+
+
+def _refusal(request: Request, status: int, text: str, *, retry: bool = False) -> Response:
+    """An error in the form that clients of this route read."""
+    content: dict[str, object] = {"error": text}
+    if request.url.path.startswith(_OPENAI):
+        kind = "invalid_request_error" if status < 500 else "server_error"
+        content = {"error": {"message": text, "type": kind, "param": None, "code": status}}
+    headers = {"retry-after": "1"} if retry else None
+    return Response(to_json(content), status, headers, "application/json")
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    text = f"{request.method} {request.url.path}: {error.detail}"
+    return _refusal(request, error.status_code, text)
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    return _refusal(request, 500, "internal error; the host's log has it")

@@ -1,0 +1,1 @@
+"""The Open Inference Protocol, version 2: tensors, signatures and their forms on the wire."""

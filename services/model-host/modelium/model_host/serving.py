@@ -1,0 +1,109 @@
+"""One model's life in this process: loading, ready, draining; and what it makes of requests."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
+
+from modelium.model_host.batching import Batcher, Limits
+from modelium.model_host.canary import prove
+from modelium.model_host.errors import CannotLoad, Unavailable
+from modelium.model_host.metrics import Metrics
+from modelium.model_host.models.model import Model
+from modelium.model_host.options import Options
+from modelium.model_host.outcomes import call, reason
+from modelium.model_host.protocol.tensors import Tensors
+
+log = logging.getLogger(__name__)
+
+Load = Callable[[Options], Model]
+
+
+class State(StrEnum):
+    """Where a model's life stands."""
+
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+    DRAINING = "draining"
+
+
+class Serving:
+    """The model of this process."""
+
+    def __init__(self, options: Options, load: Load) -> None:
+        self.options = options
+        self.metrics = Metrics(options.name)
+        self.state = State.LOADING
+        self.failure = ""
+        self._load = load
+        self._model: Model | None = None
+        self._shares = False
+        # One thread: libraries that run models use all threads they may have in one run.
+        self._executor = ThreadPoolExecutor(1, "model")
+        self._batcher: Batcher | None = None
+
+    @property
+    def model(self) -> Model:
+        """The model, once it is loaded.
+
+        Raises:
+            Unavailable: 503, it is not.
+        """
+        if self._model is None:
+            raise Unavailable(f"model {self.options.name!r} is {self.state}")
+        return self._model
+
+    def load(self) -> None:
+        """Load the model and see that it answers; blocks.
+
+        Raises:
+            CannotLoad: with the reason, which `failure` keeps.
+        """
+        try:
+            self._model, self._shares = self._loaded()
+        except CannotLoad as error:
+            self.state, self.failure = State.FAILED, str(error)
+            raise
+        log.info("the canary answered; requests share runs: %s", self._shares)
+        if self.state is State.LOADING:
+            self.state = State.READY
+
+    def drain(self) -> None:
+        """Be ready no more; requests under way go on."""
+        if self.state is not State.FAILED:
+            self.state = State.DRAINING
+
+    def _loaded(self) -> tuple[Model, bool]:
+        model = call(self._executor, lambda: self._load(self.options))
+        if isinstance(model, BaseException):
+            raise CannotLoad(reason(model)) from model
+
+        def attempt(inputs: Tensors) -> Tensors | BaseException:
+            return call(self._executor, lambda: model.run(inputs))
+
+        return model, prove(model.signature, attempt, model.sample)
+
+    async def infer(self, inputs: Tensors) -> Tensors:
+        """What the model makes of inputs that fit its signature.
+
+        Raises:
+            HostError: 503 too many wait, or what went wrong with these inputs.
+        """
+        model = self.model
+        if self._batcher is None:
+            self._batcher = self._new_batcher(model)
+        self.metrics.waiting.set(self._batcher.waiting + 1)
+        try:
+            return await self._batcher.infer(inputs, shares=self._shares)
+        finally:
+            self.metrics.waiting.set(self._batcher.waiting)
+
+    def _new_batcher(self, model: Model) -> Batcher:
+        options, most = self.options, model.signature.max_rows
+        limits = Limits(
+            max_rows=min(options.max_batch, most) if most else options.max_batch,
+            wait_s=options.batch_wait_ms / 1000,
+            max_queue=options.max_queue,
+        )
+        return Batcher(model.run, executor=self._executor, limits=limits, watch=self.metrics)

@@ -1,0 +1,67 @@
+"""The host under uvicorn, in this process."""
+
+import asyncio
+import signal
+import socket
+from typing import Any
+
+import uvicorn
+
+from modelium.model_host.errors import CannotLoad
+from modelium.model_host.http.app import build
+from modelium.model_host.models.loading import load
+from modelium.model_host.options import Options
+from modelium.model_host.serving import Serving, State
+
+
+class _Server(uvicorn.Server):
+    """Says on `/health` that it drains, as soon as it has to end."""
+
+    def __init__(self, config: uvicorn.Config, serving: Serving) -> None:
+        super().__init__(config)
+        self.cut_off = 0
+        self._serving = serving
+
+    async def shutdown(self, sockets: list[Any] | None = None) -> None:
+        self._serving.drain()
+        await super().shutdown(sockets)
+        self.cut_off = len(self.server_state.tasks)
+
+
+def run(options: Options) -> str:
+    """Serve until SIGTERM, and let requests under way end; empty, or why that failed."""
+    # uvicorn raises the signal that ended it once more, when it has drained.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    try:
+        family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+        listening = socket.create_server((options.host, options.port), family=family, backlog=2048)
+    except OSError as error:
+        return f"cannot listen on {options.host}:{options.port}: {error.strerror}"
+    return asyncio.run(_run(options, listening))
+
+
+async def _run(options: Options, listening: socket.socket) -> str:
+    serving = Serving(options, load)
+    config = uvicorn.Config(
+        build(serving),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=max(1, round(options.drain_seconds)),
+    )
+    server = _Server(config, serving)
+    loading = asyncio.create_task(_load(serving, server))
+    await server.serve(sockets=[listening])
+    if serving.state is State.FAILED:
+        await loading
+        return f"cannot serve {options.name!r}: {serving.failure}"
+    if server.cut_off:
+        return f"{server.cut_off} requests were cut off after {options.drain_seconds:g} s"
+    return ""
+
+
+async def _load(serving: Serving, server: uvicorn.Server) -> None:
+    try:
+        await asyncio.to_thread(serving.load)
+    except CannotLoad:
+        server.should_exit = True
