@@ -85,14 +85,15 @@ def _agree(both: Array, one: Array, other: Array) -> bool:
 
 
 def _row(signature: Signature, length: int, *, seed: int) -> Tensors:
-    """One row: where the first dimension is free it has one, any other that is has `length`."""
+    """As few rows as it takes; other dimensions that are free have `length`."""
     random = np.random.default_rng(seed)
-    return {spec.name: _values(spec, length, random) for spec in signature.inputs}
+    rows = max(1, signature.min_rows)
+    return {spec.name: _values(spec, rows, length, random) for spec in signature.inputs}
 
 
-def _values(spec: TensorSpec, length: int, random: np.random.Generator) -> Array:
+def _values(spec: TensorSpec, rows: int, length: int, random: np.random.Generator) -> Array:
     shape = tuple(
-        fixed if fixed != -1 else (1 if at == 0 else length)
+        fixed if fixed != -1 else (rows if at == 0 else length)
         for at, fixed in enumerate(spec.shape or ())
     )
     dtype = DTYPES[spec.datatype]

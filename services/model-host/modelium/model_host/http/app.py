@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from modelium.model_host.errors import HostError, Unavailable
-from modelium.model_host.http import oip, probes
+from modelium.model_host.http import oip, predict, probes, texts
 from modelium.model_host.serving import Serving
 
 Endpoint = Callable[[Request, Serving], Awaitable[Response]]
@@ -29,6 +29,9 @@ _ENDPOINTS: Final[tuple[tuple[str, str, Endpoint], ...]] = (
     ("GET", "/v2/models/{model}/versions/{version}/ready", oip.ready),
     ("POST", "/v2/models/{model}/infer", oip.infer),
     ("POST", "/v2/models/{model}/versions/{version}/infer", oip.infer),
+    ("POST", "/predict", predict.predict),
+    ("POST", "/v1/embeddings", texts.embeddings),
+    ("POST", "/classify", texts.classify),
 )
 _OPENAI: Final = ("/v1/", "/classify")
 _LEFT: Final = 499

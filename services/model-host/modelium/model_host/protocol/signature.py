@@ -16,8 +16,10 @@ class Signature:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...] = ()
     """Empty: known once it has run."""
+    min_rows: int = 1
+    """The fewest rows that one run takes."""
     max_rows: int = 0
-    """The most rows that one run takes; 0: any number."""
+    """The most; 0: any number."""
 
     @property
     def batches(self) -> bool:
