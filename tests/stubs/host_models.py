@@ -27,6 +27,14 @@ from transformers import (
 
 WORDS = ["[PAD]", "[UNK]", "a", "good", "bad", "model", "is", "text", "very"]
 TEXTS = ["a good model", "a very very bad model is a text", "is"]
+SHAPE = {
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "initializer_range": 0.8,
+}
+"""Of a transformer, with weights so large that its answers differ."""
 
 
 class Small(torch.nn.Module):

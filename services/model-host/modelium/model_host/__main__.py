@@ -3,10 +3,11 @@
 import logging
 import os
 import sys
+import tempfile
 from typing import NoReturn
 
-from modelium.model_host import solo
-from modelium.model_host.options import parse
+from modelium.model_host.options import Options, parse
+from modelium.model_host.ray_environment import ray_environment
 
 
 def main() -> NoReturn:
@@ -14,17 +15,34 @@ def main() -> NoReturn:
     options = parse(sys.argv[1:])
     form = "%(asctime)s %(levelname)s %(name)s %(message)s"
     logging.basicConfig(level=logging.INFO, format=form, stream=sys.stderr)
-    failure = solo.run(options)
+    failure = _run_on_ray(options) if options.mode == "ray" else _run_solo(options)
     leave(1 if failure else 0, failure)
+
+
+def _run_solo(options: Options) -> str:
+    from modelium.model_host import solo
+
+    return solo.run(options)
+
+
+def _run_on_ray(options: Options) -> str:
+    with tempfile.TemporaryDirectory(prefix="mh-", ignore_cleanup_errors=True) as folder:
+        os.environ.update(ray_environment(folder, options.threads))
+        from modelium.model_host import ray_serve
+
+        return ray_serve.run(options, folder)
 
 
 def leave(code: int, last_line: str) -> NoReturn:
     """End at once: a load cannot be interrupted, and native libraries may hang on the way out."""
     logging.shutdown()
-    if last_line:
-        sys.stderr.write(" ".join(last_line.split()) + "\n")
     sys.stdout.flush()
     sys.stderr.flush()
+    kept = os.dup(2)
+    # Threads of libraries that still write shall not have the last word.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    if last_line:
+        os.write(kept, (" ".join(last_line.split()) + "\n").encode())
     os._exit(code)
 
 
