@@ -12,7 +12,7 @@ from modelium.common.advice import MetricsTick
 from modelium.common.clock import Clock
 from modelium.common.figures import DeviceFigures, ModelFigures
 from modelium.common.records import ModelState
-from modelium.common.settings import Vllm
+from modelium.common.settings import RayServe, Vllm
 from modelium.common.testing import FakeClock, InMemoryBus
 from modelium.core.policy import Policy, memory_policy
 
@@ -76,7 +76,7 @@ class Scripted:
 
 
 def rules(policy: Policy = POLICY) -> RulesAdvisor:
-    return RulesAdvisor(policy=lambda: policy, memory=memory_policy(Vllm()))
+    return RulesAdvisor(policy=lambda: policy, memory=memory_policy(Vllm(), RayServe()))
 
 
 def deciding(

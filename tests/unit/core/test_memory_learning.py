@@ -24,7 +24,7 @@ from modelium.common.records import (
     InstanceState,
     MemoryRecord,
 )
-from modelium.common.settings import Vllm
+from modelium.common.settings import RayServe, Vllm
 from modelium.common.testing import a_descriptor, a_device, an_instance_record
 from modelium.core.ledger import Holding, free_bytes
 from modelium.core.measurements import Measurements
@@ -35,7 +35,7 @@ from modelium.registry.memory import after, id_of
 REAL = json.loads((Path(__file__).parent / "vllm_cpu_loads.json").read_text())
 NOISE = 0.005
 CPU, SLOT = DeviceKind.CPU, "cpu-local-0"
-DEFAULTS = memory_policy(Vllm())
+DEFAULTS = memory_policy(Vllm(), RayServe())
 CACHE = DEFAULTS.kv_cache_bytes
 
 

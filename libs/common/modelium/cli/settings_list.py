@@ -19,7 +19,7 @@ from modelium.common.addresses import without_password
 from modelium.common.load_settings import Settings, variable_of
 from modelium.common.settings_sources import section_of
 
-UNITS = ("seconds", "bytes", "percent", "tokens", "cores", "port", "slots")
+UNITS = ("seconds", "milliseconds", "bytes", "percent", "tokens", "cores", "port", "slots")
 KINDS = {
     int: "integer",
     float: "number",

@@ -13,10 +13,11 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from modelium.common.records import AGENT_ID_PATTERN
 from modelium.common.settings_base import GIB, MIB, Section
+from modelium.common.settings_engines import HostMode, RayServe, Vllm
 from modelium.common.settings_gateway import Gateway
 from modelium.common.settings_policies import Policies
 
-__all__ = ["GIB", "MIB", "Gateway", "Policies", "Section"]
+__all__ = ["GIB", "MIB", "Gateway", "HostMode", "Policies", "RayServe", "Section", "Vllm"]
 
 
 class Organization(Section):
@@ -71,66 +72,6 @@ class Orchestration(Section):
     )
     model_discovery: ModelDiscovery = ModelDiscovery()
     policies: Policies = Policies()
-
-
-class Vllm(Section):
-    """Engines for language models."""
-
-    enabled: bool = Field(default=True, description="Whether vLLM may be used.")
-    python: Path | None = Field(
-        default=None, description="Interpreter that has vLLM installed, for the process launcher."
-    )
-    image: str = Field(
-        default="modelium-engine-vllm-cpu:latest", description="Image for the docker launcher."
-    )
-    command: tuple[str, ...] = Field(
-        default=("python3", "-m", "vllm.entrypoints.openai.api_server", "--model"),
-        min_length=1,
-        description="Command in the image; the model's path follows. GPU image: [vllm, serve].",
-    )
-    dtype: str = Field(default="auto", description="Data type; auto means float32 on a CPU.")
-    max_num_seqs: PositiveInt = Field(default=64, description="Requests an engine runs at once.")
-    max_context_tokens: PositiveInt = Field(
-        default=8192, description="Context length given to an engine, unless the model has less."
-    )
-    kv_cache_bytes: PositiveInt = Field(
-        default=256 * MIB, description="Bytes of key-value cache of an engine, per device."
-    )
-    overhead_bytes: PositiveInt = Field(
-        default=2 * GIB + 512 * MIB,
-        description="Bytes an engine needs beside weights and cache (CPU: measured 1.4 GiB).",
-    )
-    shm_bytes: PositiveInt = Field(
-        default=512 * MIB, description="Size of /dev/shm of an engine's container."
-    )
-    shutdown_timeout_seconds: PositiveInt = Field(
-        default=20, description="Seconds an engine gets to end its requests when it is stopped."
-    )
-    stall_timeout_seconds: PositiveFloat = Field(
-        default=120.0, description="Seconds a load may show no progress (log, CPU) before it fails."
-    )
-    load_timeout_seconds: PositiveFloat = Field(
-        default=1800.0, description="Seconds after which a load fails even if it shows progress."
-    )
-    silence_timeout_seconds: PositiveFloat = Field(
-        default=60.0,
-        description="Seconds a loaded engine may answer no health check or get on with no request.",
-    )
-    sleep_mode: bool = Field(
-        default=False,
-        description="Whether GPU engines can sleep; opens vLLM's administration on their port.",
-    )
-    host_memory_bytes: PositiveInt = Field(
-        default=16 * GIB,
-        description="Host memory of a GPU engine's container, beside the size of its weights.",
-    )
-    extra_args: tuple[str, ...] = Field(default=(), description="More arguments for every engine.")
-
-
-class RayServe(Section):
-    """Engines for everything else."""
-
-    enabled: bool = Field(default=False, description="Whether Ray Serve may be used.")
 
 
 class Gpu(Section):

@@ -2,7 +2,8 @@
 
 Before the first load an estimate from the descriptor, corrected by what other models showed; then
 what was measured (`measurements.py`). An engine never needs less than its weights and its cache.
-The ledger (`ledger.py`) keeps the books; what an engine is given is also said here.
+The ledger (`ledger.py`) keeps the books; what an engine is given is also said here. A model host
+has no cache; beside the weights it takes what computing a batch takes (`model_host.py`).
 """
 
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 from modelium.common.descriptor import Descriptor
 from modelium.common.records import DeviceKind, ModelRecord
 from modelium.core.measurements import NOTHING, Known, Measurements
+from modelium.core.model_host import as_given, is_hosted
 from modelium.core.policy import MemoryPolicy
 
 STEP_TOKENS: Final = 8192
@@ -45,6 +47,8 @@ def kv_cache_bytes(
     A layer that sees only a window keeps that window and the tokens of the step under way. `cut`
     is for a model that ran out of memory: a part of the policy's, and still enough for that one.
     """
+    if is_hosted(descriptor):
+        return 0
     wider = 2 if _computes_wider(kind, policy) else 1
     context = context_tokens(descriptor, policy)
     windowed = descriptor.windowed_kv_bytes_per_token
@@ -60,6 +64,7 @@ def loads_with_cut_cache(record: ModelRecord) -> bool:
 
 def weight_bytes(descriptor: Descriptor, kind: DeviceKind, policy: MemoryPolicy) -> int:
     """The weights as the engine holds them: 16-bit files double when computed in float32."""
+    policy = as_given(descriptor, kind, policy)
     widened = _computes_wider(kind, policy) and descriptor.dtype.lower() in SIXTEEN_BIT
     return descriptor.weight_bytes * (2 if widened else 1)
 
@@ -67,7 +72,7 @@ def weight_bytes(descriptor: Descriptor, kind: DeviceKind, policy: MemoryPolicy)
 def estimated_bytes(descriptor: Descriptor, kind: DeviceKind, policy: MemoryPolicy) -> int:
     """What an engine needs before any was measured."""
     certain = weight_bytes(descriptor, kind, policy) + kv_cache_bytes(descriptor, kind, policy)
-    return certain + policy.overhead_bytes
+    return certain + as_given(descriptor, kind, policy).overhead_bytes
 
 
 def needed_bytes(
@@ -86,6 +91,7 @@ def needed_bytes(
     (0: none): an engine that ran out of memory is given all of it before it is said not to fit.
     With `raise_later` it is given once more what was too little: its cache is cut instead.
     """
+    policy = as_given(descriptor, kind, policy)
     weights = weight_bytes(descriptor, kind, policy)
     wanted = (_measured if known.loads else _expected)(weights, known, policy)
     cache = kv_cache_bytes(descriptor, kind, policy)

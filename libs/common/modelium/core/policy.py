@@ -2,8 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Final
 
-from modelium.common.settings import Policies, Vllm
+from modelium.common.settings import GIB, MIB, HostMode, Policies, RayServe, Vllm
+
+HOST_BYTES: Final = {HostMode.SOLO: 768 * MIB, HostMode.RAY: 1792 * MIB}
+"""Of a model host on a CPU, beside weights and batches, unless the settings say else."""
+HOST_GPU_BYTES: Final = GIB
+"""What a CUDA context, kernels and workspaces take of a GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +23,12 @@ class MemoryPolicy:
     """Whether engines on a CPU compute in float32, whatever the files store."""
     measured_margin_ratio: float = 0.15
     """Added to what was measured: an engine grows a little while it serves."""
+    host_bytes: int = HOST_BYTES[HostMode.SOLO]
+    """The overhead of a model host on a CPU …"""
+    host_gpu_bytes: int = HOST_GPU_BYTES
+    """… and on a GPU."""
+    host_rows: int = 32
+    """The rows that a model host computes at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +63,16 @@ def learned(policy: Policy, loads_s: Iterable[float]) -> Policy:
     return replace(policy, unknown_load_s=ordered[len(ordered) // 2]) if ordered else policy
 
 
-def memory_policy(vllm: Vllm) -> MemoryPolicy:
+def memory_policy(vllm: Vllm, ray_serve: RayServe) -> MemoryPolicy:
     """What the settings give an engine."""
     return MemoryPolicy(
         kv_cache_bytes=vllm.kv_cache_bytes,
         overhead_bytes=vllm.overhead_bytes,
         max_context_tokens=vllm.max_context_tokens,
         cpu_float32=vllm.dtype in ("auto", "float32"),
+        host_bytes=ray_serve.overhead_bytes or HOST_BYTES[ray_serve.mode],
+        host_gpu_bytes=ray_serve.overhead_bytes or HOST_GPU_BYTES,
+        host_rows=ray_serve.max_batch,
     )
 
 

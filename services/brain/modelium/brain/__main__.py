@@ -25,7 +25,8 @@ async def build(shell: Shell) -> None:
     policies = PoliciesInForce(settings.orchestration.policies, shell.loaded.origins)
     reader = PolicyReader(store=shell.store.policies, policies=policies, clock=shell.clock)
     rules = RulesAdvisor(
-        policy=lambda: policy(policies.current), memory=memory_policy(settings.vllm)
+        policy=lambda: policy(policies.current),
+        memory=memory_policy(settings.vllm, settings.ray_serve),
     )
     llm = _language_model(shell)
     deciding = Deciding(

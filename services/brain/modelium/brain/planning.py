@@ -8,6 +8,7 @@ from modelium.common.descriptor import Descriptor
 from modelium.common.figures import DeploymentPlan
 from modelium.common.records import DeviceKind
 from modelium.core.memory import context_tokens, kv_cache_bytes, needed_bytes, weight_bytes
+from modelium.core.model_host import as_given
 from modelium.core.policy import MemoryPolicy
 from modelium.core.reasons import gib
 
@@ -27,9 +28,11 @@ def plan(model: str, descriptor: Descriptor, policy: MemoryPolicy) -> Deployment
 
 def _reasoning(descriptor: Descriptor, kind: DeviceKind, policy: MemoryPolicy, needed: int) -> str:
     weights = gib(weight_bytes(descriptor, kind, policy))
-    cache = gib(kv_cache_bytes(descriptor, kind, policy))
+    beside = gib(as_given(descriptor, kind, policy).overhead_bytes)
+    cache = kv_cache_bytes(descriptor, kind, policy)
+    tokens = context_tokens(descriptor, policy)
+    cached = f", {gib(cache)} of cache for {tokens} tokens" if cache else ""
     return (
         f"{descriptor.architecture} for {descriptor.task} runs on {descriptor.runtime}: "
-        f"{weights} of weights, {cache} of cache for {context_tokens(descriptor, policy)} tokens "
-        f"and {gib(policy.overhead_bytes)} beside, {gib(needed)} in all"
+        f"{weights} of weights{cached} and {beside} beside, {gib(needed)} in all"
     )

@@ -272,7 +272,7 @@ class Owner:
 
 def _numbers(settings: Settings) -> Numbers:
     return Numbers(
-        memory=memory_policy(settings.vllm),
+        memory=memory_policy(settings.vllm, settings.ray_serve),
         policy=policy(settings.orchestration.policies),
         runtimes=enabled_runtimes(settings.vllm, settings.ray_serve),
     )

@@ -11,6 +11,7 @@ from modelium.common.descriptor import POOLING_TASKS
 from modelium.common.events import SleepModel
 from modelium.common.records import DeviceKind, ModelRecord, ModelState
 from modelium.core.memory import weight_bytes
+from modelium.core.model_host import is_hosted
 from modelium.core.policy import MemoryPolicy
 from modelium.core.sleep_times import measured, prior
 from modelium.core.snapshot import HostView, SleepView
@@ -24,7 +25,7 @@ def sleep_views(
     """The ways in which the model's engine can sleep; `budget_bytes` is its agent's."""
     if record.descriptor is None or record.sleepless or not budget_bytes:
         return ()
-    if record.descriptor.task in POOLING_TASKS:
+    if record.descriptor.task in POOLING_TASKS or is_hosted(record.descriptor):
         return ()
     return tuple(_view(record, level, policy) for level in range(1, deepest + 1))
 
