@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from modelium.common.descriptor import Task
 from modelium.common.errors import DependencyUnavailable
@@ -11,6 +12,7 @@ from modelium.common.records import Device, DeviceKind
 from modelium.common.settings import LauncherKind
 from modelium.common.testing import FakeClock
 from modelium.runtime_agent.devices import Traits
+from modelium.runtime_agent.engine_http import Answer, EngineHttp
 from modelium.runtime_agent.launcher import (
     Engine,
     EngineRecord,
@@ -85,6 +87,7 @@ class FakeRuntime:
     refuses: str = ""
     at: Work = Work(0, "")  # noqa: RUF009 - frozen
     limits: Limits = Limits(10.0, 100.0, 5.0, 30.0)  # noqa: RUF009 - frozen
+    last_line_says_why: bool = False
 
     def spec(self, command: LoadModel, *_: object) -> LaunchSpec:
         raise LaunchFailed("this runtime starts nothing")
@@ -137,3 +140,21 @@ class FakeDevices:
 
     async def measure(self, resident_bytes: Mapping[str, int]) -> tuple[Device, ...]:
         return ()
+
+
+class Answers(EngineHttp):
+    """Answers without an engine; a test request with an empty object."""
+
+    def __init__(self, answers: dict[str, tuple[int, bytes]]) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+        self.bodies: dict[str, dict[str, Any]] = {}
+
+    async def ask(
+        self, method: str, url: str, *, timeout_s: float, body: dict[str, Any] | None = None
+    ) -> Answer:
+        path = url.removeprefix("http://e")
+        self.asked.append(path)
+        if body is not None:
+            self.bodies[path] = body
+        return Answer(*self.answers.get(path, (200, b"{}")))

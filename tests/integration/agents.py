@@ -11,6 +11,7 @@ import psutil
 
 from modelium.common.bus import Bus, bind
 from modelium.common.clock import SystemClock
+from modelium.common.descriptor import RuntimeKind
 from modelium.common.events import Message, RuntimeEvent, RuntimeLoaded
 from modelium.common.records import Device, DeviceKind, InstanceState
 from modelium.common.settings import Vllm
@@ -155,7 +156,7 @@ async def an_agent_on(
     folder = tmp_path / "state"
     tools = Tools(
         launcher=ProcessLauncher(folder, agent_id="local", clock=clock),
-        runtime=runtime(Vllm.model_validate(engine), http),
+        runtimes={RuntimeKind.VLLM: runtime(Vllm.model_validate(engine), http)},
         devices=devices,
         lanes=Lanes(),
         drains=DrainTracker(clock.monotonic()),

@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from modelium.common.clock import SystemClock
+from modelium.common.descriptor import RuntimeKind
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import RuntimeEvent, RuntimeFailed, RuntimeLoaded
 from modelium.common.records import FailureKind
@@ -107,7 +108,7 @@ async def _agent(launcher: ContainerLauncher, folder: Path) -> AsyncIterator[_Ag
     clock, bus, devices = SystemClock(), InMemoryBus(), FakeDevices()
     tools = Tools(
         launcher=launcher,
-        runtime=FakeRuntime(Health.SERVING),
+        runtimes={RuntimeKind.VLLM: FakeRuntime(Health.SERVING)},
         devices=devices,
         lanes=Lanes(),
         drains=DrainTracker(clock.monotonic()),

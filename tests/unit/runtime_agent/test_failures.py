@@ -154,3 +154,28 @@ def test_a_setting_that_is_printed_at_every_start_is_no_reason() -> None:
     log = ("INFO Initializing a V1 LLM engine with config: trust_remote_code=False, seed=0",)
     found = classify(log, exit_code=None, oom_killed=False, was_ready=True)
     assert "code of its own" not in found.reason
+
+
+REASON = "weights.bin is not there"
+
+
+@pytest.mark.parametrize(
+    ("log", "exit_code", "reason"),
+    [
+        (
+            ("Traceback", "ValueError: old news", REASON, ""),
+            1,
+            f"The engine did not start: {REASON}",
+        ),
+        ((REASON,), 137, f"The engine did not start (exit code 137); it last said: {REASON}"),
+        (("ModuleNotFoundError: No module named 'onnxruntime'",), 1, "ray_serve.python"),
+        (("python3: No module named modelium.model_host",), 1, "not in its image"),
+    ],
+)
+def test_an_engine_that_says_why_it_cannot_load_is_believed(
+    log: tuple[str, ...], exit_code: int, reason: str
+) -> None:
+    found = classify(
+        log, exit_code=exit_code, oom_killed=False, was_ready=False, last_line_says_why=True
+    )
+    assert reason in found.reason

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from modelium.common.descriptor import RuntimeKind
 from modelium.common.events import LoadModel, RuntimeFailed, RuntimeLoaded, RuntimeUnloaded
 from modelium.common.records import Device, DeviceKind
 from modelium.common.settings import LauncherKind
@@ -133,7 +134,7 @@ async def _rig(folder: Path, clock: FakeClock) -> AsyncIterator[_Rig]:
     model.mkdir()
     tools = Tools(
         launcher=launcher,
-        runtime=runtime,
+        runtimes={RuntimeKind.VLLM: runtime},
         devices=gpu,
         lanes=Lanes(),
         drains=DrainTracker(clock.monotonic()),

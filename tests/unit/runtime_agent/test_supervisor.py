@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import pytest
 
+from modelium.common.descriptor import RuntimeKind
 from modelium.common.events import (
     RuntimeEvent,
     RuntimeFailed,
@@ -70,7 +71,7 @@ async def _agent(
     bus, devices, runtime = InMemoryBus(), FakeDevices(), FakeRuntime(Health.SERVING)
     tools = Tools(
         launcher=FakeLauncher(engines),
-        runtime=runtime,
+        runtimes={RuntimeKind.VLLM: runtime},
         devices=devices,
         lanes=Lanes(),
         drains=DrainTracker(clock.monotonic()),

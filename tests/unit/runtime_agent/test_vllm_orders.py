@@ -1,16 +1,16 @@
 """What vLLM is asked over HTTP, and what its answers are taken for."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from modelium.common.records import DeviceKind
 from modelium.common.settings import Vllm
-from modelium.runtime_agent.engine_http import Answer, EngineHttp
+from modelium.runtime_agent.engine_http import EngineHttp
 from modelium.runtime_agent.launcher import record_of
 from modelium.runtime_agent.runtime import CannotSleep, NotServing, Work
 from modelium.runtime_agent.runtimes.vllm import CANARY_TOKENS, VllmRuntime, work_of
+from tests.agent_fakes import Answers
 from tests.agent_kit import a_load, a_record
 
 
@@ -26,7 +26,7 @@ async def test_an_engine_is_known_by_its_kind_and_version(
     said: tuple[int, bytes], expected: str
 ) -> None:
     answers = {"/v1/models": (200, b'{"data": [{"id": "qwen"}]}'), "/version": said}
-    runtime = VllmRuntime(Vllm(), _Answers(answers))
+    runtime = VllmRuntime(Vllm(), Answers(answers))
     proof = await runtime.prove("http://e", record_of(a_load(Path("/m")), DeviceKind.CPU))
     assert proof.engine == expected
 
@@ -50,7 +50,7 @@ async def test_an_engine_is_known_by_its_kind_and_version(
 async def test_each_level_has_its_own_way_to_sleep_and_to_wake(
     level: int, asked: list[str]
 ) -> None:
-    http = _Answers({"/is_sleeping": (200, b'{"is_sleeping": true}')})
+    http = Answers({"/is_sleeping": (200, b'{"is_sleeping": true}')})
     runtime = VllmRuntime(Vllm(), http)
     await runtime.sleep("http://e", level)
     http.answers["/is_sleeping"] = (200, b'{"is_sleeping": false}')
@@ -72,7 +72,7 @@ async def test_an_engine_that_does_not_do_as_told_is_not_taken_for_asleep(
     answers: dict[str, tuple[int, bytes]], error: type[NotServing], reason: str
 ) -> None:
     with pytest.raises(error, match=reason):
-        await VllmRuntime(Vllm(), _Answers(answers)).sleep("http://e", 1)
+        await VllmRuntime(Vllm(), Answers(answers)).sleep("http://e", 1)
 
 
 @pytest.mark.parametrize(
@@ -88,31 +88,13 @@ async def test_the_canarys_answer_is_its_tokens(choice: str, answer: str) -> Non
         "/v1/models": (200, b'{"data": [{"id": "qwen"}]}'),
         "/v1/completions": (200, f'{{"choices": [{choice}]}}'.encode()),
     }
-    http = _Answers(said)
+    http = Answers(said)
     can_sleep = a_record().model_copy(update={"can_sleep": True})
     proof = await VllmRuntime(Vllm(), http).prove("http://e", can_sleep)
     assert proof.answer == answer
     body = http.bodies["/v1/completions"]
     assert (body["temperature"], body["seed"], body["ignore_eos"]) == (0, 0, True)
     assert body["max_tokens"] == CANARY_TOKENS
-
-
-class _Answers(EngineHttp):
-    """Answers without an engine; a test request with an empty object."""
-
-    def __init__(self, answers: dict[str, tuple[int, bytes]]) -> None:
-        self.answers = answers
-        self.asked: list[str] = []
-        self.bodies: dict[str, dict[str, Any]] = {}
-
-    async def ask(
-        self, method: str, url: str, *, timeout_s: float, body: dict[str, Any] | None = None
-    ) -> Answer:
-        path = url.removeprefix("http://e")
-        self.asked.append(path)
-        if body is not None:
-            self.bodies[path] = body
-        return Answer(*self.answers.get(path, (200, b"{}")))
 
 
 METRICS = """# HELP vllm:num_requests_running Number of requests in model execution batches.

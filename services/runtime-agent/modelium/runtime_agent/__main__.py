@@ -3,6 +3,8 @@
 from functools import partial
 
 from modelium.common.bus import bind
+from modelium.common.descriptor import RuntimeKind
+from modelium.common.load_settings import Settings
 from modelium.common.service import Shell, run
 from modelium.common.settings import LauncherKind
 from modelium.runtime_agent.announcing import Announcer
@@ -15,11 +17,14 @@ from modelium.runtime_agent.fence import Fence, fenced
 from modelium.runtime_agent.gpus import find_gpus
 from modelium.runtime_agent.handlers import COMMANDS, FOLLOWED
 from modelium.runtime_agent.heartbeat import beat
+from modelium.runtime_agent.host_package import linked_package
 from modelium.runtime_agent.journal import Journal
 from modelium.runtime_agent.lanes import Lanes
 from modelium.runtime_agent.launcher import Launcher
 from modelium.runtime_agent.memory import MemoryMeter
 from modelium.runtime_agent.processes import ProcessLauncher
+from modelium.runtime_agent.runtime import Runtime
+from modelium.runtime_agent.runtimes.ray_serve import RayServeRuntime
 from modelium.runtime_agent.runtimes.vllm import VllmRuntime
 from modelium.runtime_agent.sleep_memory import asleep_bytes, budget_bytes
 from modelium.runtime_agent.supervisor import Supervisor
@@ -73,7 +78,7 @@ async def _tools(shell: Shell) -> Tools:
     devices = _devices(shell)
     return Tools(
         launcher=await _launcher(shell),
-        runtime=VllmRuntime(settings.vllm, http),
+        runtimes=_runtimes(settings, http),
         devices=devices,
         lanes=Lanes(),
         drains=DrainTracker(clock.monotonic()),
@@ -82,6 +87,20 @@ async def _tools(shell: Shell) -> Tools:
         clock=clock,
         announce=Announcer(shell.bus, clock),
     )
+
+
+def _runtimes(settings: Settings, http: EngineHttp) -> dict[RuntimeKind, Runtime]:
+    """All there are: which may be used is not the agent's to decide."""
+    folder = settings.runtime_agent.state_directory
+    return {
+        RuntimeKind.VLLM: VllmRuntime(settings.vllm, http),
+        RuntimeKind.RAY_SERVE: RayServeRuntime(
+            settings.ray_serve,
+            http,
+            python=settings.vllm.python,
+            package=partial(linked_package, folder),
+        ),
+    }
 
 
 async def _sleep_memory(shell: Shell, tools: Tools) -> int:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from modelium.common.records import FailureKind
 
+CANNOT_LOAD = 1
+"""The exit code with which an engine that says why it cannot load its model ends."""
 LAST_LINES = 3
 LAST_CHARACTERS = 300
 
@@ -101,6 +103,17 @@ _CAUSES = (
         _START,
         "vLLM is not installed for the configured interpreter (vllm.python)",
     ),
+    _cause(
+        r"No module named '?modelium",
+        _START,
+        "the model host is not in its image (ray_serve.image); build that anew",
+    ),
+    _cause(
+        r"No module named '?(torch|transformers|onnxruntime|ray|fastapi|uvicorn|PIL)\b",
+        _START,
+        "{0} is not installed for the configured interpreter (ray_serve.python);"
+        " scripts/bootstrap installs it",
+    ),
 )
 
 _GENERIC = re.compile(
@@ -117,10 +130,12 @@ def classify(
     oom_killed: bool,
     was_ready: bool,
     symptom: str = "",
+    last_line_says_why: bool = False,
 ) -> Failure:
     """Why the engine ended without being asked to; its exit code alone proves nothing.
 
-    `symptom` is what was seen of an engine that had to be killed; the log may say more.
+    `symptom` is what was seen of an engine that had to be killed; the log may say more. With
+    `last_line_says_why` it is one that ends its log with the reason if it cannot load its model.
     """
     fallback = FailureKind.CRASHED if was_ready else FailureKind.START_FAILED
     if oom_killed:
@@ -131,7 +146,8 @@ def classify(
             found.kind if not was_ready or found.kind is _OOM else fallback,
             f"The engine {_verb(was_ready)}: {found.reason}",
         )
-    text = _last_exception(log)
+    said = last_line_says_why and exit_code == CANNOT_LOAD and not was_ready
+    text = (_last_line(log) if said else None) or _last_exception(log)
     if text is not None:
         return Failure(fallback, f"The engine {_verb(was_ready)}: {text}")
     how = f": {symptom}" if symptom else f" {_exit(exit_code)}"
@@ -166,6 +182,12 @@ def _known_cause(log: Sequence[str]) -> Failure | None:
                 groups = [group or "a file of the model" for group in match.groups()]
                 return Failure(cause.kind, cause.reason.format(*groups))
     return None
+
+
+def _last_line(log: Sequence[str]) -> str | None:
+    """The last line that says something, shortened."""
+    said = (" ".join(line.split()) for line in reversed(log))
+    return next((line for line in said if line), "")[:LAST_CHARACTERS] or None
 
 
 def _last_exception(log: Sequence[str]) -> str | None:

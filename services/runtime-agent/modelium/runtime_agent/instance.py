@@ -49,6 +49,7 @@ class Life:
         self.record = record
         self.is_over = False
         self._tools = tools
+        self._runtime = tools.runtimes[record.runtime]
         self._engine: Engine | None = None
         self._at = Entry(record=record, state=InstanceState.LOADING, served=False)
         """All that the next agent has to know of it."""
@@ -153,9 +154,8 @@ class Life:
         if problem is not None:
             raise EngineFailed(Failure(FailureKind.START_FAILED, problem))
         try:
-            spec = self._spec(command)
             # Never half: an engine that was started must be known, or it could not be killed.
-            await to_the_end(self._launch(spec))
+            await to_the_end(self._launch(self._spec(command)))
         except (LaunchFailed, DependencyUnavailable) as wrong:
             raise EngineFailed(Failure(FailureKind.START_FAILED, str(wrong))) from wrong
         await self._until_ready()
@@ -164,7 +164,7 @@ class Life:
         tools = self._tools
         devices = [t for d in command.device_ids if (t := tools.devices.traits(d)) is not None]
         site = tools.launcher.site(self.record, command.path)
-        return tools.runtime.spec(command, self.record, site, devices)
+        return self._runtime.spec(command, self.record, site, devices)
 
     async def _launch(self, spec: LaunchSpec) -> None:
         engine = await self._tools.launcher.start(spec)
@@ -223,7 +223,7 @@ class Life:
             return await self._killed()
         free = await self._tools.meter.free(self.record.device_ids)
         # Asleep it has no requests to end.
-        requests_s = 0.0 if self._at.sleep_level else self._tools.runtime.limits.shutdown_timeout_s
+        requests_s = 0.0 if self._at.sleep_level else self._runtime.limits.shutdown_timeout_s
         await self._engine.stop(requests_s + STOP_MARGIN_S)
         await self.kill()
         await self._tools.meter.until_freed(free, self.resident_bytes)
@@ -279,7 +279,7 @@ class Life:
     def _watching(self) -> Watch:
         if self._engine is None:
             raise RuntimeError("an engine is watched only after it was launched")
-        return Watch(self._engine, self._tools.runtime, self._tools.clock)
+        return Watch(self._engine, self._runtime, self._tools.clock)
 
     async def _enter(self, state: InstanceState) -> None:
         """Note the new state, for the next agent too, and announce it."""

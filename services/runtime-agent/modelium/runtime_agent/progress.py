@@ -27,6 +27,8 @@ class LoadProgress:
     started_s: float
     stall_timeout_s: float
     load_timeout_s: float
+    section: str = "vllm"
+    """Of the settings that these come from."""
     _last: Signs | None = None
     _moved_s: float = 0.0
 
@@ -35,11 +37,14 @@ class LoadProgress:
         if self._last is None or self._has_moved(self._last, signs):
             self._last, self._moved_s = signs, now_s
         if now_s - self.started_s >= self.load_timeout_s:
-            return f"it was not ready after {self.load_timeout_s:.0f} s (vllm.load_timeout_seconds)"
+            return (
+                f"it was not ready after {self.load_timeout_s:.0f} s"
+                f" ({self.section}.load_timeout_seconds)"
+            )
         if now_s - self._moved_s >= self.stall_timeout_s:
             return (
                 f"its log and processor time have stood still for {self.stall_timeout_s:.0f} s"
-                " (vllm.stall_timeout_seconds)"
+                f" ({self.section}.stall_timeout_seconds)"
             )
         return None
 

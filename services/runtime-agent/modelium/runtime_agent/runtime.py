@@ -33,6 +33,8 @@ class Limits:
     load_timeout_s: float
     shutdown_timeout_s: float
     silence_timeout_s: float
+    section: str = "vllm"
+    """Of the settings that these come from."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Runtime(Protocol):
     """How one kind of engine is run."""
 
     limits: Limits
+    last_line_says_why: bool
+    """Whether an engine that cannot start ends its log with the reason, for people."""
 
     def spec(
         self, command: LoadModel, record: EngineRecord, site: Site, devices: Sequence[Traits]

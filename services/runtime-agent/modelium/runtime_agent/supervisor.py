@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from modelium.common.descriptor import RuntimeKind
+from modelium.common.descriptor import RuntimeKind, Task
 from modelium.common.errors import Reject, RetryLater
 from modelium.common.events import (
     Command,
@@ -92,9 +92,8 @@ class Supervisor:
         if self._announced_again(command) or self._is_outdated(command):
             return
         kind = self._kind(command)
-        can_sleep = kind is not None and self._tools.runtime.can_sleep(
-            kind, command.descriptor.task
-        )
+        about = command.descriptor
+        can_sleep = kind is not None and self._can_sleep(about.runtime, kind, about.task)
         record = record_of(command, kind or DeviceKind.CPU, can_sleep=can_sleep)
         failure = self._refusal(command, kind)
         if failure is not None:
@@ -228,7 +227,7 @@ class Supervisor:
         if kind is None:
             reason = f"Agent {self._agent_id} does not own {', '.join(command.device_ids)}"
             return Failure(FailureKind.START_FAILED, reason)
-        if command.descriptor.runtime is not RuntimeKind.VLLM:
+        if command.descriptor.runtime not in self._tools.runtimes:
             reason = f"Agent {self._agent_id} cannot run {command.descriptor.runtime} engines"
             return Failure(FailureKind.START_FAILED, reason)
         if any(map(self._lacks_room(command), command.device_ids)):
@@ -254,10 +253,14 @@ class Supervisor:
     def _ensure_can_sleep(self, command: Command, life: Life | None) -> None:
         if life is None:
             raise Reject(f"there is no engine {command.instance_id} on this agent")
-        kind, task = life.record.device_kind, life.record.task
+        runtime, kind, task = life.record.runtime, life.record.device_kind, life.record.task
         sleeps = isinstance(command, SleepModel)
-        if sleeps and not self._tools.runtime.can_sleep(kind, task):
+        if sleeps and not self._can_sleep(runtime, kind, task):
             raise Reject(f"engines on {kind} for {task} cannot sleep with these settings")
+
+    def _can_sleep(self, runtime: RuntimeKind, kind: DeviceKind, task: Task) -> bool:
+        known = self._tools.runtimes.get(runtime)
+        return known is not None and known.can_sleep(kind, task)
 
     def _unload(self, record: EngineRecord, reason: str, drain_s: float = 0.0) -> UnloadModel:
         return UnloadModel(

@@ -1,8 +1,10 @@
 """What the lives of all engines of an agent share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelium.common.clock import Clock
+from modelium.common.descriptor import RuntimeKind
 from modelium.runtime_agent.announcing import Announcer
 from modelium.runtime_agent.devices import Devices
 from modelium.runtime_agent.drain import DrainTracker
@@ -20,7 +22,8 @@ class Tools:
     """The ports and the shared state of one agent."""
 
     launcher: Launcher
-    runtime: Runtime
+    runtimes: Mapping[RuntimeKind, Runtime]
+    """Those whose engines this agent can run."""
     devices: Devices
     lanes: Lanes
     drains: DrainTracker

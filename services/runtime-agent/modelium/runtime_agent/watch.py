@@ -49,6 +49,7 @@ class Watch:
             started_s=self.clock.monotonic(),
             stall_timeout_s=self.runtime.limits.stall_timeout_s,
             load_timeout_s=self.runtime.limits.load_timeout_s,
+            section=self.runtime.limits.section,
         )
         while await self._health(was_ready=was_ready) is not Health.SERVING:
             usage = await self.engine.usage()
@@ -130,6 +131,7 @@ class Watch:
             oom_killed=status.oom_killed,
             was_ready=was_ready,
             symptom=symptom,
+            last_line_says_why=self.runtime.last_line_says_why,
         )
         raise EngineFailed(failure, log)
 

@@ -53,6 +53,8 @@ ENVIRONMENT = {
 class VllmRuntime:
     """Runs vLLM as the settings say."""
 
+    last_line_says_why = False
+
     def __init__(self, settings: Vllm, http: EngineHttp) -> None:
         self._settings = settings
         self._http = http
