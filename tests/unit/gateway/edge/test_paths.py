@@ -8,6 +8,7 @@ from modelium.gateway.edge.paths import (
     INFER,
     INFER_VERSION,
     RULES,
+    SEES,
     Dialect,
     ModelIn,
     Rule,
@@ -53,8 +54,11 @@ ANSWERED = {
     **{(RuntimeKind.RAY_SERVE, task): INFERS for task in Task},
     (RuntimeKind.RAY_SERVE, Task.SPEECH): INFERS | {"/v1/audio/speech"},
     (RuntimeKind.RAY_SERVE, Task.IMAGE): INFERS | {"/v1/images/generations"},
+    (RuntimeKind.RAY_SERVE, Task.EMBEDDING): INFERS | {"/v1/embeddings"},
+    (RuntimeKind.RAY_SERVE, Task.CLASSIFY): INFERS | {"/classify"},
+    (RuntimeKind.RAY_SERVE, Task.VISION): INFERS | {"/predict/{model}"},
 }
-EVERY_RULE = [*RULES.values(), INFER, INFER_VERSION]
+EVERY_RULE = [*RULES.values(), INFER, INFER_VERSION, SEES]
 
 
 def test_the_table_knows_every_runtime_and_task() -> None:
@@ -131,7 +135,9 @@ def test_every_stream_has_an_end_and_only_openai_ends_it_with_done() -> None:
 
 def test_forms_dialects_and_places() -> None:
     assert {r.path for r in EVERY_RULE if r.model_in is ModelIn.MULTIPART} == TRANSCRIBES
-    assert {r.path for r in EVERY_RULE if r.model_in is ModelIn.PATH} == INFERS
+    assert {r.path for r in EVERY_RULE if r.model_in is ModelIn.PATH} == INFERS | {
+        "/predict/{model}"
+    }
     by_dialect = {d: {r.path for r in EVERY_RULE if r.dialect is d} for d in Dialect}
     assert by_dialect[Dialect.ANTHROPIC] == {"/v1/messages", "/v1/messages/count_tokens"}
     assert by_dialect[Dialect.RESPONSES] == {"/v1/responses"}

@@ -91,6 +91,67 @@ def test_tensors_go_to_the_model_host_as_they_are() -> None:
     assert "for tensor, takes tensors in 'inputs'" in error.value.message
 
 
+@pytest.mark.parametrize(
+    ("task", "path"), [(Task.EMBEDDING, "/v1/embeddings"), (Task.CLASSIFY, "/classify")]
+)
+@pytest.mark.parametrize("member", ["input", "prompt"])
+def test_texts_go_to_the_model_host_on_the_routes_of_their_task(
+    task: Task, path: str, member: str
+) -> None:
+    about = a_descriptor(task=task, runtime=RuntimeKind.RAY_SERVE)
+    got = translate("m", written({member: ["a", "b"], "top_k": 2}), about)
+    assert (got[0], json.loads(got[1])) == (path, {"model": "m", "input": ["a", "b"], "top_k": 2})
+    assert translate("m", written({"inputs": []}), about)[0] == "/v2/models/m/infer"
+    with pytest.raises(ApiError, match="takes 'input', or tensors in 'inputs'; this request has"):
+        translate("m", written({"messages": USER}), about)
+
+
+VISION = {"task": Task.VISION, "runtime": RuntimeKind.RAY_SERVE}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "sent_as"),
+    [
+        (b"multipart/form-data; boundary=b", b"--b--", b"multipart/form-data; boundary=b"),
+        (b"image/png", b"\x89PNG", b"image/png"),
+        (b"application/json", b'{"image": "aGk="}', b"application/json"),
+        # What curl -d sends.
+        (b"application/x-www-form-urlencoded", b'{"image": "aGk="}', b"application/json"),
+    ],
+)
+def test_an_image_goes_to_the_model_host_as_it_is(
+    content_type: bytes, body: bytes, sent_as: bytes
+) -> None:
+    scope = {
+        "path": "/predict/net",
+        "query_string": b"top_k=2",
+        "headers": [(b"content-type", content_type), (b"prefer", b"wait=3")],
+    }
+    call = predict_call(scope, body, a_descriptor(**VISION))
+    assert (call.path, call.model, call.body) == ("/predict?top_k=2", "net", body)
+    assert dict(call.headers)[b"content-type"] == sent_as
+    assert call.preferences.wait_s == 3
+    assert call.rule.allows(a_descriptor(**VISION))
+
+
+def test_a_model_that_sees_takes_tensors_too_and_says_what_it_takes() -> None:
+    scope: dict[str, Any] = {"path": "/predict/net", "query_string": b"", "headers": []}
+    call = predict_call(scope, b'{"inputs": []}', a_descriptor(**VISION))
+    assert call.path == "/v2/models/net/infer"
+    with pytest.raises(ApiError, match="'image' in base64, a form with a file, an image as it is"):
+        predict_call(scope, b'{"prompt": "p"}', a_descriptor(**VISION))
+
+
+def test_files_are_for_models_that_see() -> None:
+    scope = {
+        "path": "/predict/qwen",
+        "query_string": b"",
+        "headers": [(b"content-type", b"image/png")],
+    }
+    with pytest.raises(ApiError, match="not valid JSON"):
+        predict_call(scope, b"\x89PNG", a_descriptor(**CHAT))
+
+
 def test_a_transcription_is_sent_to_the_route_that_takes_files() -> None:
     with pytest.raises(ApiError) as error:
         translate("m", written({"input": "x"}), a_descriptor(task=Task.TRANSCRIPTION))

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from modelium.common.descriptor import RuntimeKind, Task
+from modelium.common.descriptor import RuntimeKind, Task, TensorSpec
 from modelium.common.records import ModelState
 from modelium.common.testing import a_descriptor, a_model_record
 from modelium.gateway.pages.views import (
@@ -42,6 +42,17 @@ def test_capabilities_are_the_routes_that_the_model_answers() -> None:
         "/v2/models/{model}/versions/{version}/infer",
     )
     assert info.eta_s == 3
+
+
+def test_the_protocol_is_told_the_tensors_that_the_files_name() -> None:
+    x = TensorSpec(name="x", datatype="FP32", shape=(-1, 4))
+    about = a_descriptor(task=Task.TENSOR, runtime=RuntimeKind.RAY_SERVE, inputs=(x,))
+    told = oip_model(a_model_record(descriptor=about), 0)
+    assert told.platform == "modelium_ray_serve"
+    assert [t.model_dump() for t in told.inputs] == [
+        {"name": "x", "datatype": "FP32", "shape": [-1, 4]}
+    ]
+    assert told.outputs == []
 
 
 def test_a_model_was_created_when_it_was_first_seen_however_often_it_is_loaded() -> None:

@@ -44,6 +44,8 @@ class Rule:
     """With `{model}` where the model stands; also its name in metrics and documents."""
     tasks: frozenset[Task]
     runtimes: frozenset[RuntimeKind]
+    hosted: frozenset[Task] = frozenset()
+    """The tasks for which a model host answers it too."""
     dialect: Dialect
     model_in: ModelIn = ModelIn.JSON
     streams: bool = False
@@ -54,7 +56,13 @@ class Rule:
         """Whether it is for this model; one that is not analysed yet may try."""
         if descriptor is None:
             return True
-        return descriptor.task in self.tasks and descriptor.runtime in self.runtimes
+        return self.serves(descriptor.task, descriptor.runtime)
+
+    def serves(self, task: Task, runtime: RuntimeKind) -> bool:
+        """Whether engines of this runtime answer it for models of this task."""
+        if runtime is RuntimeKind.RAY_SERVE and task in self.hosted:
+            return True
+        return task in self.tasks and runtime in self.runtimes
 
 
 _DONE: Final = frozenset({b"[DONE]"})
@@ -74,8 +82,14 @@ _VLLM: Final = frozenset({RuntimeKind.VLLM})
 _RAY: Final = frozenset({RuntimeKind.RAY_SERVE})
 
 
-def _plain(path: str, tasks: frozenset[Task]) -> Rule:
-    return Rule(path=path, tasks=tasks, runtimes=_VLLM, dialect=Dialect.PLAIN)
+def _plain(path: str, tasks: frozenset[Task], *hosted: Task) -> Rule:
+    return Rule(
+        path=path,
+        tasks=tasks,
+        runtimes=_VLLM,
+        hosted=frozenset(hosted),
+        dialect=Dialect.PLAIN,
+    )
 
 
 def _generates(path: str, dialect: Dialect) -> Rule:
@@ -125,10 +139,10 @@ RULES: Final[Mapping[str, Rule]] = _by_path(
             runtimes=_VLLM,
             dialect=Dialect.ANTHROPIC,
         ),
-        _plain("/v1/embeddings", _EMBEDS),
+        _plain("/v1/embeddings", _EMBEDS, Task.EMBEDDING),
         _plain("/v2/embed", _EMBEDS),
         _plain("/pooling", _SCORES | _CLASSIFIES),
-        _plain("/classify", _CLASSIFIES),
+        _plain("/classify", _CLASSIFIES, Task.CLASSIFY),
         _plain("/score", _SCORES),
         _plain("/v1/score", _SCORES),
         _plain("/rerank", _SCORES),
@@ -148,6 +162,14 @@ INFER: Final = _infers("/v2/models/{model}/infer")
 INFER_VERSION: Final = _infers("/v2/models/{model}/versions/{version}/infer")
 PREDICT: Final = "/predict/{model}"
 """A route of our own, translated by `predict.py` into one of the others."""
+SEES: Final = Rule(
+    path=PREDICT,
+    tasks=frozenset({Task.VISION}),
+    runtimes=_RAY,
+    dialect=Dialect.PLAIN,
+    model_in=ModelIn.PATH,
+)
+"""What a prediction from an image becomes, which is for a model host as it is."""
 
 _INFER_PATH: Final = re.compile(r"/v2/models/([^/]+)(?:/versions/[A-Za-z0-9._-]+)?/infer")
 
@@ -186,5 +208,5 @@ def routes_of(descriptor: Descriptor | None) -> tuple[str, ...]:
 
 @cache
 def _routes(task: Task, runtime: RuntimeKind) -> tuple[str, ...]:
-    rules = (*RULES.values(), INFER, INFER_VERSION)
-    return tuple(r.path for r in rules if task in r.tasks and runtime in r.runtimes)
+    rules = (*RULES.values(), INFER, INFER_VERSION, SEES)
+    return tuple(r.path for r in rules if r.serves(task, runtime))

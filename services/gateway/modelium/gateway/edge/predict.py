@@ -10,9 +10,10 @@ from typing import Final
 
 from modelium.common.descriptor import Descriptor, RuntimeKind, Task
 from modelium.gateway.edge import errors_http as errors
+from modelium.gateway.edge import predict_hosted as hosted
 from modelium.gateway.edge.call import Call, Scope, content_type_of, parse_call, with_json_type
 from modelium.gateway.edge.members import read_raw
-from modelium.gateway.edge.paths import INFER, find_rule
+from modelium.gateway.edge.paths import INFER, SEES, find_rule
 
 PREFIX: Final = "/predict/"
 
@@ -53,8 +54,14 @@ def predict_call(scope: Scope, body: bytes, descriptor: Descriptor | None) -> Ca
     Raises:
         ApiError: 400 or 415.
     """
-    content_type_of(scope["headers"])
-    path, translated = translate(predicted_model(scope), read_raw(body), descriptor)
+    content_type, model = content_type_of(scope["headers"]), predicted_model(scope)
+    sees = descriptor is not None and SEES.allows(descriptor)
+    if sees and hosted.is_image(content_type):
+        return hosted.image_call(scope, body, model, as_json=False)
+    request = read_raw(body)
+    if sees and hosted.shows_image(request):
+        return hosted.image_call(scope, body, model, as_json=True)
+    path, translated = translate(model, request, descriptor)
     rule = find_rule(path)
     assert rule is not None, "it translates into routes that there are"
     headers = with_json_type(scope["headers"])
@@ -70,13 +77,18 @@ def translate(
         ApiError: 400, there is nothing that a model of this task predicts from.
     """
     if descriptor is not None and descriptor.runtime is RuntimeKind.RAY_SERVE:
-        return _tensors(model, descriptor, request)
-    options = {k: v for k, v in request.items() if k not in ("messages", "prompt", "input")}
+        return _hosted(model, descriptor, request)
     found = _path_and_content(request, descriptor)
     if found is None:
         raise _nothing(model, descriptor, request)
     path, content = found
-    return path, _written({**options, "model": json.dumps(model).encode(), **content})
+    return path, _with_input(model, request, content)
+
+
+def _with_input(model: str, request: dict[str, bytes], content: dict[str, bytes]) -> bytes:
+    """The engine's body: what the model predicts from, and every option that came with it."""
+    options = {k: v for k, v in request.items() if k not in ("messages", "prompt", "input")}
+    return _written({**options, "model": json.dumps(model).encode(), **content})
 
 
 def _written(members: dict[str, bytes]) -> bytes:
@@ -96,10 +108,16 @@ def _nothing(
     return errors.invalid_request(text)
 
 
-def _tensors(model: str, descriptor: Descriptor, request: dict[str, bytes]) -> tuple[str, bytes]:
-    if "inputs" not in request:
-        raise _nothing(model, descriptor, request, takes="tensors in 'inputs'")
-    return INFER.path.replace("{model}", model), _written(request)
+def _hosted(model: str, descriptor: Descriptor, request: dict[str, bytes]) -> tuple[str, bytes]:
+    task = descriptor.task
+    if hosted.TENSORS in request:
+        return INFER.path.replace("{model}", model), _written(request)
+    given = request.get("input", request.get("prompt", _NULL))
+    if task not in hosted.OF_TEXT or given == _NULL:
+        takes = hosted.TAKES.get(task, hosted.TAKES_TENSORS)
+        raise _nothing(model, descriptor, request, takes=takes)
+    path, member = _OF_INPUT[task]
+    return path, _with_input(model, request, {member: given})
 
 
 def _path_and_content(

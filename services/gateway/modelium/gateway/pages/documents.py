@@ -170,7 +170,7 @@ class OipTensor(BaseModel):
 
 
 class OipModel(BaseModel):
-    """A model; its tensors are known to its engine only."""
+    """A model; no tensors: its files do not say which it takes, its engine may know."""
 
     name: str
     versions: list[str]

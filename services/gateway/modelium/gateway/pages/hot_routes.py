@@ -65,6 +65,14 @@ _EVENT: Final[Json] = {
     "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
 }
 _BINARY: Final[Json] = {"type": "string", "format": "binary"}
+_PREDICTED_FROM: Final[Json] = {
+    "application/json": {"schema": _ANYTHING},
+    "multipart/form-data": {
+        "schema": {"type": "object", "properties": {"file": _BINARY}, "required": ["file"]}
+    },
+    "image/*": {"schema": _BINARY},
+}
+"""Files are for models that see."""
 _TEXT: Final[Json] = {"type": "string"}
 
 
@@ -216,7 +224,7 @@ def _predict() -> Json:
         "summary": summary,
         "operationId": "predict",
         "parameters": [*_HEADER_REFS, *_path_parameters(PREDICT)],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _ANYTHING}}},
+        "requestBody": {"required": True, "content": _PREDICTED_FROM},
         "responses": _answers(
             Dialect.PLAIN, streams=True, answer={"application/json": {"schema": {}}}
         ),

@@ -1,7 +1,7 @@
 """The Open Inference Protocol's routes about the server and its models; they load nothing."""
 
 from importlib import metadata as packages
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Response
 
@@ -16,6 +16,8 @@ router = APIRouter(tags=["open inference protocol"])
 
 VersionPath = Annotated[str, Path(description="there is one version at a time: 1")]
 _ABOUT_MODELS = errors(404, body=OipErrorBody)
+_BINARY: Final = "binary_tensor_data"
+"""Bodies pass through byte for byte, and so does the header that says where the tensors begin."""
 _STARTING = errors(503, body=OipErrorBody)
 _NOT_READY: Responses = {
     503: {"model": OipModelReady | OipErrorBody, "description": "It is not loaded."}
@@ -25,7 +27,7 @@ _NOT_READY: Responses = {
 @router.get("/v2")
 async def server() -> OipServer:
     """This server."""
-    return OipServer(name="modelium", version=packages.version("modelium"), extensions=[])
+    return OipServer(name="modelium", version=packages.version("modelium"), extensions=[_BINARY])
 
 
 @router.get("/v2/health/live")

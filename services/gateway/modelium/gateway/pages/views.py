@@ -3,10 +3,11 @@
 Pure: values in, documents out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from modelium.common.descriptor import TensorSpec
 from modelium.common.figures import GatewayModelStats
 from modelium.common.records import AgentRecord, ModelRecord, ModelState
 from modelium.gateway.edge.paths import routes_of
@@ -19,6 +20,7 @@ from modelium.gateway.pages.documents import (
     ModelPage,
     OipModel,
     OipModelReady,
+    OipTensor,
     Status,
 )
 
@@ -89,15 +91,19 @@ def anthropic_page(
 
 def oip_model(record: ModelRecord, eta_s: int | None) -> OipModel:
     """One model's metadata by the Open Inference Protocol."""
-    info = model_info(record, eta_s)
+    info, about = model_info(record, eta_s), record.descriptor
     return OipModel(
         name=record.model,
         versions=[_VERSION],
         platform=f"modelium_{info.runtime}" if info.runtime else "",
-        inputs=[],
-        outputs=[],
+        inputs=_tensors(about.inputs if about else ()),
+        outputs=_tensors(about.outputs if about else ()),
         modelium=info,
     )
+
+
+def _tensors(specs: Iterable[TensorSpec]) -> list[OipTensor]:
+    return [OipTensor(name=s.name, datatype=s.datatype, shape=[*s.shape]) for s in specs]
 
 
 def oip_ready(record: ModelRecord, eta_s: int | None) -> OipModelReady:
