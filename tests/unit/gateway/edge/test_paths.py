@@ -5,10 +5,10 @@ import pytest
 from modelium.common.descriptor import RuntimeKind, Task
 from modelium.common.testing import a_descriptor
 from modelium.gateway.edge.paths import (
+    HOST_PREDICT,
     INFER,
     INFER_VERSION,
     RULES,
-    SEES,
     Dialect,
     ModelIn,
     Rule,
@@ -30,6 +30,7 @@ SCORES = {"/score", "/v1/score", "/rerank", "/v1/rerank", "/v2/rerank"}
 EMBEDS = {"/v1/embeddings", "/v2/embed"}
 TRANSCRIBES = {"/v1/audio/transcriptions", "/v1/audio/translations"}
 INFERS = {INFER.path, INFER_VERSION.path}
+HOSTED = INFERS | {"/predict/{model}"}
 
 # What an engine of this runtime answers for a model of this task: all there is, and no more.
 ANSWERED = {
@@ -51,14 +52,13 @@ ANSWERED = {
     | {"/classify", "/pooling"}
     | TRANSCRIBES
     | TOKENS,
-    **{(RuntimeKind.RAY_SERVE, task): INFERS for task in Task},
-    (RuntimeKind.RAY_SERVE, Task.SPEECH): INFERS | {"/v1/audio/speech"},
-    (RuntimeKind.RAY_SERVE, Task.IMAGE): INFERS | {"/v1/images/generations"},
-    (RuntimeKind.RAY_SERVE, Task.EMBEDDING): INFERS | {"/v1/embeddings"},
-    (RuntimeKind.RAY_SERVE, Task.CLASSIFY): INFERS | {"/classify"},
-    (RuntimeKind.RAY_SERVE, Task.VISION): INFERS | {"/predict/{model}"},
+    **{(RuntimeKind.RAY_SERVE, task): HOSTED for task in Task},
+    (RuntimeKind.RAY_SERVE, Task.SPEECH): HOSTED | {"/v1/audio/speech"},
+    (RuntimeKind.RAY_SERVE, Task.IMAGE): HOSTED | {"/v1/images/generations"},
+    (RuntimeKind.RAY_SERVE, Task.EMBEDDING): HOSTED | {"/v1/embeddings"},
+    (RuntimeKind.RAY_SERVE, Task.CLASSIFY): HOSTED | {"/classify"},
 }
-EVERY_RULE = [*RULES.values(), INFER, INFER_VERSION, SEES]
+EVERY_RULE = [*RULES.values(), INFER, INFER_VERSION, HOST_PREDICT]
 
 
 def test_the_table_knows_every_runtime_and_task() -> None:

@@ -134,6 +134,15 @@ def test_an_image_goes_to_the_model_host_as_it_is(
     assert call.rule.allows(a_descriptor(**VISION))
 
 
+def test_arrays_by_name_go_to_the_model_host_as_they_are() -> None:
+    scope: dict[str, Any] = {"path": "/predict/net", "query_string": b"", "headers": []}
+    body = b'{"inputs": {"x": [[1, 2]]}}'
+    about = a_descriptor(task=Task.TENSOR, runtime=RuntimeKind.RAY_SERVE)
+    call = predict_call(scope, body, about)
+    assert (call.path, call.body) == ("/predict", body)
+    assert (b"content-type", b"application/json") in call.headers
+
+
 def test_a_model_that_sees_takes_tensors_too_and_says_what_it_takes() -> None:
     scope: dict[str, Any] = {"path": "/predict/net", "query_string": b"", "headers": []}
     call = predict_call(scope, b'{"inputs": []}', a_descriptor(**VISION))

@@ -40,6 +40,7 @@ def test_capabilities_are_the_routes_that_the_model_answers() -> None:
     assert info.capabilities == (
         "/v2/models/{model}/infer",
         "/v2/models/{model}/versions/{version}/infer",
+        "/predict/{model}",
     )
     assert info.eta_s == 3
 

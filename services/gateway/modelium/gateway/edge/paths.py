@@ -162,14 +162,14 @@ INFER: Final = _infers("/v2/models/{model}/infer")
 INFER_VERSION: Final = _infers("/v2/models/{model}/versions/{version}/infer")
 PREDICT: Final = "/predict/{model}"
 """A route of our own, translated by `predict.py` into one of the others."""
-SEES: Final = Rule(
+HOST_PREDICT: Final = Rule(
     path=PREDICT,
-    tasks=frozenset({Task.VISION}),
+    tasks=_ALL,
     runtimes=_RAY,
     dialect=Dialect.PLAIN,
     model_in=ModelIn.PATH,
 )
-"""What a prediction from an image becomes, which is for a model host as it is."""
+"""What a prediction becomes that is for a model host as it is."""
 
 _INFER_PATH: Final = re.compile(r"/v2/models/([^/]+)(?:/versions/[A-Za-z0-9._-]+)?/infer")
 
@@ -208,5 +208,5 @@ def routes_of(descriptor: Descriptor | None) -> tuple[str, ...]:
 
 @cache
 def _routes(task: Task, runtime: RuntimeKind) -> tuple[str, ...]:
-    rules = (*RULES.values(), INFER, INFER_VERSION, SEES)
+    rules = (*RULES.values(), INFER, INFER_VERSION, HOST_PREDICT)
     return tuple(r.path for r in rules if r.serves(task, runtime))

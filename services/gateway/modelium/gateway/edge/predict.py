@@ -13,7 +13,7 @@ from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge import predict_hosted as hosted
 from modelium.gateway.edge.call import Call, Scope, content_type_of, parse_call, with_json_type
 from modelium.gateway.edge.members import read_raw
-from modelium.gateway.edge.paths import INFER, SEES, find_rule
+from modelium.gateway.edge.paths import HOST_PREDICT, INFER, find_rule
 
 PREFIX: Final = "/predict/"
 
@@ -55,12 +55,12 @@ def predict_call(scope: Scope, body: bytes, descriptor: Descriptor | None) -> Ca
         ApiError: 400 or 415.
     """
     content_type, model = content_type_of(scope["headers"]), predicted_model(scope)
-    sees = descriptor is not None and SEES.allows(descriptor)
-    if sees and hosted.is_image(content_type):
-        return hosted.image_call(scope, body, model, as_json=False)
+    task = descriptor.task if descriptor and HOST_PREDICT.allows(descriptor) else None
+    if task is Task.VISION and hosted.is_image(content_type):
+        return hosted.as_it_is(scope, body, model, as_json=False)
     request = read_raw(body)
-    if sees and hosted.shows_image(request):
-        return hosted.image_call(scope, body, model, as_json=True)
+    if task is not None and hosted.is_for_host(task, request):
+        return hosted.as_it_is(scope, body, model, as_json=True)
     path, translated = translate(model, request, descriptor)
     rule = find_rule(path)
     assert rule is not None, "it translates into routes that there are"

@@ -1,15 +1,16 @@
 """What a prediction becomes for a model that a model host serves. Pure.
 
 Tensors go to the Open Inference Protocol, texts to the routes that vLLM has for them too
-(`predict.py`), and images to the host's own `/predict`, which takes each form that they come in.
+(`predict.py`), and the rest to the host's own `/predict`: images in each form that they come in,
+and arrays by name.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Final
 
 from modelium.common.descriptor import Task
 from modelium.gateway.edge.call import Call, Headers, Scope, query_of, with_json_type
-from modelium.gateway.edge.paths import SEES
+from modelium.gateway.edge.paths import HOST_PREDICT
 from modelium.gateway.edge.preferences import read_preferences
 
 HOST_PATH: Final = "/predict"
@@ -31,8 +32,8 @@ def is_image(content_type: bytes) -> bool:
     return kind == b"multipart/form-data" or kind.startswith(b"image/")
 
 
-def image_call(scope: Scope, body: bytes, model: str, *, as_json: bool) -> Call:
-    """The call for a prediction from an image: the body is the client's own."""
+def as_it_is(scope: Scope, body: bytes, model: str, *, as_json: bool) -> Call:
+    """The call for a prediction that is for the host: the body is the client's own."""
     headers: Headers = scope["headers"]
     return Call(
         path=HOST_PATH + query_of(scope),
@@ -40,11 +41,13 @@ def image_call(scope: Scope, body: bytes, model: str, *, as_json: bool) -> Call:
         body=body,
         model=model,
         stream=False,
-        rule=SEES,
+        rule=HOST_PREDICT,
         preferences=read_preferences(headers, None, stream=False),
     )
 
 
-def shows_image(members: Collection[str]) -> bool:
-    """Whether these members of a request are for the host's own route."""
-    return TENSORS not in members and not _IMAGES.isdisjoint(members)
+def is_for_host(task: Task, request: Mapping[str, bytes]) -> bool:
+    """Whether these members are for the host's own route: images, or arrays by name."""
+    if TENSORS in request:
+        return request[TENSORS].startswith(b"{")
+    return task is Task.VISION and not _IMAGES.isdisjoint(request)
