@@ -179,6 +179,15 @@ def test_the_cpu_engine_gets_torch_for_the_cpu(
     assert (engine / ".complete").exists()
     calls = [c for c in (engine / "bin" / "calls").read_text().splitlines() if "install" in c]
     assert [part in call for part, call in zip(asked, calls, strict=False)] == [True] * len(asked)
+    assert calls[-1].endswith("install ray[serve]==2.60.0 onnxruntime==1.32.0")
+    # An environment that was made before is completed, and one that is complete left alone.
+    for removed, more in ((True, 1), (False, 0)):
+        if removed:
+            (engine / ".host").unlink()
+        before = len((engine / "bin" / "calls").read_text().splitlines())
+        assert machine.start("bootstrap").wait(15) == 0
+        after = (engine / "bin" / "calls").read_text().splitlines()[before:]
+        assert len([call for call in after if "install" in call]) == more
 
 
 def compose(machine: Machine, *words: str) -> subprocess.CompletedProcess[str]:
