@@ -101,6 +101,15 @@ def test_only_an_engine_whose_installation_is_complete_is_found(tmp_path: Path) 
     assert found == layout.engines / "vllm-1" / "bin" / "python"
 
 
-def test_no_engine_is_needed_where_vllm_is_off(tmp_path: Path) -> None:
-    settings = Settings.model_validate({"vllm": {"enabled": False}})
+def test_no_engine_is_needed_where_both_runtimes_are_off(tmp_path: Path) -> None:
+    off = {"enabled": False}
+    settings = Settings.model_validate({"vllm": off, "ray_serve": off})
     assert preflight.find_engine_python(settings, Layout(tmp_path)) is None
+
+
+def test_where_only_the_general_runtime_is_on_its_own_interpreter_is_taken(tmp_path: Path) -> None:
+    python = script(tmp_path / "python", "true")
+    settings = Settings.model_validate(
+        {"vllm": {"enabled": False}, "ray_serve": {"python": str(python)}}
+    )
+    assert preflight.find_engine_python(settings, Layout(tmp_path)) == python

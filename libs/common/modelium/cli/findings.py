@@ -112,20 +112,30 @@ def ports(patient: Patient) -> Iterator[Finding]:
 
 
 def engine(patient: Patient) -> Iterator[Finding]:
-    """An interpreter with vLLM, for the process launcher."""
+    """An interpreter with vLLM and what other models need, for the process launcher."""
     if patient.settings.runtime_agent.launcher is LauncherKind.DOCKER:
         yield _fine("engine", f"in containers of {patient.settings.vllm.image}")
         return
     found = preflight.find_engine_python(patient.settings, patient.layout)
     if found is None:
-        yield Finding("engine", Verdict.WARNING, "vllm.enabled is false", "No model can be served.")
+        text = "vllm.enabled and ray_serve.enabled are false"
+        yield Finding("engine", Verdict.WARNING, text, "No model can be served.")
         return
-    packages = next(found.parent.parent.glob("lib/python3*/site-packages/vllm"), None)
-    if packages is None:
+    settings = patient.settings
+    if settings.vllm.enabled and not _has_package(found, "vllm"):
         text, remedy = f"{found} has no vLLM", "Remove its folder and run scripts/bootstrap."
         yield Finding("engine", Verdict.FAILED, text, remedy)
+    elif settings.ray_serve.enabled and not _has_package(
+        settings.ray_serve.python or found, "onnxruntime"
+    ):
+        text = f"{found} has vLLM, but not what other models need (onnxruntime)"
+        yield Finding("engine", Verdict.WARNING, text, "Run scripts/bootstrap, which completes it.")
     else:
-        yield _fine("engine", f"vLLM of {found}")
+        yield _fine("engine", f"{found}")
+
+
+def _has_package(python: Path, name: str) -> bool:
+    return any(python.parent.parent.glob(f"lib/python3*/site-packages/{name}"))
 
 
 def gpus(patient: Patient) -> Iterator[Finding]:

@@ -80,19 +80,24 @@ def redis_version(binary: str) -> tuple[int, ...]:
 
 
 def find_engine_python(settings: Settings, layout: Layout) -> Path | None:
-    """The interpreter that has vLLM; None when vLLM is off. Raises when there is none."""
-    if not settings.vllm.enabled:
+    """The interpreter that has the engines; None when none is on. Raises when there is none.
+
+    Where vLLM is off it need not have that.
+    """
+    if not (settings.vllm.enabled or settings.ray_serve.enabled):
         return None
-    python = settings.vllm.python or layout.engine_python()
+    named = "vllm.python" if settings.vllm.enabled else "ray_serve.python"
+    own = None if settings.vllm.enabled else settings.ray_serve.python
+    python = own or settings.vllm.python or layout.engine_python()
     if python is None:
         raise DependencyUnavailable(
             "No vLLM engine is installed",
-            f"Run scripts/bootstrap, or set vllm.python ({variable_of('vllm.python')}) "
-            "to an interpreter that has vLLM.",
+            f"Run scripts/bootstrap, or set {named} ({variable_of(named)}) "
+            "to an interpreter that has what engines need.",
         )
     if not os.access(python, os.X_OK):
         raise DependencyUnavailable(
-            f"vllm.python names {python}, which is not a program",
+            f"{named} names {python}, which is not a program",
             "Correct the setting, or remove it and run scripts/bootstrap.",
         )
     return python
