@@ -60,6 +60,12 @@ def test_cache_is_enough_for_one_request_of_full_length(
     assert kv_cache_bytes(descriptor, kind, POLICY) == expected
 
 
+def test_an_encoder_keeps_no_cache() -> None:
+    encoder = a_descriptor(keeps_no_cache=True, kv_bytes_per_token=0, weight_bytes=400, dtype="F32")
+    assert kv_cache_bytes(encoder, CPU, POLICY) == 0
+    assert needed_bytes(encoder, CPU, POLICY) == 400 + POLICY.overhead_bytes
+
+
 @pytest.mark.parametrize(
     ("context", "expected"),
     [

@@ -14,7 +14,8 @@ from modelium.common.testing import a_descriptor
 from modelium.runtime_agent.devices import Traits
 from modelium.runtime_agent.engine_http import EngineHttp
 from modelium.runtime_agent.launcher import LaunchFailed, LaunchSpec, Site, record_of
-from modelium.runtime_agent.runtimes.vllm import VllmRuntime, canary
+from modelium.runtime_agent.runtimes.vllm import SMALLEST_CACHE_BYTES, VllmRuntime
+from modelium.runtime_agent.runtimes.vllm_canary import canary
 from tests.agent_kit import MIB, a_load
 
 GIB = 1 << 30
@@ -152,6 +153,7 @@ def _pooling(task: Task) -> LoadModel:
         (DeviceKind.CUDA, Task.EMBEDDING, True, False),  # it would keep most of its memory
         (DeviceKind.CUDA, Task.CLASSIFY, True, False),
         (DeviceKind.CUDA, Task.RERANK, True, False),
+        (DeviceKind.CUDA, Task.TOKEN_CLASSIFY, True, False),
     ],
 )
 async def test_engines_that_generate_can_sleep_on_a_gpu_where_that_is_wanted(
@@ -178,13 +180,27 @@ async def test_a_context_of_0_is_left_to_the_model(http: EngineHttp) -> None:
     assert _option(_spec(http, load=own), "--max-model-len") is None
 
 
+async def test_an_encoder_is_given_a_cache_of_a_size_that_is_no_matter(http: EngineHttp) -> None:
+    for keeps_none, expected in ((True, SMALLEST_CACHE_BYTES), (False, Vllm().kv_cache_bytes)):
+        descriptor = a_descriptor(keeps_no_cache=keeps_none)
+        load = a_load(Path("/m/qwen"), descriptor=descriptor, kv_cache_bytes=0)
+        assert _option(_spec(http, load=load), "--kv-cache-memory-bytes") == str(expected)
+
+
 @pytest.mark.parametrize(
     ("task", "architecture", "options"),
     [
         (Task.CHAT, "Qwen2ForCausalLM", ()),
         (Task.EMBEDDING, "BertModel", ("--runner", "pooling")),
         (Task.EMBEDDING, "Qwen2ForCausalLM", ("--runner", "pooling", "--convert", "embed")),
+        (Task.EMBEDDING, "Qwen3Model", ("--runner", "pooling")),
+        (
+            Task.EMBEDDING,
+            "Qwen2VLForConditionalGeneration",
+            ("--runner", "pooling", "--convert", "embed"),
+        ),
         (Task.CLASSIFY, "BertForSequenceClassification", ("--runner", "pooling")),
+        (Task.TOKEN_CLASSIFY, "BertForTokenClassification", ("--runner", "pooling")),
         (Task.RERANK, "BertForSequenceClassification", ("--runner", "pooling")),
     ],
 )
@@ -204,7 +220,8 @@ async def test_models_that_do_not_generate_are_pooled(
         (Task.UNKNOWN, "/v1/completions"),
         (Task.EMBEDDING, "/v1/embeddings"),
         (Task.CLASSIFY, "/classify"),
-        (Task.RERANK, "/classify"),
+        (Task.RERANK, "/rerank"),
+        (Task.TOKEN_CLASSIFY, "/pooling"),
     ],
 )
 def test_the_canary_is_a_request_of_the_models_task(task: Task, path: str) -> None:

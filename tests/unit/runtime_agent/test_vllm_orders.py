@@ -9,7 +9,8 @@ from modelium.common.settings import Vllm
 from modelium.runtime_agent.engine_http import EngineHttp
 from modelium.runtime_agent.launcher import record_of
 from modelium.runtime_agent.runtime import CannotSleep, NotServing, Work
-from modelium.runtime_agent.runtimes.vllm import CANARY_TOKENS, VllmRuntime, work_of
+from modelium.runtime_agent.runtimes.vllm import VllmRuntime, work_of
+from modelium.runtime_agent.runtimes.vllm_canary import CANARY_TOKENS
 from tests.agent_fakes import Answers
 from tests.agent_kit import a_load, a_record
 

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from modelium.common.descriptor import Task
 from modelium.common.errors import InvalidModel
-from modelium.watcher.hf_config import has_chat_template, parse_config, task_of
+from modelium.watcher.hf_config import has_chat_template, longest_text, parse_config
 
 from . import models
 
@@ -78,28 +77,40 @@ def test_a_tokenizer_with_code_of_its_own_is_rejected() -> None:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "chat", "task"),
+    ("tokenizer", "tokens"),
     [
-        ("Qwen2ForCausalLM", True, Task.CHAT),
-        ("Qwen2ForCausalLM", False, Task.COMPLETION),
-        ("BertForSequenceClassification", False, Task.CLASSIFY),
-        ("BertModel", False, Task.UNKNOWN),
+        (b'{"model_max_length": 512}', 512),
+        (b'{"model_max_length": 1000000000000000019884624838656}', 0),
+        (b'{"model_max_length": "many"}', 0),
+        (b'{"model_max_length": -1}', 0),
+        (b"{}", 0),
+        (None, 0),
     ],
 )
-def test_the_architecture_tells_the_task(architecture: str, chat: bool, task: Task) -> None:
-    assert task_of(architecture, chat=chat) is task
+def test_the_longest_text_of_a_tokenizer(tokenizer: bytes | None, tokens: int) -> None:
+    assert longest_text(tokenizer) == tokens
 
 
 @pytest.mark.parametrize(
-    ("changes", "task"),
+    ("changes", "labels"),
     [
-        ({}, Task.CLASSIFY),
-        ({"id2label": {"0": "NO", "1": "YES"}}, Task.CLASSIFY),
-        ({"id2label": {"0": "LABEL_0"}}, Task.RERANK),
-        ({"num_labels": 1}, Task.RERANK),
-        ({"num_labels": 3}, Task.CLASSIFY),
+        ({}, 2),
+        ({"id2label": {"0": "NO", "1": "YES"}}, 2),
+        ({"id2label": {"0": "LABEL_0"}}, 1),
+        ({"num_labels": 1}, 1),
+        ({"num_labels": 3}, 3),
     ],
 )
-def test_a_classifier_with_one_label_ranks(changes: dict[str, Any], task: Task) -> None:
-    config = parse(architectures=["BertForSequenceClassification"], **changes)[0]
-    assert task_of("BertForSequenceClassification", chat=False, labels=config.labels) is task
+def test_the_labels_of_a_classifier(changes: dict[str, Any], labels: int) -> None:
+    assert parse(**changes)[0].labels == labels
+
+
+def test_a_model_that_sees_or_hears_has_parts() -> None:
+    assert not parse()[0].has_parts
+    for part in ("text_config", "vision_config", "audio_config"):
+        assert parse(**{part: {"hidden_size": 8}})[0].has_parts
+
+
+def test_whisper_spells_its_context_in_its_own_way() -> None:
+    whisper = {"architectures": ["WhisperForConditionalGeneration"], "max_target_positions": 448}
+    assert parse_config(json.dumps(whisper).encode())[1].context_length == 448

@@ -25,6 +25,8 @@ class Task(StrEnum):
     CLASSIFY = "classify"
     RERANK = "rerank"
     """One score for a pair of texts."""
+    TOKEN_CLASSIFY = "token_classify"
+    """Labels, or a reward, for each token of a text."""
     TRANSCRIPTION = "transcription"
     SPEECH = "speech"
     IMAGE = "image"
@@ -35,7 +37,7 @@ class Task(StrEnum):
     UNKNOWN = "unknown"
 
 
-POOLING_TASKS: Final = frozenset({Task.EMBEDDING, Task.CLASSIFY, Task.RERANK})
+POOLING_TASKS: Final = frozenset({Task.EMBEDDING, Task.CLASSIFY, Task.RERANK, Task.TOKEN_CLASSIFY})
 """Their engines answer with vectors or scores; asleep they keep most of their memory."""
 
 
@@ -87,6 +89,12 @@ class Descriptor(Frozen):
     window_tokens: int = Field(default=0, ge=0, description="0: all layers see everything")
     attention_heads: int = Field(default=0, ge=0, description="0: not known")
     kv_heads: int = Field(default=0, ge=0, description="0: not known")
+    keeps_no_cache: bool = Field(
+        default=False, description="an encoder, which sees a whole text at once"
+    )
+    beyond_vllm: str = Field(
+        default="", description="what of it vLLM would not compute as it was meant; empty: nothing"
+    )
     has_chat_template: bool = False
     inputs: tuple[TensorSpec, ...] = Field(
         default=(), description="of a model that takes arrays; empty: its files do not say"

@@ -46,8 +46,9 @@ def kv_cache_bytes(
 
     A layer that sees only a window keeps that window and the tokens of the step under way. `cut`
     is for a model that ran out of memory: a part of the policy's, and still enough for that one.
+    An encoder keeps none.
     """
-    if is_hosted(descriptor):
+    if is_hosted(descriptor) or descriptor.keeps_no_cache:
         return 0
     wider = 2 if _computes_wider(kind, policy) else 1
     context = context_tokens(descriptor, policy)

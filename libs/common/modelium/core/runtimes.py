@@ -80,6 +80,8 @@ def _vllm(descriptor: Descriptor) -> str:
         return f"vLLM as it is here does not read {descriptor.format}"
     if descriptor.task in _NOT_OF_VLLM:
         return f"vLLM has no models for {descriptor.task.value}"
+    if descriptor.beyond_vllm:
+        return f"vLLM does not compute {descriptor.beyond_vllm}"
     return ""
 
 

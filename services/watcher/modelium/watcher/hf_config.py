@@ -4,13 +4,15 @@ The names are those of the transformers library, which is never imported: nothin
 folder is run. What the sizes mean for memory is `hf_sizes.py`.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from modelium.common.descriptor import Task
 from modelium.common.errors import InvalidModel
 from modelium.watcher.hf_sizes import Sizes
+
+_ENDLESS_TOKENS: Final = 1 << 40
+"""Transformers writes 10³⁰ where a tokenizer has no limit."""
 
 
 class Config(BaseModel):
@@ -21,6 +23,9 @@ class Config(BaseModel):
     architectures: tuple[str, ...] | None = None
     auto_map: dict[str, Any] | None = None
     text_config: Sizes | None = None
+    vision_config: Any = None
+    audio_config: Any = None
+    pad_token_id: Any = None
     id2label: dict[str, Any] | None = None
     num_labels: int | None = None
     quantization_config: dict[str, Any] | None = None
@@ -55,6 +60,16 @@ class Config(BaseModel):
             return (size[0], size[1])
         return (size, size) if isinstance(size, int) else (-1, -1)
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether it reads more than text, with a model for each."""
+        return any((self.text_config, self.vision_config, self.audio_config))
+
+    @property
+    def padding(self) -> int | None:
+        """The number of the token that fills up."""
+        return self.pad_token_id if isinstance(self.pad_token_id, int) else None
+
 
 class TokenizerConfig(BaseModel):
     """What of `tokenizer_config.json` matters here."""
@@ -62,6 +77,7 @@ class TokenizerConfig(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     chat_template: Any = None
+    model_max_length: Any = None
     auto_map: dict[str, Any] | None = None
 
 
@@ -88,35 +104,31 @@ def parse_config(text: bytes) -> tuple[Config, Sizes]:
 
 
 def has_chat_template(tokenizer_config: bytes | None, *, in_own_file: bool) -> bool:
-    """Whether the tokenizer knows how a chat is written.
+    """Whether the tokenizer knows how a chat is written. Raises as `longest_text`."""
+    return in_own_file or bool(_tokenizer(tokenizer_config).chat_template)
+
+
+def longest_text(tokenizer_config: bytes | None) -> int:
+    """The tokens of a text that the tokenizer allows; 0: it says none that means anything.
 
     Raises:
         InvalidModel: the tokenizer wants to run code of its own, or its file has wrong values.
     """
-    if tokenizer_config is None:
-        return in_own_file
+    longest = _tokenizer(tokenizer_config).model_max_length
+    return longest if isinstance(longest, int) and 0 < longest < _ENDLESS_TOKENS else 0
+
+
+def _tokenizer(text: bytes | None) -> TokenizerConfig:
+    if text is None:
+        return TokenizerConfig()
     try:
-        config = TokenizerConfig.model_validate_json(tokenizer_config)
+        config = TokenizerConfig.model_validate_json(text)
     except ValidationError:
         raise InvalidModel("tokenizer_config.json cannot be understood") from None
     if config.auto_map:
         raise InvalidModel(_own_code("tokenizer_config.json"))
-    return in_own_file or bool(config.chat_template)
+    return config
 
 
 def _own_code(file: str) -> str:
     return f"{file} asks to run code of its own (auto_map), which Modelium never does"
-
-
-def task_of(architecture: str, *, chat: bool, labels: int = 2) -> Task:
-    """What the architecture is for, by the ending that transformers gives to each task.
-
-    A classifier with one label scores a pair of texts: it ranks.
-    """
-    if architecture.endswith("ForCausalLM"):
-        return Task.CHAT if chat else Task.COMPLETION
-    if architecture.endswith("ForSequenceClassification"):
-        return Task.RERANK if labels == 1 else Task.CLASSIFY
-    if architecture.endswith("ForImageClassification"):
-        return Task.VISION
-    return Task.UNKNOWN

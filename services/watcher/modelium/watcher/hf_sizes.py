@@ -52,7 +52,7 @@ class Sizes(BaseModel):
         default=0,
         ge=0,
         validation_alias=AliasChoices(
-            "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"
+            "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_target_positions"
         ),
     )
     layers: int = Field(

@@ -39,6 +39,7 @@ ANSWERED = {
     (RuntimeKind.VLLM, Task.EMBEDDING): EMBEDS | SCORES | {"/pooling"} | TOKENS,
     (RuntimeKind.VLLM, Task.CLASSIFY): {"/classify", "/pooling"} | TOKENS,
     (RuntimeKind.VLLM, Task.RERANK): {"/classify", "/pooling"} | SCORES | TOKENS,
+    (RuntimeKind.VLLM, Task.TOKEN_CLASSIFY): {"/pooling"} | TOKENS,
     (RuntimeKind.VLLM, Task.TRANSCRIPTION): TRANSCRIBES | TOKENS,
     # vLLM has no such routes.
     (RuntimeKind.VLLM, Task.SPEECH): TOKENS,

@@ -32,6 +32,7 @@ def written(members: dict[str, Any]) -> dict[str, bytes]:
         (EMBED, {"input": ["a", "b"]}, "/v1/embeddings", {"input": ["a", "b"]}),
         (EMBED, {"prompt": "p"}, "/v1/embeddings", {"input": "p"}),
         ({"task": Task.CLASSIFY}, {"input": "i"}, "/classify", {"input": "i"}),
+        ({"task": Task.TOKEN_CLASSIFY}, {"input": "i"}, "/pooling", {"input": "i"}),
         ({"task": Task.SPEECH}, {"input": "i"}, "/v1/audio/speech", {"input": "i"}),
         ({"task": Task.IMAGE}, {"prompt": "p"}, "/v1/images/generations", {"prompt": "p"}),
         ({"task": Task.IMAGE}, {"input": "p"}, "/v1/images/generations", {"prompt": "p"}),

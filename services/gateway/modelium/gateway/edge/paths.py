@@ -141,7 +141,7 @@ RULES: Final[Mapping[str, Rule]] = _by_path(
         ),
         _plain("/v1/embeddings", _EMBEDS, Task.EMBEDDING),
         _plain("/v2/embed", _EMBEDS),
-        _plain("/pooling", _SCORES | _CLASSIFIES),
+        _plain("/pooling", _SCORES | _CLASSIFIES | {Task.TOKEN_CLASSIFY}),
         _plain("/classify", _CLASSIFIES, Task.CLASSIFY),
         _plain("/score", _SCORES),
         _plain("/v1/score", _SCORES),

@@ -23,6 +23,7 @@ _COMPLETION: Final = "/v1/completions"
 _OF_INPUT: Final = {
     Task.EMBEDDING: ("/v1/embeddings", "input"),
     Task.CLASSIFY: ("/classify", "input"),
+    Task.TOKEN_CLASSIFY: ("/pooling", "input"),
     Task.SPEECH: ("/v1/audio/speech", "input"),
     Task.IMAGE: ("/v1/images/generations", "prompt"),
 }
@@ -35,6 +36,7 @@ _TAKES: Final = {
     Task.EMBEDDING: "'input', or 'query' with 'documents'",
     Task.RERANK: "'query' with 'documents'",
     Task.CLASSIFY: "'input'",
+    Task.TOKEN_CLASSIFY: "'input'",
     Task.SPEECH: "'input'",
     Task.IMAGE: "'prompt'",
 }

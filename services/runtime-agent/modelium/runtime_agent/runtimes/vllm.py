@@ -20,14 +20,16 @@ from modelium.runtime_agent.devices import Traits
 from modelium.runtime_agent.engine_http import Answer, EngineHttp, NoAnswer
 from modelium.runtime_agent.launcher import EngineRecord, LaunchFailed, LaunchSpec, Site
 from modelium.runtime_agent.runtime import CannotSleep, Health, Limits, NotServing, Proof, Work
+from modelium.runtime_agent.runtimes.vllm_canary import canary, tokens_of
 from modelium.runtime_agent.runtimes.vllm_model import naming_options, own_options, weights_path
 
 MODULE = "vllm.entrypoints.openai.api_server"
 HEALTH_TIMEOUT_S = 5.0
-CANARY_TOKENS = 8
-"""Of an engine that can sleep; for others one shows that it computes."""
+SMALLEST_CACHE_BYTES = 1 << 20
 
 _REQUESTS = ("vllm:num_requests_running", "vllm:num_requests_waiting")
+_GENERATE = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
+"""Architectures that vLLM has generate text, unless it is told to make vectors with them."""
 _PROGRESS = (
     "vllm:prompt_tokens_total",
     "vllm:generation_tokens_total",
@@ -114,7 +116,7 @@ class VllmRuntime:
             raise NotServing(f"{path} aborted the test request")
         version = await self._version(endpoint)
         engine = f"{record.runtime}-{version}" if version else str(record.runtime)
-        return Proof(engine, _tokens(answer))
+        return Proof(engine, tokens_of(answer))
 
     async def _version(self, endpoint: str) -> str:
         """Empty where it does not say: that is no reason not to let it serve."""
@@ -176,7 +178,7 @@ class VllmRuntime:
     def _argv(self, command: LoadModel, site: Site, devices: Sequence[Traits]) -> tuple[str, ...]:
         settings, on_cpu = self._settings, devices[0].kind is DeviceKind.CPU
         dtype = "float32" if on_cpu and settings.dtype == "auto" else settings.dtype
-        kv_bytes = command.kv_cache_bytes or settings.kv_cache_bytes
+        kv_bytes = command.kv_cache_bytes or self._unnamed_cache(command)
         options = [
             *naming_options(command, site),
             *("--host", site.host, "--port", str(site.port)),
@@ -191,6 +193,11 @@ class VllmRuntime:
         options += _task_options(command)
         program = (*self._program(site), weights_path(command, site))
         return (*program, *options, *settings.extra_args, *own_options(command))
+
+    def _unnamed_cache(self, command: LoadModel) -> int:
+        """Without a size vLLM would look how much is free, also for a model that keeps none."""
+        none = command.descriptor.keeps_no_cache
+        return SMALLEST_CACHE_BYTES if none else self._settings.kv_cache_bytes
 
     def _program(self, site: Site) -> tuple[str, ...]:
         """All that comes before the model's path."""
@@ -255,34 +262,12 @@ def work_of(metrics: str) -> Work:
     return Work(int(requests), " ".join(value for name, value in named if name in _PROGRESS))
 
 
-def canary(record: EngineRecord) -> tuple[str, dict[str, Any]]:
-    """Path and body of the smallest request that shows whether the model computes as it should.
-
-    A model that generates is asked for the tokens it holds most likely; for a few of them, and
-    always as many, where its answers will be compared.
-    """
-    if record.task is Task.EMBEDDING:
-        return "/v1/embeddings", {"model": record.model, "input": "1"}
-    if record.task in POOLING_TASKS:
-        return "/classify", {"model": record.model, "input": "1"}
-    count = CANARY_TOKENS if record.can_sleep else 1
-    body = {"model": record.model, "prompt": "1", "max_tokens": count, "temperature": 0}
-    return "/v1/completions", body | {"seed": 0, "ignore_eos": True, "return_token_ids": True}
-
-
-def _tokens(answer: dict[str, Any]) -> str:
-    """The generated tokens, as text where their numbers are not told; empty if there are none."""
-    choices = answer.get("choices") or [{}]
-    ids = choices[0].get("token_ids")
-    return " ".join(map(str, ids)) if ids else str(choices[0].get("text") or "")
-
-
 def _task_options(command: LoadModel) -> list[str]:
     task = command.descriptor.task
     if task not in POOLING_TASKS:
         return []
-    causal = command.descriptor.architecture.endswith("ForCausalLM")
-    convert = ["--convert", "embed"] if causal and task is Task.EMBEDDING else []
+    generates = command.descriptor.architecture.endswith(_GENERATE)
+    convert = ["--convert", "embed"] if generates and task is Task.EMBEDDING else []
     return ["--runner", "pooling", *convert]
 
 

@@ -6,12 +6,20 @@ What the JSON files mean is in `hf_config.py` and `hf_sizes.py`.
 from pathlib import PurePath
 from typing import Final
 
-from modelium.common.descriptor import Descriptor, RuntimeKind, Task, TensorSpec
+from modelium.common.descriptor import POOLING_TASKS, Descriptor, RuntimeKind, Task, TensorSpec
 from modelium.common.errors import Incomplete, InvalidModel
 from modelium.watcher.formats.files import Files
 from modelium.watcher.formats.safetensors_header import weights_of
-from modelium.watcher.hf_config import Config, has_chat_template, parse_config, task_of
+from modelium.watcher.hf_config import Config, has_chat_template, longest_text, parse_config
+from modelium.watcher.hf_sizes import Sizes
+from modelium.watcher.hf_tasks import first_position, keeps_no_cache, task_of
 from modelium.watcher.listing import CONFIG
+from modelium.watcher.pooling import beyond_vllm, context_of
+from modelium.watcher.sentence_transformers import (
+    SentenceModel,
+    read_sentence_model,
+    require_modules,
+)
 
 WEIGHTS: Final = ".safetensors"
 PREPROCESSOR: Final = "preprocessor_config.json"
@@ -31,6 +39,7 @@ def require_whole(files: Files) -> None:
     """
     weights_of(files, weight_files(files))
     files.json(CONFIG)
+    require_modules(files)
 
 
 def describe(files: Files) -> Descriptor:
@@ -43,12 +52,15 @@ def describe(files: Files) -> Descriptor:
     config, sizes = parse_config(files.read(CONFIG))
     names = weight_files(files)
     weights = weights_of(files, names)
-    chat = has_chat_template(
-        files.read(_TOKENIZER) if _TOKENIZER in files else None,
-        in_own_file=any(name in files for name in _CHAT_TEMPLATES),
-    )
+    tokenizer = files.read(_TOKENIZER) if _TOKENIZER in files else None
+    chat = has_chat_template(tokenizer, in_own_file=any(name in files for name in _CHAT_TEMPLATES))
+    sentences = read_sentence_model(files)
     architecture = (config.architectures or ("",))[0]
-    task = task_of(architecture, chat=chat, labels=config.labels)
+    task = _task(architecture, config, chat, sentences)
+    context = sizes.context_length
+    if task in POOLING_TASKS:
+        positions = max(0, context - first_position(architecture, config.padding))
+        context = context_of(architecture, positions, longest_text(tokenizer), sentences)
     takes, gives = _signature(files, config, task)
     return Descriptor(
         format="huggingface",
@@ -61,10 +73,9 @@ def describe(files: Files) -> Descriptor:
         parameters=weights.parameters(config.quantized_bits),
         weight_bytes=sum(files.sizes[name] for name in names),
         weight_bytes_by_dtype=weights.bytes_by_dtype,
-        context_length=sizes.context_length,
-        kv_bytes_per_token=sizes.kv_bytes_per_token,
-        windowed_kv_bytes_per_token=sizes.windowed_kv_bytes_per_token,
-        window_tokens=sizes.window_tokens,
+        context_length=context,
+        **_cache(architecture, sizes),
+        beyond_vllm=beyond_vllm(architecture, task, sentences),
         attention_heads=sizes.heads,
         kv_heads=sizes.key_value_heads,
         has_chat_template=chat,
@@ -72,6 +83,23 @@ def describe(files: Files) -> Descriptor:
         outputs=gives,
         missing=_lacks(files, task),
     )
+
+
+def _task(architecture: str, config: Config, chat: bool, sentences: SentenceModel | None) -> Task:
+    if sentences is not None and sentences.embeds:
+        return Task.EMBEDDING
+    return task_of(architecture, chat=chat, labels=config.labels, parts=config.has_parts)
+
+
+def _cache(architecture: str, sizes: Sizes) -> dict[str, int | bool]:
+    """What it keeps of each token, as the descriptor calls it."""
+    if keeps_no_cache(architecture):
+        return {"keeps_no_cache": True}
+    return {
+        "kv_bytes_per_token": sizes.kv_bytes_per_token,
+        "windowed_kv_bytes_per_token": sizes.windowed_kv_bytes_per_token,
+        "window_tokens": sizes.window_tokens,
+    }
 
 
 def weight_files(files: Files) -> list[str]:
