@@ -222,6 +222,7 @@ async def test_models_that_do_not_generate_are_pooled(
         (Task.CLASSIFY, "/classify"),
         (Task.RERANK, "/rerank"),
         (Task.TOKEN_CLASSIFY, "/pooling"),
+        (Task.TRANSCRIPTION, "/v1/audio/transcriptions"),
     ],
 )
 def test_the_canary_is_a_request_of_the_models_task(task: Task, path: str) -> None:

@@ -39,12 +39,14 @@ class EngineHttp:
     ) -> Answer:
         """Send one request and read its whole answer.
 
+        `body` goes as JSON; with bytes in it as a form, in which those are a file.
+
         Raises:
             NoAnswer: within `timeout_s` there was none.
         """
         try:
             async with self._session.request(
-                method, url, json=body, timeout=aiohttp.ClientTimeout(total=timeout_s)
+                method, url, **_content(body), timeout=aiohttp.ClientTimeout(total=timeout_s)
             ) as response:
                 return Answer(response.status, await response.read())
         except aiohttp.ClientConnectorError as refused:
@@ -53,3 +55,12 @@ class EngineHttp:
             raise NoAnswer(f"no answer within {timeout_s:.0f} s") from late
         except aiohttp.ClientError as broken:
             raise NoAnswer(f"the connection broke ({type(broken).__name__})") from broken
+
+
+def _content(body: dict[str, Any] | None) -> dict[str, Any]:
+    if body is None or not any(isinstance(value, bytes) for value in body.values()):
+        return {"json": body}
+    form = aiohttp.FormData()
+    for name, value in body.items():
+        form.add_field(name, value, filename=name if isinstance(value, bytes) else None)
+    return {"data": form}

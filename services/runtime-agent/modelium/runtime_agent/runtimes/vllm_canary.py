@@ -1,5 +1,7 @@
 """The smallest request that shows whether an engine of vLLM computes as it should."""
 
+import io
+import wave
 from typing import Any
 
 from modelium.common.descriptor import POOLING_TASKS, Task
@@ -22,9 +24,22 @@ def canary(record: EngineRecord) -> tuple[str, dict[str, Any]]:
     if record.task in POOLING_TASKS:
         path = "/classify" if record.task is Task.CLASSIFY else "/pooling"
         return path, {"model": record.model, "input": "1"}
+    if record.task is Task.TRANSCRIPTION:
+        return "/v1/audio/transcriptions", {"model": record.model, "file": _silence()}
     count = CANARY_TOKENS if record.can_sleep else 1
     body = {"model": record.model, "prompt": "1", "max_tokens": count, "temperature": 0}
     return "/v1/completions", body | {"seed": 0, "ignore_eos": True, "return_token_ids": True}
+
+
+def _silence() -> bytes:
+    """A second of it; some models want no less."""
+    written = io.BytesIO()
+    with wave.open(written, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(16_000)
+        sound.writeframes(bytes(2 * 16_000))
+    return written.getvalue()
 
 
 def tokens_of(answer: dict[str, Any]) -> str:
