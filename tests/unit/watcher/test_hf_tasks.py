@@ -18,7 +18,9 @@ from modelium.watcher.hf_tasks import first_position, is_beyond_vllm, keeps_no_c
         ("MPNetModel", Task.EMBEDDING),
         ("Qwen3Model", Task.EMBEDDING),
         ("CLIPModel", Task.EMBEDDING),
-        ("BertForMaskedLM", Task.EMBEDDING),
+        ("RobertaForMaskedLM", Task.EMBEDDING),
+        ("BertForMaskedLM", Task.TOKEN_CLASSIFY),
+        ("ModernBertForMaskedLM", Task.UNKNOWN),
         ("BertForTokenClassification", Task.TOKEN_CLASSIFY),
         ("Qwen2ForRewardModel", Task.TOKEN_CLASSIFY),
         ("Qwen2ForProcessRewardModel", Task.TOKEN_CLASSIFY),
@@ -56,24 +58,27 @@ def test_a_chat_template_makes_a_chat_model(
 
 
 @pytest.mark.parametrize(
-    ("architecture", "encoder", "beyond"),
+    ("architecture", "task", "encoder", "beyond"),
     [
-        ("BertModel", True, False),
-        ("XLMRobertaForSequenceClassification", True, False),
-        ("ElectraForTokenClassification", True, False),
-        ("DistilBertModel", True, True),
-        ("MPNetForMaskedLM", True, True),
-        ("DebertaV2ForSequenceClassification", True, True),
-        ("Qwen2ForSequenceClassification", False, False),
-        ("Qwen3Model", False, False),
-        ("LlamaForCausalLM", False, False),
+        ("BertModel", Task.EMBEDDING, True, False),
+        ("XLMRobertaForSequenceClassification", Task.CLASSIFY, True, False),
+        ("ElectraForTokenClassification", Task.TOKEN_CLASSIFY, True, False),
+        ("DistilBertModel", Task.EMBEDDING, True, True),
+        ("BertForMaskedLM", Task.TOKEN_CLASSIFY, True, False),
+        ("BertForMaskedLM", Task.EMBEDDING, True, True),
+        ("RobertaForMaskedLM", Task.EMBEDDING, True, False),
+        ("MPNetForMaskedLM", Task.EMBEDDING, True, True),
+        ("DebertaV2ForSequenceClassification", Task.CLASSIFY, True, True),
+        ("Qwen2ForSequenceClassification", Task.CLASSIFY, False, False),
+        ("Qwen3Model", Task.EMBEDDING, False, False),
+        ("LlamaForCausalLM", Task.COMPLETION, False, False),
     ],
 )
 def test_encoders_keep_no_cache_and_some_are_beyond_vllm(
-    architecture: str, encoder: bool, beyond: bool
+    architecture: str, task: Task, encoder: bool, beyond: bool
 ) -> None:
     assert keeps_no_cache(architecture) is encoder
-    assert is_beyond_vllm(architecture) is beyond
+    assert is_beyond_vllm(architecture, task) is beyond
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,9 @@ async def test_what_vllm_would_compute_in_another_way_goes_to_the_general_runtim
     assert (found.task, served_by(found)) == (Task.EMBEDDING, RuntimeKind.RAY_SERVE)
 
 
-@pytest.mark.parametrize("architecture", ["MPNetModel", "DistilBertModel", "T5EncoderModel"])
+@pytest.mark.parametrize(
+    "architecture", ["MPNetModel", "DistilBertModel", "T5EncoderModel", "BertForMaskedLM"]
+)
 async def test_so_does_an_encoder_that_vllm_cannot_compute(
     tmp_path: Path, architecture: str
 ) -> None:

@@ -38,7 +38,10 @@ _TRANSCRIBE: Final = frozenset(
 )
 """Those that do nothing else (`supports_transcription_only`)."""
 _FROM_PARTS: Final = "ForConditionalGeneration"
-_HEADS: Final = ("ForSequenceClassification", "ForMaskedLM", "Model", *_OF_TOKENS)
+_MASKED: Final = "ForMaskedLM"
+_OF_MASKED: Final = {"BertForMaskedLM": Task.TOKEN_CLASSIFY, "RobertaForMaskedLM": Task.EMBEDDING}
+"""What vLLM makes of models that fill gaps: scores of each token, or one vector."""
+_HEADS: Final = ("ForSequenceClassification", _MASKED, "Model", *_OF_TOKENS)
 
 
 def task_of(architecture: str, *, chat: bool, labels: int = 2, parts: bool = False) -> Task:
@@ -46,7 +49,7 @@ def task_of(architecture: str, *, chat: bool, labels: int = 2, parts: bool = Fal
 
     `chat`: its tokenizer knows how a chat is written. `parts`: it reads more than text; a model
     that only translates or sums up has none, and no engine here. A classifier with one label scores
-    a pair of texts: it ranks. A model that fills masks is of use for the vectors it makes.
+    a pair of texts: it ranks.
     """
     if architecture in _TRANSCRIBE:
         return Task.TRANSCRIPTION
@@ -63,7 +66,9 @@ def _of_a_reader(architecture: str, labels: int) -> Task:
         return Task.TOKEN_CLASSIFY
     if architecture.endswith("ForImageClassification"):
         return Task.VISION
-    embeds = architecture.endswith(("Model", "ForMaskedLM")) and _family(architecture) in _EMBED
+    if architecture.endswith(_MASKED):
+        return _OF_MASKED.get(architecture, Task.UNKNOWN)
+    embeds = architecture.endswith("Model") and _family(architecture) in _EMBED
     return Task.EMBEDDING if embeds else Task.UNKNOWN
 
 
@@ -72,8 +77,10 @@ def keeps_no_cache(architecture: str) -> bool:
     return _family(architecture) in _ENCODERS
 
 
-def is_beyond_vllm(architecture: str) -> bool:
-    """Whether vLLM cannot compute it, though transformers can."""
+def is_beyond_vllm(architecture: str, task: Task) -> bool:
+    """Whether vLLM cannot compute it for this task, though transformers can."""
+    if architecture.endswith(_MASKED) and _OF_MASKED.get(architecture) is not task:
+        return True
     return _family(architecture) in _BEYOND_VLLM
 
 

@@ -13,7 +13,7 @@ def beyond_vllm(architecture: str, task: Task, sentences: SentenceModel | None) 
     """What of the model vLLM would not compute as it was meant, for people; empty: nothing."""
     if task not in POOLING_TASKS:
         return ""
-    if is_beyond_vllm(architecture):
+    if is_beyond_vllm(architecture, task):
         return architecture
     return sentences.beyond_vllm if sentences else ""
 
