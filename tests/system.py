@@ -122,6 +122,7 @@ class System:
                 },
                 "policies": {"min_residency_seconds": 0.5},
             },
+            "modelium_brain": {"endpoint": f"{self.url}/v1"},
             "gpu": {"enabled": False},
             "runtime_agent": {
                 "cpu_slot_memory_bytes": slot_bytes,

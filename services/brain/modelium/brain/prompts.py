@@ -20,7 +20,9 @@ CONFIDENCE: Final = "confidence"
 SURE: Final = {"low": 0.3, "medium": 0.6, "high": 0.9}
 LONGEST_ANSWER: Final = 4_096
 """Characters; whatever is longer is no answer."""
-_TOKENS_PER_MODEL: Final = 8
+_TOKENS_PER_CHOICE: Final = 16
+"""As many as characters: no tokenizer needs more."""
+_TOKENS_BESIDE: Final = 32
 _SYSTEM: Final = """You decide which AI models stay in the memory of a few GPUs.
 Loading a model makes its callers wait for load_s seconds. A model that is evicted or asleep must \
 come back when it is asked for. Memory is short when a model that somebody waits for does not fit.
@@ -53,7 +55,7 @@ def about_decisions(tick: MetricsTick, contestants: Sequence[Contestant]) -> Pro
             "required": list(properties),
             "additionalProperties": False,
         },
-        most_tokens=_TOKENS_PER_MODEL * (len(properties) + 1),
+        most_tokens=_TOKENS_BESIDE + _TOKENS_PER_CHOICE * len(contestants),
     )
 
 

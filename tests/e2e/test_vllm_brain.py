@@ -1,0 +1,72 @@
+"""A real language model on real vLLM gives advice, served by the system that it advises."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelium.cli.sample import write_sample_model
+from modelium.common.settings import GIB
+from tests.system import System, running, wait_until
+
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
+
+# A model with random weights may write spaces for ever where the form of its answer allows any.
+NO_SPACES = ("--structured-outputs-config.disable_any_whitespace", "true")
+LONGEST_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Memory for the brain's model and one more; the brain asks through the gateway."""
+    folder = tmp_path_factory.mktemp("brain")
+    settings: dict[str, Any] = {
+        "vllm": {"extra_args": NO_SPACES},
+        "modelium_brain": {"backend": "openai", "model_name": "thinker", "deadline_seconds": 4},
+        "orchestration": {
+            "decision_interval_seconds": 5.0,
+            "policies": {"always_loaded": ["thinker"]},
+        },
+    }
+    python = Path(os.environ["MODELIUM_VLLM_PYTHON"])
+    with running(folder, engine_python=python, slot_bytes=6 * GIB, settings=settings) as started:
+        for seed, name in enumerate(("thinker", "first", "second")):
+            write_sample_model(started.models / name, seed=seed)
+            wait_until(f"{name} is known", lambda name=name: started.model(name))
+        started.wait_for_state("thinker", "loaded", 120)
+        yield started
+
+
+def status(system: System) -> dict[str, Any]:
+    found: dict[str, Any] = system.get("/admin/brain")
+    return found
+
+
+def said_by_llm(system: System) -> list[dict[str, Any]]:
+    """Its decisions about the two models, as they are kept."""
+    kept = [system.get(f"/admin/explain/{name}?limit=100") for name in ("first", "second")]
+    return [made for each in kept for made in each["decisions"] if made["source"] == "llm"]
+
+
+def test_its_decisions_are_real_and_beside_those_of_the_rules(system: System) -> None:
+    assert status(system)["standing"]["leader"] == "rules"
+    for name in ("first", "second"):
+        assert system.chat(name)["model"] == name
+    wait_until("it has answered", lambda: status(system)["answered"], LONGEST_S)
+    seen = status(system)
+    assert seen["advisor"] == "openai:thinker"
+    assert seen["took_s"] < 4
+    wait_until("its decisions are kept", lambda: said_by_llm(system), LONGEST_S)
+
+
+def test_without_its_engine_the_rules_go_on_and_no_request_waits_for_it(system: System) -> None:
+    asked = status(system)["asked"]
+    for process in system.engines():
+        if "thinker" in process.cmdline():
+            process.kill()
+    for name in ("first", "second"):
+        assert system.chat(name)["model"] == name
+    assert status(system)["asked"] >= asked
+    assert status(system)["standing"]["leader"] == "rules"
