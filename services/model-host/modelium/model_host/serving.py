@@ -54,6 +54,11 @@ class Serving:
             raise Unavailable(f"model {self.options.name!r} is {self.state}")
         return self._model
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a run."""
+        return self._batcher.waiting if self._batcher else 0
+
     def load(self) -> None:
         """Load the model and see that it answers; blocks.
 

@@ -34,14 +34,9 @@ def run(options: Options) -> str:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     try:
-        family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-        listening = socket.create_server((options.host, options.port), family=family, backlog=2048)
+        listening = _listening(options.host, options.port)
     except OSError as error:
         return f"cannot listen on {options.host}:{options.port}: {error.strerror}"
-    return asyncio.run(_run(options, listening))
-
-
-async def _run(options: Options, listening: socket.socket) -> str:
     serving = Serving(options, load)
     config = uvicorn.Config(
         build(serving),
@@ -49,7 +44,26 @@ async def _run(options: Options, listening: socket.socket) -> str:
         access_log=False,
         timeout_graceful_shutdown=max(1, round(options.drain_seconds)),
     )
-    server = _Server(config, serving)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        return runner.run(_run(options, serving, _Server(config, serving), listening))
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    # The protocol is named: asyncio turns Nagle off only where it sees that it is TCP.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+async def _run(
+    options: Options, serving: Serving, server: _Server, listening: socket.socket
+) -> str:
     loading = asyncio.create_task(_load(serving, server))
     await server.serve(sockets=[listening])
     if serving.state is State.FAILED:

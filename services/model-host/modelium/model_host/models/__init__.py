@@ -1,0 +1,1 @@
+"""One module per kind of model file: how it is loaded and run."""

@@ -1,0 +1,209 @@
+"""The routes, with a model of numpy instead of a library."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import numpy as np
+import pytest
+
+from modelium.model_host.errors import CannotLoad
+from modelium.model_host.http.app import build
+from modelium.model_host.options import Options
+from modelium.model_host.protocol.signature import Signature
+from modelium.model_host.protocol.tensors import Tensors, TensorSpec
+from modelium.model_host.serving import Serving
+from tests.host_kit import tensor
+from tests.http_rig import serving
+
+X = np.float32([[1, 2]])
+ROWS = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 2)),))
+
+
+@dataclass
+class Plain:
+    """Adds one, once it may."""
+
+    signature: Signature = ROWS
+    platform: str = "numpy"
+    sample: Tensors | None = None
+    may_run: threading.Event = field(default_factory=threading.Event)
+    began: threading.Event = field(default_factory=threading.Event)
+    runs: int = 0
+
+    def run(self, inputs: Tensors) -> Tensors:
+        self.runs += 1
+        self.began.set()
+        self.may_run.wait(10)
+        if (inputs["x"] == 13).any():
+            raise RuntimeError("thirteen")
+        return {"y": inputs["x"] + 1}
+
+
+@dataclass
+class Rig:
+    """The application on a port."""
+
+    url: str
+    client: aiohttp.ClientSession
+    serving: Serving
+    model: Plain
+
+    async def ask(self, method: str, path: str, **more: Any) -> tuple[int, Any]:
+        async with self.client.request(method, self.url + path, **more) as response:
+            return response.status, await response.json(content_type=None)
+
+    async def infer(self, *inputs: dict[str, Any]) -> tuple[int, Any]:
+        return await self.ask("POST", "/v2/models/m/infer", json={"inputs": inputs})
+
+
+@asynccontextmanager
+async def a_rig(*, load: bool = True, **options: Any) -> AsyncIterator[Rig]:
+    model = Plain()
+    model.may_run.set()
+    chosen = Options(name="m", path=Path("m.pt"), format="torchscript", task="tensor", **options)
+    held = Serving(chosen, lambda _: model)
+    if load:
+        await asyncio.to_thread(held.load)
+        model.runs = 0
+    async with serving(build(held)) as port, aiohttp.ClientSession() as client:
+        yield Rig(f"http://127.0.0.1:{port}", client, held, model)
+        model.may_run.set()
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with a_rig() as found:
+        yield found
+
+
+async def test_it_is_ready_only_between_its_load_and_its_end() -> None:
+    async with a_rig(load=False) as rig:
+        assert await rig.ask("GET", "/health") == (503, {"error": "model 'm' is loading"})
+        assert (await rig.ask("GET", "/v2/health/live"))[0] == 200
+        assert (await rig.infer(tensor("x", X)))[0] == 503
+        await asyncio.to_thread(rig.serving.load)
+        for path in ("/health", "/v2/health/ready", "/v2/models/m/ready"):
+            assert (await rig.ask("GET", path))[0] == 200
+        rig.serving.drain()
+        assert await rig.ask("GET", "/health") == (503, {"error": "model 'm' is draining"})
+        assert (await rig.infer(tensor("x", X)))[0] == 200
+
+
+async def test_a_model_that_cannot_be_loaded_says_why() -> None:
+    def fails(_: Options) -> Any:
+        raise ImportError("no such library\nmore")
+
+    held = Serving(Options(name="m", path=Path("m"), format="onnx", task="tensor"), fails)
+    with pytest.raises(CannotLoad, match=r"^ImportError: no such library$"):
+        await asyncio.to_thread(held.load)
+
+
+async def test_the_metadata_is_the_signature(rig: Rig) -> None:
+    status, found = await rig.ask("GET", "/v2/models/m/versions/1")
+    assert status == 200
+    assert found["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}]
+    assert found["outputs"] == [{"name": "y", "datatype": "FP32", "shape": [-1, 2]}]
+    assert found["platform"] == "numpy"
+
+
+async def test_tensors_go_in_and_come_out(rig: Rig) -> None:
+    status, found = await rig.infer(tensor("x", X))
+    assert status == 200
+    assert found["outputs"] == [{"name": "y", "datatype": "FP32", "shape": [1, 2], "data": [2, 3]}]
+    assert (await rig.ask("POST", "/predict", json={"inputs": {"x": [[1, 2]]}}))[1] == found
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/v2/models/other", "model 'other' is not served here; 'm' is"),
+        ("/v2/models/m/versions/2", "version '2' is not served here; '1' is"),
+        ("/nothing", "GET /nothing: Not Found"),
+    ],
+)
+async def test_what_is_not_there_is_404_in_the_protocols_form(
+    rig: Rig, path: str, says: str
+) -> None:
+    assert await rig.ask("GET", path) == (404, {"error": says})
+
+
+async def test_a_route_for_another_task_answers_in_its_clients_form(rig: Rig) -> None:
+    status, found = await rig.ask("POST", "/v1/embeddings", json={"input": "a"})
+    assert status == 404
+    assert found["error"]["message"] == (
+        "/v1/embeddings is for models for embedding; 'm' is one for tensor"
+    )
+
+
+async def test_a_failure_of_the_model_is_500_and_the_next_request_is_served(rig: Rig) -> None:
+    status, found = await rig.infer(tensor("x", np.float32([[13, 0]])))
+    assert (status, found) == (500, {"error": "the model failed: RuntimeError: thirteen"})
+    assert (await rig.infer(tensor("x", X)))[0] == 200
+
+
+async def test_a_body_beyond_the_limit_is_413_whether_its_length_is_said_or_not() -> None:
+    async with a_rig(max_body_bytes=100) as rig:
+        status, found = await rig.infer(tensor("x", np.zeros((50, 2), "f4")))
+        assert status == 413
+        assert "at most 100 are taken" in found["error"]
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(20):
+                yield bytes(10)
+
+        status, found = await rig.ask("POST", "/v2/models/m/infer", data=pieces())
+        assert status == 413
+        assert rig.model.runs == 0
+
+
+async def test_a_caller_that_leaves_takes_its_request_out_of_the_queue(rig: Rig) -> None:
+    rig.model.may_run.clear()
+    first = asyncio.create_task(rig.infer(tensor("x", X)))
+    await asyncio.to_thread(rig.model.began.wait, 10)
+    leaving = asyncio.create_task(rig.infer(tensor("x", X)))
+    await rig_waits(rig, 1)
+    leaving.cancel()
+    await rig_waits(rig, 0)
+    rig.model.may_run.set()
+    assert (await first)[0] == 200
+    assert rig.model.runs == 1
+
+
+async def rig_waits(rig: Rig, count: int) -> None:
+    async with asyncio.timeout(10):
+        while rig.serving.waiting != count:
+            await rig.ask("GET", "/v2/health/live")
+
+
+async def test_more_than_may_wait_are_503_and_say_when_to_try_again() -> None:
+    async with a_rig(max_queue=1) as rig:
+        rig.model.may_run.clear()
+        asked = [asyncio.create_task(rig.infer(tensor("x", X)))]
+        await asyncio.to_thread(rig.model.began.wait, 10)
+        asked.append(asyncio.create_task(rig.infer(tensor("x", X))))
+        await rig_waits(rig, 1)
+        async with rig.client.post(
+            f"{rig.url}/v2/models/m/infer", json={"inputs": [tensor("x", X)]}
+        ) as refused:
+            assert refused.status == 503
+            assert refused.headers["retry-after"] == "1"
+        rig.model.may_run.set()
+        assert [status for status, _ in await asyncio.gather(*asked)] == [200, 200]
+
+
+async def test_figures_count_requests_and_runs(rig: Rig) -> None:
+    await rig.infer(tensor("x", X))
+    await rig.infer(tensor("q", X))
+    async with rig.client.get(f"{rig.url}/metrics") as response:
+        text = await response.text()
+    route = 'model="m",route="/v2/models/{model}/infer"'
+    assert f'modelium_host_requests_total{{code="200",{route}}} 1.0' in text
+    assert f'modelium_host_requests_total{{code="400",{route}}} 1.0' in text
+    assert 'modelium_host_batch_rows_count{model="m"} 1.0' in text
+    assert 'modelium_host_requests_running{model="m"} 1.0' in text
