@@ -156,3 +156,10 @@ def last_line(host: Host) -> str:
 def packed(values: Iterable[bytes]) -> bytes:
     """BYTES as binary data."""
     return b"".join(struct.pack("<I", len(value)) + value for value in values)
+
+
+async def until_running(host: Host) -> None:
+    """Until a request runs beside the one that asks for this figure."""
+    async with asyncio.timeout(START_S):
+        while await host.figure("modelium_host_requests_running") < 2:
+            pass

@@ -36,6 +36,8 @@ class Serving:
         self.metrics = Metrics(options.name)
         self.state = State.LOADING
         self.failure = ""
+        self.cut_off = 0
+        """Requests that outlasted the time for draining."""
         self._load = load
         self._model: Model | None = None
         self._shares = False
@@ -88,6 +90,11 @@ class Serving:
             return call(self._executor, lambda: model.run(inputs))
 
         return model, prove(model.signature, attempt, model.sample)
+
+    def cancelled(self) -> None:
+        """Note a request that the server has cancelled."""
+        if self.state is State.DRAINING:
+            self.cut_off += 1
 
     async def infer(self, inputs: Tensors) -> Tensors:
         """What the model makes of inputs that fit its signature.

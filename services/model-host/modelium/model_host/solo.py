@@ -19,13 +19,11 @@ class _Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, serving: Serving) -> None:
         super().__init__(config)
-        self.cut_off = 0
         self._serving = serving
 
     async def shutdown(self, sockets: list[Any] | None = None) -> None:
         self._serving.drain()
         await super().shutdown(sockets)
-        self.cut_off = len(self.server_state.tasks)
 
 
 def run(options: Options) -> str:
@@ -69,8 +67,8 @@ async def _run(
     if serving.state is State.FAILED:
         await loading
         return f"cannot serve {options.name!r}: {serving.failure}"
-    if server.cut_off:
-        return f"{server.cut_off} requests were cut off after {options.drain_seconds:g} s"
+    if serving.cut_off:
+        return f"{serving.cut_off} requests were cut off after {options.drain_seconds:g} s"
     return ""
 
 

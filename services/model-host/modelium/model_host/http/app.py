@@ -58,6 +58,9 @@ def _counted(
                 response = await _answered(request, endpoint, serving)
                 code = response.status_code
                 return response
+            except asyncio.CancelledError:
+                serving.cancelled()
+                raise
             finally:
                 serving.metrics.answered(path, code, loop.time() - begin)
 

@@ -10,7 +10,7 @@ from modelium.model_host.errors import CannotLoad, InvalidInput
 from modelium.model_host.models.providers import choose
 from modelium.model_host.options import Options
 from modelium.model_host.protocol.signature import Signature
-from modelium.model_host.protocol.tensors import BYTES, Array, TensorSpec, Tensors
+from modelium.model_host.protocol.tensors import BYTES, Array, Tensors, TensorSpec
 
 log = logging.getLogger(__name__)
 

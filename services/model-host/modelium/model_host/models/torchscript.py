@@ -13,7 +13,8 @@ from modelium.model_host.errors import CannotLoad, InvalidInput, first_line
 from modelium.model_host.models.torch_tensors import arrays_of, prepare, running, to_torch
 from modelium.model_host.options import Options
 from modelium.model_host.protocol.signature import Signature, declared
-from modelium.model_host.protocol.tensors import TensorSpec, Tensors, datatype_of
+from modelium.model_host.protocol.tensors import Tensors, TensorSpec, datatype_of
+
 
 class TorchScriptModel:
     """A TorchScript module."""
@@ -29,7 +30,9 @@ class TorchScriptModel:
     def run(self, inputs: Tensors) -> Tensors:
         """See `Model`."""
         arguments = [
-            to_torch(inputs[spec.name], spec.datatype or datatype_of(inputs[spec.name]), self._device)
+            to_torch(
+                inputs[spec.name], spec.datatype or datatype_of(inputs[spec.name]), self._device
+            )
             for spec in self.signature.inputs
         ]
         try:
@@ -62,7 +65,9 @@ def load(options: Options) -> TorchScriptModel:
         try:
             module = torch.jit.load(str(options.path), map_location=device).eval()
         except RuntimeError as error:
-            raise CannotLoad(f"no TorchScript archive that torch can read: {cause(error)}") from error
+            raise CannotLoad(
+                f"no TorchScript archive that torch can read: {cause(error)}"
+            ) from error
     return TorchScriptModel(module, _signature(module, declared(options.signature)), device)
 
 
