@@ -81,10 +81,14 @@ class Host:
         return await self.ask("POST", path, json={"inputs": inputs, **more})
 
     async def is_ready(self) -> bool:
+        return await self.status() == 200
+
+    async def status(self) -> int | None:
+        """Of its health; None: it does not answer."""
         try:
-            return (await self.ask("GET", "/health")).status == 200
+            return (await self.ask("GET", "/health")).status
         except aiohttp.ClientError:
-            return False
+            return None
 
     async def figure(self, name: str) -> float:
         """The sum of a metric's samples with exactly this name."""

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 import onnx
+import psutil
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -210,21 +212,25 @@ async def test_texts_are_classified_and_embedded_as_by_transformers(models: Path
         assert answer.json["usage"] == {"prompt_tokens": 12, "total_tokens": 12}
 
 
-@pytest.mark.parametrize(
-    ("file", "format_", "task", "says"),
-    [
-        ("pickled.pt", "torchscript", "tensor", "no TorchScript archive that torch can read"),
-        ("headless", "huggingface", "classify", "weights are missing: classifier.bias"),
-        ("picture.png", "onnx", "tensor", "cannot serve 'm': "),
-        ("nothing.pt", "torchscript", "tensor", "nothing.pt does not exist"),
-    ],
-)
 async def test_what_cannot_be_served_ends_with_1_and_the_reason_on_the_last_line(
-    models: Path, file: str, format_: str, task: str, says: str
+    models: Path,
 ) -> None:
-    async with a_host(models / file, format_, task, ready=False) as host:
-        assert await host.process.wait() == 1
-        assert says in last_line(host)
+    async def ends(file: str, format_: str, task: str, says: str, **options: Any) -> None:
+        async with a_host(models / file, format_, task, ready=False, **options) as host:
+            assert await host.process.wait() == 1
+            assert says in last_line(host)
+
+    no_archive = "cannot serve 'm': no TorchScript archive that torch can read"
+    missing = "weights are missing: classifier.bias"
+    async with asyncio.TaskGroup() as group:
+        for case in (
+            ends("pickled.pt", "torchscript", "tensor", no_archive),
+            ends("pickled.pt", "torchscript", "tensor", no_archive, mode="ray"),
+            ends("headless", "huggingface", "classify", missing),
+            ends("picture.png", "onnx", "tensor", "cannot serve 'm': "),
+            ends("nothing.pt", "torchscript", "tensor", "nothing.pt does not exist"),
+        ):
+            group.create_task(case)
 
 
 async def test_a_request_under_way_ends_before_the_host_does(models: Path) -> None:
@@ -246,3 +252,46 @@ async def test_a_request_that_outlasts_the_drain_is_cut_off_and_that_is_said(mod
         assert last_line(host) == "1 requests were cut off after 1 s"
         [ended] = await asyncio.gather(asked, return_exceptions=True)
         assert isinstance(ended, aiohttp.ClientError) or ended.status >= 500
+
+
+async def test_a_host_that_still_loads_ends_at_once(models: Path) -> None:
+    async with a_host(models / "vision", "huggingface", "vision", ready=False) as host:
+        async with asyncio.timeout(60):
+            while await host.status() is None:
+                pass
+        assert await host.status() == 503
+        host.terminate()
+        assert await host.process.wait() == 0
+        assert "loaded" not in host.log.read_text()
+
+
+@pytest.mark.timeout(600)
+async def test_on_ray_it_answers_the_same_bounds_its_queue_and_ends_in_order(
+    models: Path,
+) -> None:
+    one = '{"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1]}]}'
+    options = {"mode": "ray", "signature": one, "max_queue": 2, "max_batch": 1}
+    async with a_host(models / "slow.pt", "torchscript", **options) as host:
+        session = os.getsid(host.process.pid)
+        value = np.float32([0.3125])
+        assert np.array_equal(output(await host.infer(tensor("x", value))), value)
+        assert np.array_equal(await binary(host, value), value)
+        assert (await host.infer(tensor("x", np.zeros((1, 1))))).status == 400
+        crowd = [host.infer(tensor("x", np.float32([10]))) for _ in range(CALLERS)]
+        answers = await asyncio.gather(*crowd)
+        statuses = [answer.status for answer in answers]
+        assert sorted(set(statuses)) == [200, 503], answers
+        assert "wait for this model already" in answers[statuses.index(503)].json["error"]
+        last = asyncio.create_task(host.infer(tensor("x", np.float32([40]))))
+        await until_running(host)
+        host.terminate()
+        assert output(await last).tolist() == [40]
+        assert await host.process.wait() == 0
+        assert not [p.name() for p in psutil.process_iter() if session_of(p.pid) == session]
+
+
+def session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None

@@ -62,7 +62,7 @@ class Serving:
         return self._batcher.waiting if self._batcher else 0
 
     def load(self) -> None:
-        """Load the model and see that it answers; blocks.
+        """Load the model and see that it answers; blocks. It is ready after `open`.
 
         Raises:
             CannotLoad: with the reason, which `failure` keeps.
@@ -73,6 +73,9 @@ class Serving:
             self.state, self.failure = State.FAILED, str(error)
             raise
         log.info("the canary answered; requests share runs: %s", self._shares)
+
+    def open(self) -> None:
+        """Be ready."""
         if self.state is State.LOADING:
             self.state = State.READY
 

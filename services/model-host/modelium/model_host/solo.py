@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import uvicorn
@@ -73,7 +74,11 @@ async def _run(
 
 
 async def _load(serving: Serving, server: uvicorn.Server) -> None:
+    # Of its own: the loop's threads are waited for at the end, and a load cannot be interrupted.
+    executor = ThreadPoolExecutor(1, "load")
     try:
-        await asyncio.to_thread(serving.load)
+        await asyncio.get_running_loop().run_in_executor(executor, serving.load)
     except CannotLoad:
         server.should_exit = True
+    else:
+        serving.open()

@@ -57,12 +57,12 @@ def _counted(
             try:
                 response = await _answered(request, endpoint, serving)
                 code = response.status_code
-                return response
             except asyncio.CancelledError:
                 serving.cancelled()
                 raise
             finally:
                 serving.metrics.answered(path, code, loop.time() - begin)
+        return response
 
     return answer
 
