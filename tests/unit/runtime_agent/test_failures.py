@@ -169,7 +169,7 @@ REASON = "weights.bin is not there"
         ),
         ((REASON,), 137, f"The engine did not start (exit code 137); it last said: {REASON}"),
         (("ModuleNotFoundError: No module named 'onnxruntime'",), 1, "ray_serve.python"),
-        (("python3: No module named modelium.model_host",), 1, "not in its image"),
+        (("python3: No module named modelium.model_host",), 1, "lacks a part of the model host"),
     ],
 )
 def test_an_engine_that_says_why_it_cannot_load_is_believed(

@@ -106,7 +106,8 @@ _CAUSES = (
     _cause(
         r"No module named '?modelium",
         _START,
-        "the model host is not in its image (ray_serve.image); build that anew",
+        "it lacks a part of the model host; build its image anew (ray_serve.image), or install"
+        " modelium anew",
     ),
     _cause(
         r"No module named '?(torch|transformers|onnxruntime|ray|fastapi|uvicorn|PIL)\b",
