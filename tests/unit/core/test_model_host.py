@@ -57,6 +57,17 @@ def test_a_batch_of_rows_of_unknown_size_is_guessed(inputs: tuple[TensorSpec, ..
     assert beside == 32 * ROW_BYTES * ACTIVATIONS
 
 
+def test_onnxruntime_keeps_weights_twice_on_a_cpu() -> None:
+    known = TensorSpec(name="x", datatype="FP32", shape=(-1, 4))
+    needed = {
+        (name, kind): needed_bytes(hosted(format=name, dtype="F32", inputs=(known,)), kind, POLICY)
+        for name in ("onnx", "torchscript")
+        for kind in DeviceKind
+    }
+    assert needed["onnx", CPU] - needed["torchscript", CPU] == 100 * MIB
+    assert needed["onnx", CUDA] == needed["torchscript", CUDA]
+
+
 def test_16_bit_weights_are_widened_on_a_cpu_whatever_vllm_computes_in() -> None:
     policy = memory_policy(Vllm(dtype="float16"), RayServe())
     about = hosted(dtype="F16", weight_bytes=100)

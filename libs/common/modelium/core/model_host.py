@@ -33,8 +33,11 @@ def as_given(descriptor: Descriptor, kind: DeviceKind, policy: MemoryPolicy) -> 
     """
     if not is_hosted(descriptor):
         return policy
-    base = policy.host_bytes if kind is DeviceKind.CPU else policy.host_gpu_bytes
-    beside = base + _batch_bytes(descriptor, policy.host_rows)
+    on_cpu = kind is DeviceKind.CPU
+    beside = policy.host_bytes if on_cpu else policy.host_gpu_bytes
+    beside += _batch_bytes(descriptor, policy.host_rows)
+    if on_cpu and descriptor.format == "onnx":
+        beside += descriptor.weight_bytes  # kept a second time, in the order that its kernels read
     return replace(policy, overhead_bytes=beside, cpu_float32=True)
 
 
