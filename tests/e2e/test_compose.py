@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pytest
 
 from modelium.cli.sample import write_sample_model
+from tests.onnx_models import WEIGHTS, write_linear
 from tests.system import ROOT, free_port, wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
@@ -113,17 +115,21 @@ class Compose:
         """One completion; the gateway holds it while the engine starts."""
         messages = [{"role": "user", "content": "hello"}]
         body = {"model": MODEL, "messages": messages, "max_tokens": 4}
+        return self.post("/v1/chat/completions", body)
+
+    def post(self, path: str, body: Any) -> Any:
         request = urllib.request.Request(
-            f"{self.url}/v1/chat/completions",
-            json.dumps(body).encode(),
-            {"content-type": "application/json"},
+            self.url + path, json.dumps(body).encode(), {"content-type": "application/json"}
         )
         with urllib.request.urlopen(request, timeout=300) as answer:
             return json.load(answer)
 
-    def knows_model(self) -> bool:
+    def known(self, stem: str) -> str | None:
+        """The name of the model with this file or folder, once it is analysed."""
         with urllib.request.urlopen(f"{self.url}/v1/models", timeout=10) as answer:
-            return any(entry["id"] == MODEL for entry in json.load(answer)["data"])
+            listed = json.load(answer)["data"]
+        analysed = [entry["id"] for entry in listed if entry["modelium"]["task"]]
+        return next((name for name in analysed if name.startswith(stem)), None)
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +145,7 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
         wait_until("the agent is healthy", lambda: system.is_healthy("agent-cpu"), 90)
         wait_until("the gateway is ready", system.is_ready, 60)
         write_sample_model(models / MODEL)
-        wait_until("the model is known", system.knows_model, 60)
+        wait_until("the model is known", lambda: system.known(MODEL), 60)
         yield system
     finally:
         system.end()
@@ -226,6 +232,21 @@ def test_the_bus_has_no_way_out_and_no_engine_on_it(
     (network,) = json.loads(compose.docker("network", "inspect", name))
     assert network["Internal"]
     assert engine["Id"] not in network["Containers"]
+
+
+def test_a_model_that_vllm_does_not_serve_answers_from_a_container_too(compose: Compose) -> None:
+    file = compose.models / "linear.onnx"
+    write_linear(file)
+    file.chmod(0o644)
+    name = wait_until("the model is known", lambda: compose.known("linear"), 60)
+    rows = [[0.5, -1.0, 2.0, 0.25]]
+    [output] = compose.post(f"/predict/{name}", {"inputs": {"x": rows}})["outputs"]
+    np.testing.assert_allclose(output["data"], np.tanh(rows @ WEIGHTS)[0], rtol=1e-5)
+    found = [compose.inspect(container) for container in compose.engines()]
+    [host] = [c for c in found if c["Config"]["Labels"]["io.modelium.model"] == name]
+    assert "modelium.model_host" in host["Config"]["Cmd"]
+    assert host["HostConfig"]["ReadonlyRootfs"]
+    assert [(m["Destination"], m["RW"]) for m in host["Mounts"]] == [(f"/models/{name}", False)]
 
 
 def test_stopping_the_agent_removes_its_engines(compose: Compose, engine: dict[str, Any]) -> None:

@@ -12,18 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 
 from modelium.common.settings import GIB
 from tests.host_kit import make_models, tensor
+from tests.onnx_models import Array, write_linear
 from tests.system import System, running, wait_until
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(300)]
 
-Array = NDArray[np.float32]
 RUNS_ONNX = """
 import sys, numpy, onnxruntime
 session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
@@ -41,7 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Path:
     """The models, and beside them what each answers when it is run directly."""
     folder = tmp_path_factory.mktemp("made")
     make_models(folder)
-    _write_onnx(folder / "linear.onnx")
+    write_linear(folder / "linear.onnx")
     files = [folder / name for name in ("linear.onnx", "small.npz", "linear.npy")]
     subprocess.run([python, "-c", RUNS_ONNX, *files], check=True)
     return folder
@@ -53,16 +50,6 @@ def system(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Iterator[S
     folder = tmp_path_factory.mktemp("general")
     with running(folder, engine_python=python, slot_bytes=3 * GIB) as started:
         yield started
-
-
-def _write_onnx(path: Path) -> None:
-    weights = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 4])]
-    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows", 6])]
-    nodes = [helper.make_node("MatMul", ["x", "w"], ["z"]), helper.make_node("Tanh", ["z"], ["y"])]
-    graph = helper.make_graph(nodes, "g", inputs, outputs, [numpy_helper.from_array(weights, "w")])
-    opset = [helper.make_opsetid("", 17)]
-    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
 
 
 def _drop(system: System, source: Path) -> str:

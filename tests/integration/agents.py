@@ -1,9 +1,11 @@
 """A whole agent in this process: real engines' processes (the stub), a bus in memory."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -14,7 +16,7 @@ from modelium.common.clock import SystemClock
 from modelium.common.descriptor import RuntimeKind
 from modelium.common.events import Message, RuntimeEvent, RuntimeLoaded
 from modelium.common.records import Device, DeviceKind, InstanceState
-from modelium.common.settings import Vllm
+from modelium.common.settings import RayServe, Vllm
 from modelium.common.testing import InMemoryBus
 from modelium.runtime_agent.announcing import Announcer
 from modelium.runtime_agent.devices import CpuSlots, Traits
@@ -22,11 +24,13 @@ from modelium.runtime_agent.drain import LEASE_S, DrainTracker
 from modelium.runtime_agent.engine_http import EngineHttp
 from modelium.runtime_agent.fence import Fence, fenced
 from modelium.runtime_agent.handlers import COMMANDS, FOLLOWED
+from modelium.runtime_agent.host_package import linked_package
 from modelium.runtime_agent.journal import Journal
 from modelium.runtime_agent.lanes import Lanes
 from modelium.runtime_agent.memory import MemoryMeter
 from modelium.runtime_agent.process_tree import MARKER
 from modelium.runtime_agent.processes import ProcessLauncher
+from modelium.runtime_agent.runtimes.ray_serve import RayServeRuntime
 from modelium.runtime_agent.runtimes.vllm import VllmRuntime
 from modelium.runtime_agent.supervisor import Supervisor
 from modelium.runtime_agent.tools import Tools
@@ -156,7 +160,15 @@ async def an_agent_on(
     folder = tmp_path / "state"
     tools = Tools(
         launcher=ProcessLauncher(folder, agent_id="local", clock=clock),
-        runtimes={RuntimeKind.VLLM: runtime(Vllm.model_validate(engine), http)},
+        runtimes={
+            RuntimeKind.VLLM: runtime(Vllm.model_validate(engine), http),
+            RuntimeKind.RAY_SERVE: RayServeRuntime(
+                RayServe(),
+                http,
+                python=Path(sys.executable),
+                package=partial(linked_package, folder),
+            ),
+        },
         devices=devices,
         lanes=Lanes(),
         drains=DrainTracker(clock.monotonic()),
