@@ -98,8 +98,8 @@ class RayServe(Section):
     )
     overhead_bytes: PositiveInt | None = Field(
         default=None,
-        description="Bytes an engine needs beside its weights; empty: 768 MiB solo, 1 GiB more in"
-        " ray mode, 1 GiB of a GPU.",
+        description="Bytes an engine needs beside its weights; empty: 256 MiB for ONNX, 768 MiB for"
+        " other models, 1 GiB of a GPU. In ray mode 1 GiB more.",
     )
     host_memory_bytes: PositiveInt = Field(
         default=4 * GIB,

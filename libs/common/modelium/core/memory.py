@@ -11,7 +11,7 @@ from typing import Final
 from modelium.common.descriptor import Descriptor
 from modelium.common.records import DeviceKind, ModelRecord
 from modelium.core.measurements import NOTHING, Known, Measurements
-from modelium.core.model_host import as_given, is_hosted
+from modelium.core.model_host import as_given, is_hosted, least_bytes
 from modelium.core.policy import MemoryPolicy
 
 STEP_TOKENS: Final = 8192
@@ -99,7 +99,7 @@ def needed_bytes(
     raised = cache + (known.outgrown_bytes if raise_later else _raised(weights, known, policy))
     if largest_bytes:
         raised = min(raised, largest_bytes)
-    return max(weights + cache, wanted + cache, raised)
+    return max(weights + cache, least_bytes(descriptor, policy), wanted + cache, raised)
 
 
 def _measured(weights: int, known: Known, policy: MemoryPolicy) -> int:

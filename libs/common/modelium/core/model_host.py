@@ -1,7 +1,7 @@
 """What an engine of the general runtime needs of a device. Pure.
 
-It has no cache. Beside its weights it takes what torch and onnxruntime take once loaded, which is
-about the same for every model, and what computing a batch takes.
+It has no cache. Beside its weights it takes what its libraries take once loaded, which is about the
+same for every model of a format, and what computing a batch takes.
 """
 
 import math
@@ -10,8 +10,18 @@ from typing import Final
 
 from modelium.common.descriptor import Descriptor, RuntimeKind, TensorSpec
 from modelium.common.records import DeviceKind
+from modelium.common.settings import GIB, MIB
 from modelium.core.policy import MemoryPolicy
 
+ONNX: Final = "onnx"
+LIBRARIES_BYTES: Final = 768 * MIB
+"""Torch and transformers on a CPU (measured: 230 MiB for TorchScript, 520 for transformers)."""
+ONNX_BYTES: Final = 256 * MIB
+"""Onnxruntime alone (measured: 60 MiB)."""
+GPU_BYTES: Final = GIB
+"""A CUDA context, kernels and workspaces."""
+ROOM_BYTES: Final = 128 * MIB
+"""For the process itself, where less was measured."""
 ACTIVATIONS: Final = 16
 """How many times the bytes of a row are taken while it is computed."""
 ROW_BYTES: Final = 1 << 19
@@ -33,12 +43,30 @@ def as_given(descriptor: Descriptor, kind: DeviceKind, policy: MemoryPolicy) -> 
     """
     if not is_hosted(descriptor):
         return policy
-    on_cpu = kind is DeviceKind.CPU
-    beside = policy.host_bytes if on_cpu else policy.host_gpu_bytes
-    beside += _batch_bytes(descriptor, policy.host_rows)
-    if on_cpu and descriptor.format == "onnx":
-        beside += descriptor.weight_bytes  # kept a second time, in the order that its kernels read
+    given = policy.host_bytes
+    libraries = _libraries_bytes(descriptor, kind) if given is None else given
+    beside = libraries + _batch_bytes(descriptor, policy.host_rows)
+    if kind is DeviceKind.CPU:
+        # Kept a second time, in the order that its kernels read.
+        packed = descriptor.weight_bytes if descriptor.format == ONNX else 0
+        beside += policy.ray_bytes + packed
     return replace(policy, overhead_bytes=beside, cpu_float32=True)
+
+
+def least_bytes(descriptor: Descriptor, policy: MemoryPolicy) -> int:
+    """No load of a hosted model is given less, however little was measured; 0 for others.
+
+    What full batches take is measured only once they come, and a container has what it is given.
+    """
+    if not is_hosted(descriptor):
+        return 0
+    return descriptor.weight_bytes + ROOM_BYTES + _batch_bytes(descriptor, policy.host_rows)
+
+
+def _libraries_bytes(descriptor: Descriptor, kind: DeviceKind) -> int:
+    if kind is DeviceKind.CUDA:
+        return GPU_BYTES
+    return ONNX_BYTES if descriptor.format == ONNX else LIBRARIES_BYTES
 
 
 def _batch_bytes(descriptor: Descriptor, rows: int) -> int:

@@ -4,12 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from modelium.common.settings import GIB, MIB, HostMode, Policies, RayServe, Vllm
+from modelium.common.settings import GIB, HostMode, Policies, RayServe, Vllm
 
-HOST_BYTES: Final = {HostMode.SOLO: 768 * MIB, HostMode.RAY: 1792 * MIB}
-"""Of a model host on a CPU, beside weights and batches, unless the settings say else."""
-HOST_GPU_BYTES: Final = GIB
-"""What a CUDA context, kernels and workspaces take of a GPU."""
+RAY_BYTES: Final = GIB
+"""What Ray takes beside the model host itself (measured: 0.6 to 1 GiB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +21,10 @@ class MemoryPolicy:
     """Whether engines on a CPU compute in float32, whatever the files store."""
     measured_margin_ratio: float = 0.15
     """Added to what was measured: an engine grows a little while it serves."""
-    host_bytes: int = HOST_BYTES[HostMode.SOLO]
-    """The overhead of a model host on a CPU …"""
-    host_gpu_bytes: int = HOST_GPU_BYTES
-    """… and on a GPU."""
+    host_bytes: int | None = None
+    """The overhead of a model host; None: what its kind of model takes."""
+    ray_bytes: int = 0
+    """Taken beside it on a CPU."""
     host_rows: int = 32
     """The rows that a model host computes at once."""
 
@@ -70,8 +68,8 @@ def memory_policy(vllm: Vllm, ray_serve: RayServe) -> MemoryPolicy:
         overhead_bytes=vllm.overhead_bytes,
         max_context_tokens=vllm.max_context_tokens,
         cpu_float32=vllm.dtype in ("auto", "float32"),
-        host_bytes=ray_serve.overhead_bytes or HOST_BYTES[ray_serve.mode],
-        host_gpu_bytes=ray_serve.overhead_bytes or HOST_GPU_BYTES,
+        host_bytes=ray_serve.overhead_bytes,
+        ray_bytes=RAY_BYTES if ray_serve.mode is HostMode.RAY else 0,
         host_rows=ray_serve.max_batch,
     )
 
