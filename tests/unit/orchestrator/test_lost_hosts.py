@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from modelium.common.events import LoadModel, UnloadModel
 from modelium.common.records import ModelState
-from tests.unit.orchestrator.rig import Rig, a_model, a_slot, running
+from tests.unit.orchestrator.rig import Rig, a_model, a_slot, running, some_settings
 from tests.unit.orchestrator.scripted import GB, Agent
 
 
@@ -49,8 +50,8 @@ class _Hosts:
 
 
 @asynccontextmanager
-async def _hosts() -> AsyncIterator[_Hosts]:
-    async with running(a_model("a")) as rig:
+async def _hosts(**policies: Any) -> AsyncIterator[_Hosts]:
+    async with running(a_model("a"), settings=some_settings(**policies)) as rig:
         device = a_slot(total=5 * GB).model_copy(update={"device_id": "cpu-far-0"})
         hosts = _Hosts(rig, Agent(rig.bus, (device,), agent_id="far"))
         hosts.hears()
@@ -104,3 +105,22 @@ async def test_a_load_that_waited_for_a_lost_host_is_stopped_when_it_was_replace
         assert hosts.commands_to_far()[-1] == "unload a.1"
         assert (await hosts.rig.record("a")).instance_id == "a.2"
         assert hosts.rig.commands() == ["load a.2"]
+
+
+async def test_a_host_that_is_lost_with_one_of_two_engines_leaves_the_model_to_the_other() -> None:
+    policies = {"max_engines_per_model": 2, "copy_above_requests": 4, "copy_after_seconds": 5}
+    async with _hosts(**policies) as hosts:
+        gateway = hosts.rig.gateway
+        await hosts.seconds(2)
+        gateway.says("a", requests=1, in_flight=9, in_flight_generations={1: 9}, idle_s=0)
+        await hosts.seconds(10)
+        assert (hosts.commands_to_far(), hosts.rig.commands()) == (["load a.1"], ["load a.2"])
+        await hosts.lost()
+        gateway.says("a", requests=9, in_flight=1, in_flight_generations={2: 1}, idle_s=0)
+        await hosts.seconds(15)
+        record = await hosts.rig.record("a")
+        assert (record.state, record.agent_id, record.copies) == (ModelState.LOADED, "local", ())
+        hosts.back()
+        await hosts.seconds(8)
+        assert hosts.commands_to_far() == ["load a.1", "unload a.1"]
+        assert (await hosts.rig.record("a")).agent_id == "local"

@@ -156,9 +156,11 @@ async def test_the_engine_has_a_record_of_its_own_while_it_lives() -> None:
     assert await system.store.instances.all() == []
 
 
-async def test_an_engine_that_supersedes_another_leaves_only_its_own_record() -> None:
+async def test_engines_of_one_model_have_records_of_their_own_while_they_live() -> None:
     system = await registry(a_model_record())
     await system.hear(facts.loading(1), facts.loaded(1), facts.loading(2))
+    assert [i.instance_id for i in await system.store.instances.all()] == ["qwen.1", "qwen.2"]
+    await system.hear(facts.loaded(2), facts.failed(1))
     assert [i.instance_id for i in await system.store.instances.all()] == ["qwen.2"]
 
 

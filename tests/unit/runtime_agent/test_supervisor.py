@@ -218,6 +218,21 @@ async def test_a_load_into_memory_that_other_engines_hold_is_refused_without_bla
         await agent.told(RuntimeLoading)
 
 
+async def test_a_copy_is_begun_beside_the_engine_of_its_model_in_memory_of_its_own(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with _agent(tmp_path, clock, FakeEngine(clock=clock)) as agent:
+        beside = a_load(tmp_path, generation=2, is_copy=True)
+        agent.supervisor.load(beside.model_copy(update={"reserve_bytes": 16 * GIB}))
+        failed = await agent.told(RuntimeFailed)
+        assert (failed.instance_id, failed.kind) == ("qwen.2", FailureKind.CANCELLED)
+        agent.supervisor.load(a_load(tmp_path, generation=3, is_copy=True))
+        assert (await agent.told(RuntimeLoading)).instance_id == "qwen.3"
+        states = {i.instance_id: i.state for i in agent.supervisor.instances()}
+        assert states["qwen.1"] is InstanceState.LOADED
+        assert agent.bus.of(RuntimeUnloading) == []
+
+
 async def test_an_old_load_of_an_engine_that_runs_is_answered_with_its_state(
     tmp_path: Path, clock: FakeClock
 ) -> None:

@@ -238,6 +238,9 @@ class LoadModel(Command):
     weight_bytes: int = Field(default=0, ge=0, description="part of reserve_bytes")
     kv_cache_bytes: int = Field(ge=0, description="part of reserve_bytes")
     context_length: int = Field(ge=0, description="tokens; 0: the model's own")
+    is_copy: bool = Field(
+        default=False, description="the model's other engines go on; without: older ones are ended"
+    )
 
 
 class UnloadModel(Command):

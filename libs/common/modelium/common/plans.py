@@ -49,7 +49,9 @@ class Plan(Frozen):
     device_ids: tuple[str, ...] = Field(
         default=(), description="where it serves, or will by this plan; none: not known"
     )
-    device_name: str = Field(default="", description="of the first of these")
+    device_name: str = Field(
+        default="", description="of the first of these; of all where several engines serve"
+    )
     needed_bytes: int = Field(default=0, ge=0, description="of each device; 0: not known")
     free_bytes: int = Field(default=0, ge=0, description="of the first device, as it is now")
     victims: tuple[Victim, ...] = ()

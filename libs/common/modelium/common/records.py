@@ -91,11 +91,57 @@ class InstanceEndpoint(Frozen):
     device_count: int = Field(default=1, ge=1)
 
 
+class EngineMemory(Frozen):
+    """What decides how much of a device an engine takes, beside what it was measured to hold."""
+
+    engine: str = Field(description="its kind and version: vllm-0.32.0; without one: not known")
+    device_kind: DeviceKind
+    weight_bytes: int = Field(default=0, ge=0, description="as it holds them")
+    kv_cache_bytes: int = Field(default=0, ge=0, description="that it was given")
+    content_fingerprint: str = Field(default="", description="of the model; empty: not known")
+
+
+class InstanceState(StrEnum):
+    """An engine's own life, as its agent sees it."""
+
+    LOADING = "loading"
+    LOADED = "loaded"
+    SLEEPING = "sleeping"
+    UNLOADING = "unloading"
+
+
+class Instance(Frozen):
+    """One engine as its agent reports it."""
+
+    instance_id: str
+    model: ModelName
+    agent_id: AgentId
+    device_ids: tuple[str, ...]
+    generation: int = Field(ge=1)
+    state: InstanceState
+    endpoint: str | None = None
+    fingerprint: str = ""
+    reserved_bytes: int = Field(default=0, ge=0)
+    resident_bytes: int = Field(default=0, ge=0)
+    load_s: float | None = None
+    sleep_s: float | None = None
+    wake_s: float | None = None
+    sleep_level: int = Field(default=0, ge=0, le=2, description="0: awake")
+    memory: EngineMemory | None = None
+
+
+class Copy(Instance):
+    """An engine that a model has beside its first; reported engines have no `loaded_at`."""
+
+    loaded_at: datetime | None = None
+
+
 class ModelRecord(Record):
     """All that is known of one model; written by the registry only.
 
     `generation` is the newest load attempt that was announced, `ended_generation` the newest that
-    is known to be over; a runtime event of a generation up to `ended_generation` is stale.
+    is known to be over; a runtime event of a generation up to `ended_generation` is stale. Where
+    it has several engines, all this and `state` are of the best one, and the others are `copies`.
     """
 
     model: ModelName
@@ -152,16 +198,22 @@ class ModelRecord(Record):
     )
     retry_at: datetime | None = Field(default=None, description="no load before this")
     loaded_at: datetime | None = None
+    copies: tuple[Copy, ...] = Field(default=(), description="its engines beside this one")
+    copies_generation: int = Field(
+        default=0, ge=0, description="the newest engine that was announced beside another"
+    )
+    copy_retry_at: datetime | None = Field(
+        default=None, description="no engine beside others before this: one has failed"
+    )
 
+    @property
+    def newest_generation(self) -> int:
+        """Of all engines that were announced."""
+        return max(self.generation, self.copies_generation)
 
-class EngineMemory(Frozen):
-    """What decides how much of a device an engine takes, beside what it was measured to hold."""
-
-    engine: str = Field(description="its kind and version: vllm-0.32.0; without one: not known")
-    device_kind: DeviceKind
-    weight_bytes: int = Field(default=0, ge=0, description="as it holds them")
-    kv_cache_bytes: int = Field(default=0, ge=0, description="that it was given")
-    content_fingerprint: str = Field(default="", description="of the model; empty: not known")
+    def copy_of(self, generation: int) -> Copy | None:
+        """That load attempt, where it is beside another."""
+        return next((copy for copy in self.copies if copy.generation == generation), None)
 
 
 def memory_id(fingerprint: str, engine: str, kind: DeviceKind) -> str:
@@ -191,35 +243,6 @@ class MemoryRecord(Record):
     @property
     def memory_id(self) -> str:
         return memory_id(self.fingerprint, self.engine, self.device_kind)
-
-
-class InstanceState(StrEnum):
-    """An engine's own life, as its agent sees it."""
-
-    LOADING = "loading"
-    LOADED = "loaded"
-    SLEEPING = "sleeping"
-    UNLOADING = "unloading"
-
-
-class Instance(Frozen):
-    """One engine as its agent reports it."""
-
-    instance_id: str
-    model: ModelName
-    agent_id: AgentId
-    device_ids: tuple[str, ...]
-    generation: int = Field(ge=1)
-    state: InstanceState
-    endpoint: str | None = None
-    fingerprint: str = ""
-    reserved_bytes: int = Field(default=0, ge=0)
-    resident_bytes: int = Field(default=0, ge=0)
-    load_s: float | None = None
-    sleep_s: float | None = None
-    wake_s: float | None = None
-    sleep_level: int = Field(default=0, ge=0, le=2, description="0: awake")
-    memory: EngineMemory | None = None
 
 
 class InstanceRecord(Record, Instance):

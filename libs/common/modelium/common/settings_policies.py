@@ -48,6 +48,38 @@ class Policies(Section):
         "weights in host memory, 2 drops them and reads them again; 0: none sleeps. 2, as the "
         "cheaper of both and of a load is taken each time.",
     )
+    max_engines_per_model: int = Field(
+        default=1,
+        ge=1,
+        description="Engines that a crowded model may have on different devices, where memory is "
+        "free. 1, as free memory is what the next model loads into without a wait; more where a "
+        "few models matter most.",
+    )
+    copy_above_requests: int = Field(
+        default=32,
+        ge=1,
+        description="Requests at an engine at a time, those that wait included, above which its "
+        "model is crowded; so it is too where requests wait for room at its engines. 32, as up to "
+        "about that many an engine on a GPU answers in one batch.",
+    )
+    copy_after_seconds: NonNegativeFloat = Field(
+        default=15.0,
+        description="Seconds a model is crowded without a break before it gets one more engine: "
+        "longer than a burst, half of a usual load.",
+    )
+    copy_below_percent: float = Field(
+        default=50.0,
+        gt=0,
+        lt=100,
+        description="Percent of what they may have, and of what they were measured to serve, below "
+        "which the engines left would be with one engine less: then a model is calm. Half, so that "
+        "it is not crowded again at once.",
+    )
+    drop_copy_after_seconds: NonNegativeFloat = Field(
+        default=300.0,
+        description="Seconds a model is calm without a break before one of its engines goes: ten "
+        "loads long, so that demand that comes in waves loads little.",
+    )
     drain_deadline_seconds: NonNegativeFloat = Field(
         default=120.0,
         description="Seconds requests in flight get to end before an unload: long enough for a "

@@ -12,6 +12,8 @@ class Load:
     device_ids: tuple[str, ...]
     reserve_bytes: int
     reason: str
+    is_copy: bool = False
+    """Beside the engines that the model has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class Unload:
 
     model: str
     reason: str
+    copy_id: str = ""
+    """Which of its copies; empty: its first engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ class Queue:
     device_id: str = ""
     """Whose memory the reason is about; empty: none."""
     victims: tuple[str, ...] = ()
-    """Models that give way for it there, those first that are already on their way out."""
+    """Models that give way for it there, those first that are already on their way out; a copy by
+    its instance id."""
 
 
 Command = Load | Unload | Sleep | Wake

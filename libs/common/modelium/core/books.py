@@ -4,6 +4,7 @@ A device takes one action at a time; a device that is being emptied for a waiter
 everybody behind it, so that the memory freed is not taken away by a smaller model.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -56,6 +57,8 @@ class Books:
     """Model to the bytes that its devices get back if it gives way, once somebody has asked."""
     asleep: dict[str, list[ModelView]] = field(default_factory=dict)
     """Agent to its models that sleep."""
+    copies: dict[str, list[ModelView]] = field(default_factory=dict)
+    """Model to its engines beside the first."""
 
     def __post_init__(self) -> None:
         seen = self.snapshot
@@ -76,14 +79,16 @@ class Books:
     def _note_residents(self) -> None:
         here: dict[str, list[ModelView]] = {d.device_id: [] for d in self.snapshot.devices}
         changing: set[str] = set()
-        for model in self.snapshot.models:
+        for copy in self.snapshot.copies:
+            self.copies.setdefault(copy.model, []).append(copy)
+        for model in (*self.snapshot.models, *self.snapshot.copies):
             if not model.device_ids:
                 continue
             for device_id in model.device_ids if model.live else ():
                 here.setdefault(device_id, []).append(model)
             if model.state in CHANGING:
                 changing.update(model.device_ids)
-            elif model.state is ModelState.SLEEPING:
+            elif model.state is ModelState.SLEEPING and not model.copy_id:
                 self.asleep.setdefault(self.agent_of(model), []).append(model)
         self.residents = {device_id: tuple(models) for device_id, models in here.items()}
         self.changing = frozenset(changing)
@@ -118,7 +123,9 @@ class Books:
         return [d for d in self.devices.values() if 0 < needed.get(d.kind, 0) <= left[d.device_id]]
 
     def next_use_s(self, model: ModelView) -> float:
-        """When it is expected to be used again; 0: it is in use."""
+        """When it is expected to be used again; 0: it is in use. Nobody will miss a copy."""
+        if model.copy_id:
+            return math.inf
         if model.in_flight or model.waiting:
             return 0.0
         known = self.expected_s.get(model.model)

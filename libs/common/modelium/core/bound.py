@@ -19,6 +19,9 @@ refused for his age as long as nothing fails. Of N models that can be served:
     W = N * displace_after_s + sum over all that share a device with it, itself included, of
         load_s + max(min_residency_s, load_s) + 2 * (drain_deadline_s + stop_s)   [4: it can sleep]
 
+   Of a model that may have copies, those are stopped once each, and one may just be loading: none
+   is begun while anybody waits. That is one more load, and as many stops as copies.
+
 It is the bound of the worst case, with every model wanted and every request longer than the drain
 deadline; it counts on loads that take as long as the last one did, or `unknown_load_s`. A load that
 fails, an engine or an agent that dies, memory that others take: each costs a turn more than W
@@ -59,9 +62,11 @@ def wait_bounds_s(seen: Snapshot, policy: Policy) -> dict[str, float]:
 def turn_s(model: ModelView, policy: Policy) -> float:
     """For how long those behind it wait for one load of the model."""
     takes_s = load_s(model, policy)
+    copies = max(0, model.max_engines - 1)
     orders = 2 if model.sleeps or model.asleep else 1
-    stops_s = STOPPED_IN_A_TURN * orders * (policy.drain_deadline_s + policy.stop_s)
-    return takes_s + max(policy.min_residency_s, takes_s) + stops_s
+    stops_s = (STOPPED_IN_A_TURN * orders + copies) * (policy.drain_deadline_s + policy.stop_s)
+    loads_s = takes_s * (2 if copies else 1)
+    return loads_s + max(policy.min_residency_s, takes_s) + stops_s
 
 
 def _by_size(seen: Snapshot) -> Sizes:

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from modelium.common.figures import DecidedAction, Decision
 from modelium.common.records import ModelState
-from modelium.core import displace, reasons, spanning
+from modelium.core import displace, reasons, replicas, spanning
 from modelium.core.actions import Action, Load, Queue, Unload, Wake
 from modelium.core.books import Books
 from modelium.core.bound import turn_s, wait_bounds_s
@@ -44,23 +44,27 @@ def decide(
     keep = frozenset(d.model for d in followed if d.action is DecidedAction.KEEP)
     books = Books(snapshot, keep)
     actions: list[Action] = list(_must_go(books))
-    for waiter in _waiters(snapshot):
+    waiters, pinned_out = _waiters(snapshot), _pinned(snapshot)
+    for waiter in waiters:
         actions += _within_bound(books, waiter, _serve(books, waiter, policy), policy)
-    for pinned in _pinned(snapshot):
+    for pinned in pinned_out:
         actions += _serve(books, pinned, policy)
     actions += _follow(books, followed, policy)
     actions += overslept(books, policy)
+    actions += replicas.too_many(books, policy)
+    if not waiters and not pinned_out:
+        actions += replicas.one_more(books, policy)
     return actions
 
 
 def _must_go(books: Books) -> Iterable[Unload]:
     """A load under way is cancelled, which is the one order that does not wait for its device."""
-    for model in books.snapshot.models:
+    for model in (*books.snapshot.models, *books.snapshot.copies):
         reason = _reason_to_go(model)
         cancelled = model.state is ModelState.LOADING and books.is_here(model)
         if reason and (cancelled or (model.state in STOPPABLE and books.can_stop(model))):
             books.command(model.device_ids, model)
-            yield Unload(model.model, reason)
+            yield Unload(model.model, reason, model.copy_id)
 
 
 def _reason_to_go(model: ModelView) -> str:

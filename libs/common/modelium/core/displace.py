@@ -38,8 +38,8 @@ class _Way:
 
     @property
     def interrupts(self) -> int:
-        """Requests that end before it is free, or at the drain deadline."""
-        return sum([victim.in_flight for victim in self.victims.victims])
+        """Requests that end before it is free, or at the drain deadline; not those of copies."""
+        return sum([victim.in_flight for victim in self.victims.victims if not victim.copy_id])
 
 
 def make_room(
@@ -134,9 +134,12 @@ def _victims(
 
 
 def _may_go(candidate: ModelView, waiter: ModelView) -> bool:
-    """A pinned model never goes; one that somebody waits for does not go for nobody."""
+    """A pinned model never goes; one that somebody waits for does not go for nobody; a copy always
+    does."""
     if candidate.pinned or candidate is waiter:
         return False
+    if candidate.copy_id:
+        return True
     if waiter.wanted_for_s is None:
         return candidate.unused_s > 0 and not candidate.waiting
     return True
@@ -177,7 +180,7 @@ def _evict(books: Books, waiter: ModelView, way: _Way, policy: Policy) -> list[A
         f"{_room(books, waiter, way.device)}; waiting for {names} to drain",
         cause=f"drain:{way.device.device_id}:{names}",
         device_id=way.device.device_id,
-        victims=tuple(model.model for model in going),
+        victims=tuple(model.key for model in going),
     )
     stoppable = [victim for victim in way.victims.victims if books.can_stop(victim)]
     if not stoppable:
@@ -187,10 +190,10 @@ def _evict(books: Books, waiter: ModelView, way: _Way, policy: Policy) -> list[A
 
 def _stop(books: Books, victim: ModelView, waiter: ModelView, way: _Way, policy: Policy) -> Command:
     reason = f"makes room for {waiter.model}"
-    if not way.victims.all_go:
+    if not way.victims.all_go and not victim.copy_id:
         return departure(books, victim, reason, policy)
     books.command(victim.device_ids, victim)
-    return Unload(victim.model, reason)
+    return Unload(victim.model, reason, victim.copy_id)
 
 
 def _hold(books: Books, waiter: ModelView, way: _Way, policy: Policy) -> Queue:

@@ -44,8 +44,13 @@ def plan(
     if model is None:
         return None
     actions = decide(seen, advice, policy, advice_age_s=advice_age_s)
-    action = next((action for action in actions if action.model == name), None)
+    action = next((a for a in actions if a.model == name and not _is_about_copy(a)), None)
     return _of_action(seen, model, action) if action else _of_state(seen, model)
+
+
+def _is_about_copy(action: Action) -> bool:
+    """Whether a model is served as before, by its other engines."""
+    return (isinstance(action, Load) and action.is_copy) or bool(getattr(action, "copy_id", ""))
 
 
 def _of_action(seen: Snapshot, model: ModelView, action: Action) -> Plan:
@@ -73,7 +78,7 @@ def _of_action(seen: Snapshot, model: ModelView, action: Action) -> Plan:
 def _queued(seen: Snapshot, model: ModelView, queue: Queue) -> PlanOutcome:
     if queue.never or model.removed or model.state is ModelState.REJECTED:
         return PlanOutcome.REFUSE
-    states = {victim.state for name in queue.victims if (victim := seen.model(name))}
+    states = {victim.state for name in queue.victims if (victim := seen.engine(name))}
     return PlanOutcome.DISPLACE if states - {ModelState.UNLOADING} else PlanOutcome.WAIT
 
 
@@ -90,7 +95,23 @@ def _of_state(seen: Snapshot, model: ModelView) -> Plan:
     retry = f"its last load failed; the next try is in {model.retry_in_s:.0f} s"
     outcome, reason = _OF_STATE.get(model.state, (PlanOutcome.WAIT, retry))
     device = _device(seen, model.device_ids[0]) if model.device_ids else None
-    return _plan(model, outcome, reason, device, model.device_ids)
+    planned = _plan(model, outcome, reason, device, model.device_ids)
+    return _of_several(seen, planned) if outcome is PlanOutcome.ROUTE else planned
+
+
+def _of_several(seen: Snapshot, planned: Plan) -> Plan:
+    """With the devices of all engines that serve the model, where there are more than one."""
+    serving = [c for c in seen.copies if c.model == planned.model and c.state is ModelState.LOADED]
+    if not serving:
+        return planned
+    ids = (*planned.device_ids, *(device_id for copy in serving for device_id in copy.device_ids))
+    named = [device.name for device_id in ids if (device := _device(seen, device_id))]
+    changes = {
+        "reason": f"it is loaded, by {1 + len(serving)} engines",
+        "device_ids": ids,
+        "device_name": " and ".join(filter(None, (", ".join(named[:-1]), *named[-1:]))),
+    }
+    return planned.model_copy(update=changes)
 
 
 def _plan(
@@ -125,8 +146,8 @@ def _eta_s(model: ModelView, outcome: PlanOutcome) -> float | None:
 
 
 def _victim(seen: Snapshot, name: str) -> Victim:
-    victim = seen.model(name)
-    assert victim is not None  # `decide` names models of its snapshot only
+    victim = seen.engine(name)
+    assert victim is not None  # `decide` names engines of its snapshot only
     return Victim(
         model=name,
         held_bytes=victim.held_bytes,
@@ -140,6 +161,8 @@ def _why(victim: ModelView) -> str:
         return "is being stopped already"
     if victim.in_flight:
         return f"has {victim.in_flight} in flight, which end first"
+    if victim.copy_id:
+        return "is not the only engine of its model"
     return f"has not been used for {victim.unused_s:.0f} s"
 
 

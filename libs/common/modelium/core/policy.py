@@ -46,6 +46,14 @@ class Policy:
     """The deepest level at which engines are put to sleep; 0: at none."""
     unknown_load_s: float = 30.0
     """What a load is taken to last until any was measured; see `learned`."""
+    max_engines: int = 1
+    """Of one model."""
+    copy_above_requests: int = 32
+    """At one engine, by which its model is crowded."""
+    copy_after_s: float = 15.0
+    copy_below_ratio: float = 0.5
+    """Of what the engines left serve, with which a model is calm."""
+    drop_copy_after_s: float = 300.0
     drain_deadline_s: float = 120.0
     stop_s: float = 30.0
     """Within this an engine that is drained is stopped and its memory seen to be free."""
@@ -84,5 +92,10 @@ def policy(policies: Policies) -> Policy:
         evict_when_memory_above_percent=policies.evict_when_memory_above_percent,
         deepest_sleep=policies.deepest_sleep,
         always_loaded=frozenset(policies.always_loaded),
+        max_engines=policies.max_engines_per_model,
+        copy_above_requests=policies.copy_above_requests,
+        copy_after_s=policies.copy_after_seconds,
+        copy_below_ratio=policies.copy_below_percent / 100,
+        drop_copy_after_s=policies.drop_copy_after_seconds,
         drain_deadline_s=policies.drain_deadline_seconds,
     )

@@ -17,7 +17,7 @@ def gib(amount_bytes: int) -> str:
 
 def names(models: Iterable[ModelView]) -> str:
     """`a`, `a and b`, `a, b and c`."""
-    listed = sorted(model.model for model in models)
+    listed = sorted(f"a copy of {m.model}" if m.copy_id else m.model for m in models)
     return " and ".join(filter(None, (", ".join(listed[:-1]), *listed[-1:])))
 
 

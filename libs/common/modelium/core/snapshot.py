@@ -98,6 +98,20 @@ class ModelView:
     """The ways in which its engine can sleep where it runs; none: it cannot."""
     asleep: SleepView | None = None
     """The way in which it sleeps now."""
+    copy_id: str = ""
+    """Of an engine in `Snapshot.copies`: its instance id."""
+    max_engines: int = 1
+    crowded_for_s: float = 0.0
+    """How long its engines had more to do than they should; see `replicas.py`."""
+    calm_for_s: float = 0.0
+    """How long one engine less would have been enough by far."""
+    copy_retry_in_s: float = 0.0
+    """Until it may get one more engine again, where one beside others has failed."""
+
+    @property
+    def key(self) -> str:
+        """What tells it from all other engines."""
+        return self.copy_id or self.model
 
     @property
     def live(self) -> bool:
@@ -134,6 +148,8 @@ class Snapshot:
     devices: tuple[DeviceView, ...]
     hosts: tuple[HostView, ...] = ()
     """Of the agents whose engines can sleep."""
+    copies: tuple[ModelView, ...] = ()
+    """Engines that models have beside their first: as seen alone, neither pinned nor wanted."""
 
     @property
     def loads_s(self) -> list[float]:
@@ -143,6 +159,10 @@ class Snapshot:
     def model(self, name: str) -> ModelView | None:
         """The model of that name."""
         return self._by_name.get(name)
+
+    def engine(self, key: str) -> ModelView | None:
+        """The model of that name, or the copy of that instance id."""
+        return self.model(key) or next((c for c in self.copies if c.copy_id == key), None)
 
     @cached_property
     def _by_name(self) -> Mapping[str, ModelView]:

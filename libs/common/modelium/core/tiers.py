@@ -17,6 +17,8 @@ from modelium.core.victims import load_s, ways_to_sleep
 
 def frees_bytes(books: Books, model: ModelView, policy: Policy) -> int:
     """What each of its devices gets back when it gives way, by sleeping where that is better."""
+    if model.copy_id:
+        return model.held_bytes
     known = books.frees.get(model.model)
     if known is None:
         ways = _ways(books, model, policy)

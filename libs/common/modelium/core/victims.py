@@ -42,8 +42,11 @@ class VictimSet:
 def displacement_cost(victim: ModelView, policy: Policy) -> float:
     """Requests that would have to wait for the model to come back, or wait for it now.
 
-    Those in flight and waiting, and those that come while it would be loaded or woken.
+    Those in flight and waiting, and those that come while it would be loaded or woken; none where
+    it has other engines.
     """
+    if victim.copy_id:
+        return 0.0
     return victim.in_flight + victim.waiting + victim.rate_per_s * comeback_s(victim, policy)
 
 
@@ -53,7 +56,7 @@ def protected_s(victim: ModelView, policy: Policy) -> float:
     One with requests in flight serves at least as long as it takes to come back, so that two models
     in demand do not spend their time loading.
     """
-    if victim.loaded_for_s is None:
+    if victim.loaded_for_s is None or victim.copy_id:
         return 0.0
     away_s = comeback_s(victim, policy) if victim.in_flight else 0.0
     quantum_s = max(policy.min_residency_s, away_s)
@@ -86,10 +89,13 @@ def load_s(model: ModelView, policy: Policy) -> float:
 def by_worth(
     engines: Iterable[ModelView], keep: frozenset[str], next_use_s: NextUse
 ) -> tuple[ModelView, ...]:
-    """Those first that are expected to be used last; `keep` and those in use come at the end."""
-    return tuple(
-        sorted(engines, key=lambda m: (m.model in keep, bool(m.in_flight), -next_use_s(m), m.model))
-    )
+    """Copies first, then those that are expected to be used last; `keep` and those in use come at
+    the end."""
+
+    def worth(m: ModelView) -> tuple[bool, bool, bool, float, str]:
+        return (not m.copy_id, m.model in keep, bool(m.in_flight), -next_use_s(m), m.model)
+
+    return tuple(sorted(engines, key=worth))
 
 
 def smallest_set(

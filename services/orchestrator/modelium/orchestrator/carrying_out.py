@@ -1,6 +1,6 @@
 """Carries out what was decided: commands to agents, and the reasons why models wait."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import structlog
@@ -17,7 +17,7 @@ from modelium.core.digest import digest_of_snapshot
 from modelium.core.policy import MemoryPolicy, Policy
 from modelium.core.snapshot import Snapshot
 from modelium.orchestrator import commands
-from modelium.orchestrator.engines import Engine, engine_of
+from modelium.orchestrator.engines import Engine, copies_of, engine_of
 from modelium.orchestrator.in_flight import PlacementCommand, Sent
 from modelium.orchestrator.placement_state import PlacementState
 
@@ -67,7 +67,8 @@ class CarryingOut:
 
     async def again(self, now_s: float) -> None:
         """Send what has been unanswered for long once more."""
-        for commands_sent in (self._state.sent, self._state.stopping):
+        state = self._state
+        for commands_sent in (state.sent, state.copies_sent, state.stopping):
             for key, sent in list(commands_sent.items()):
                 if sent.is_due(now_s):
                     log.warning("command.unanswered", **_fields(sent.command))
@@ -96,8 +97,9 @@ class CarryingOut:
             kinds = {device.device_id: device.kind for device in seen.devices}
             generation = self._state.next_generation(action.model)
             return commands.load_model(action, record, generation, kinds, self._memory)
-        engine = self._engine(record, now_s)
-        if engine is None or action.model in self._state.sent:
+        engine, sent = self._engine(record, action, now_s)
+        if engine is None or action.model in sent:
+            return None
             return None
         match action:
             case Sleep():
@@ -106,10 +108,18 @@ class CarryingOut:
                 return commands.wake_model(engine, record)
         return commands.unload_model(engine, record, action.reason, self.policy.drain_deadline_s)
 
-    def _engine(self, record: ModelRecord, now_s: float) -> Engine | None:
-        instances = self._state.agents.instances(now_s)
+    def _engine(
+        self, record: ModelRecord, action: Command, now_s: float
+    ) -> tuple[Engine | None, Mapping[str, Sent]]:
+        """Which engine it is about, and the commands that are on their way to such."""
+        state, instances = self._state, self._state.agents.instances(now_s)
         own = [instance for instance in instances.values() if instance.model == record.model]
-        return engine_of(record, self._state.sent.get(record.model), instances, own)
+        first = engine_of(record, state.sent.get(record.model), instances, own)
+        if not isinstance(action, Unload) or not action.copy_id:
+            return first, state.sent
+        beside = copies_of(record, first, state.copies_sent.get(record.model), own)
+        copy = next((e for e in beside if e.instance_id == action.copy_id), None)
+        return copy, state.copies_sent
 
     def _queued(self, action: Queue, bound_s: float, now_s: float) -> Decision:
         if action.never:

@@ -155,6 +155,14 @@ class Demand:
         """Requests of a model that have ended since this began to count."""
         return self._ended.get(model, 0)
 
+    def at_engine(self, model: str, generation: int, now_s: float) -> int:
+        """Requests that one engine of the model serves now."""
+        return sum(
+            models[model].in_flight_generations.get(generation, 0)
+            for at_s, models in self._heard.values()
+            if now_s - at_s < LEASE_S and model in models
+        )
+
     def of(self, model: str, now_s: float) -> ModelDemand:
         """What is wanted of a model now."""
         leased = [

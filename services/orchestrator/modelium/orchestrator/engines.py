@@ -1,8 +1,10 @@
 """Which engine belongs to which model, and which belongs to none. Pure.
 
 A model's engine is, in this order: the one a command on the way starts, the one its record names,
-one that an agent reports while its event is still under way. An engine an agent reports beside
-these is an orphan: the registry has ended it, or has forgotten its model.
+one that an agent reports while its event is still under way. Its copies are those that its record
+names beside it, the one a command on the way starts, and newer ones than all that an agent reports.
+An engine an agent reports beside these is an orphan: the registry has ended it, or has forgotten
+its model.
 """
 
 from collections import defaultdict
@@ -42,7 +44,9 @@ class Found:
     """All engines at one moment, looked for once for everything that is then decided."""
 
     by_model: Mapping[str, Engine]
-    """Of all models that have one."""
+    """Of all models that have one: the best one."""
+    copies: Mapping[str, Sequence[Engine]]
+    """Of all models that have more: those beside the best one."""
     orphans: tuple[Instance, ...]
     """Reported engines that belong to no model."""
     holdings: Mapping[str, Sequence[Holding]]
@@ -59,11 +63,16 @@ def find(state: PlacementState, now_s: float) -> Found:
         model: engine_of(record, state.sent.get(model), instances, of_models.get(model, ()))
         for model, record in state.records.items()
     }
+    for model, sent in state.copies_sent.items():
+        if model in found and not found[model] and isinstance(sent.command, LoadModel):
+            found[model] = _commanded(sent.command)  # the others have failed meanwhile
     by_model = {model: engine for model, engine in found.items() if engine}
-    owned = {engine.instance_id for engine in by_model.values()}
-    orphans = tuple(i for key, i in instances.items() if key not in owned)
-    holdings, held_bytes = _claims(state, by_model.values(), orphans)
-    return Found(by_model, orphans, holdings, held_bytes)
+    copies = _all_copies(state, by_model, of_models)
+    owned = [*by_model.values(), *(copy for several in copies.values() for copy in several)]
+    ids = {engine.instance_id for engine in owned}
+    orphans = tuple(i for key, i in instances.items() if key not in ids)
+    holdings, held_bytes = _claims(state, owned, orphans)
+    return Found(by_model, copies, orphans, holdings, held_bytes)
 
 
 def engine_of(
@@ -83,6 +92,53 @@ def engine_of(
         wakes = isinstance(sent.command, WakeModel)
         return replace(engine, state=ModelState.LOADING if wakes else ModelState.UNLOADING)
     return engine
+
+
+def copies_of(
+    record: ModelRecord, first: Engine | None, sent: Sent | None, reported: Iterable[Instance]
+) -> list[Engine]:
+    """The model's engines beside `first`, with what the command on the way will make of them."""
+    now = {instance.instance_id: instance for instance in reported}
+    known = {
+        c.instance_id: _of_instance(_measured(c, now.get(c.instance_id))) for c in record.copies
+    }
+    if record.state in LIVE_STATES:
+        newer = (i for i in now.values() if i.generation > record.newest_generation)
+        known |= {i.instance_id: _of_instance(i) for i in newer}
+    if sent is not None:
+        instance_id = sent.command.instance_id
+        if isinstance(sent.command, LoadModel):
+            known[instance_id] = _commanded(sent.command)
+        elif instance_id in known:
+            known[instance_id] = replace(known[instance_id], state=ModelState.UNLOADING)
+    return [e for key, e in known.items() if first is None or key != first.instance_id]
+
+
+def _all_copies(
+    state: PlacementState,
+    by_model: Mapping[str, Engine],
+    of_models: Mapping[str, Sequence[Instance]],
+) -> dict[str, list[Engine]]:
+    """Most models have none, and nothing that could be one."""
+    several = {model for model, reported in of_models.items() if len(reported) > 1}
+    several |= {model for model, record in state.records.items() if record.copies}
+    several |= state.copies_sent.keys()
+    found = {
+        model: copies_of(
+            state.records[model],
+            by_model.get(model),
+            state.copies_sent.get(model),
+            of_models.get(model, ()),
+        )
+        for model in several & state.records.keys()
+    }
+    return {model: engines for model, engines in found.items() if engines}
+
+
+def _measured(copy: Instance, reported: Instance | None) -> Instance:
+    if reported is None:
+        return copy
+    return copy.model_copy(update={"resident_bytes": reported.resident_bytes})
 
 
 def _by_model(instances: Iterable[Instance]) -> Mapping[str, list[Instance]]:
@@ -160,17 +216,26 @@ def _last_measured(record: ModelRecord) -> int:
 
 
 def _reported(record: ModelRecord, instances: Iterable[Instance]) -> Engine | None:
-    over = max(record.ended_generation, record.generation - 1)
-    own = [instance for instance in instances if instance.generation > over]
+    own = [instance for instance in instances if _may_be(record, instance)]
     if not own:
         return None
-    newest = max(own, key=lambda i: i.generation)
+    return _of_instance(max(own, key=lambda i: i.generation))
+
+
+def _may_be(record: ModelRecord, instance: Instance) -> bool:
+    """Whether it is newer than all that is known, or the last one, come back."""
+    known = max(record.ended_generation, record.newest_generation)
+    last = instance.generation == record.generation > record.ended_generation
+    return last or instance.generation > known
+
+
+def _of_instance(instance: Instance) -> Engine:
     return Engine(
-        newest.instance_id,
-        newest.agent_id,
-        newest.generation,
-        OF_INSTANCE[newest.state],
-        newest.device_ids,
-        newest.reserved_bytes,
-        newest.resident_bytes,
+        instance.instance_id,
+        instance.agent_id,
+        instance.generation,
+        OF_INSTANCE[instance.state],
+        instance.device_ids,
+        instance.reserved_bytes,
+        instance.resident_bytes,
     )

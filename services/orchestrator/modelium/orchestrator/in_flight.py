@@ -12,7 +12,7 @@ from typing import Final
 from uuid import uuid4
 
 from modelium.common.events import LoadModel, SleepModel, UnloadModel, WakeModel
-from modelium.common.records import ModelRecord, ModelState
+from modelium.common.records import LIVE_STATES, ModelRecord, ModelState
 
 RESEND_AFTER_S: Final = 10.0
 """An agent tells what it makes of a command long before this."""
@@ -55,9 +55,11 @@ def is_settled(sent: Sent, record: ModelRecord | None) -> bool:
     """Whether the record already tells what became of the command."""
     if record is None:
         return True
-    generation = sent.command.generation
-    if record.ended_generation >= generation or record.generation > generation:
-        return True
-    if record.generation < generation:
-        return False
-    return record.state in _SETTLED[type(sent.command)]
+    generation, settled = sent.command.generation, _SETTLED[type(sent.command)]
+    copy = record.copy_of(generation)
+    if copy is not None:
+        return ModelState(copy.state.value) in settled
+    is_first = record.generation == generation
+    if is_first and (record.state in LIVE_STATES or record.ended_generation < generation):
+        return record.state in settled
+    return generation <= max(record.newest_generation, record.ended_generation)

@@ -4,13 +4,12 @@ Each is reported once as failed, so that its model is placed elsewhere; an agent
 with the engine still running announces it again.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from modelium.common.events import RuntimeFailed
 from modelium.common.records import FailureKind
-from modelium.orchestrator.engines import Engine
+from modelium.orchestrator.engines import Engine, Found
 from modelium.orchestrator.placement_state import PlacementState
 
 MISSING_AFTER_S: Final = 30.0
@@ -24,19 +23,17 @@ class LostEngines:
     reported: set[str] = field(default_factory=set)
     missing_since_s: dict[str, float] = field(default_factory=dict)
 
-    def find(
-        self, engines: Mapping[str, Engine], state: PlacementState, now_s: float
-    ) -> list[RuntimeFailed]:
+    def find(self, found: Found, state: PlacementState, now_s: float) -> list[RuntimeFailed]:
         """The engines of models that count as lost from now on."""
-        mine = {m: e for m, e in engines.items() if m not in state.sent}
+        mine = _not_told(found, state)
         instances = state.agents.instances(now_s)
-        here = {engine.instance_id for engine in mine.values()}
+        here = {engine.instance_id for _, engine in mine}
         self.reported &= here - instances.keys()
         self.missing_since_s = {
             key: self.missing_since_s.get(key, now_s) for key in here - instances.keys()
         }
         failed = []
-        for model, engine in mine.items():
+        for model, engine in mine:
             reason = self._reason(state, engine, now_s)
             if reason and engine.instance_id not in self.reported:
                 self.reported.add(engine.instance_id)
@@ -54,6 +51,14 @@ class LostEngines:
         if since_s is not None and now_s - since_s >= MISSING_AFTER_S:
             return f"its agent, {engine.agent_id}, no longer has it"
         return ""
+
+
+def _not_told(found: Found, state: PlacementState) -> list[tuple[str, Engine]]:
+    """All that no command is on its way to."""
+    told = {sent.command.instance_id for sent in state.copies_sent.values()}
+    first = [(model, engine) for model, engine in found.by_model.items() if model not in state.sent]
+    beside = [(model, copy) for model, several in found.copies.items() for copy in several]
+    return [(model, engine) for model, engine in first + beside if engine.instance_id not in told]
 
 
 def _failed(model: str, engine: Engine, reason: str) -> RuntimeFailed:

@@ -223,6 +223,9 @@ class Owner:
             self._lost.excuse()
         self._acted_at_s = now_s
         self._state.expire(now_s)
+        self._state.crowds.look(
+            self._state.records.values(), self._state.demand, self._numbers.policy, now_s
+        )
         ready = self._leads and self._bus.connected and self._state.is_ready(now_s)
         if ready:
             found = find(self._state, now_s)
@@ -232,7 +235,7 @@ class Owner:
         self._answer(ready, now_s)
 
     async def _report_lost(self, found: Found, now_s: float) -> None:
-        for failed in self._lost.find(found.by_model, self._state, now_s):
+        for failed in self._lost.find(found, self._state, now_s):
             if not await publish(self._bus, failed):
                 self._lost.reported.discard(failed.instance_id)
 

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from modelium.common.events import AgentHeartbeat, GatewayStats, SleepModel
+from modelium.common.events import AgentHeartbeat, GatewayStats, LoadModel, SleepModel
 from modelium.common.records import LIVE_STATES, ModelRecord, ModelState
 from modelium.core.measurements import Measurements
 from modelium.orchestrator.agents import Agents
+from modelium.orchestrator.crowds import Crowds
 from modelium.orchestrator.demand import Demand, ModelDemand
-from modelium.orchestrator.in_flight import Sent, is_settled
+from modelium.orchestrator.in_flight import PlacementCommand, Sent, is_settled
 from modelium.orchestrator.left_behind import LeftBehind
 
 WANTED_FOR_S: Final = 60.0
@@ -37,6 +38,9 @@ class PlacementState:
         self.measurements = Measurements()
         self.sent: dict[str, Sent] = {}
         """Model to its command on the way; at most one each."""
+        self.copies_sent: dict[str, Sent] = {}
+        """Model to the command for an engine beside its first; at most one each."""
+        self.crowds = Crowds()
         self.falling_asleep: dict[str, int] = {}
         """Engines that were told to sleep and do not yet, and the level of each."""
         self.left_behind = LeftBehind()
@@ -75,6 +79,7 @@ class PlacementState:
         self._started_s = now_s
         self._synced = False
         self.sent.clear()
+        self.copies_sent.clear()
         self.stopping.clear()
 
     def resynced(
@@ -99,7 +104,8 @@ class PlacementState:
             return
         self._changed_at_s[record.model] = now_s
         self.records[record.model] = record
-        self._seen_generation(record.model, max(record.generation, record.ended_generation))
+        newest = max(record.newest_generation, record.ended_generation)
+        self._seen_generation(record.model, newest)
         self._settle(record.model)
         if record.state not in LIVE_STATES:
             self.unload_requested.discard(record.model)
@@ -141,6 +147,8 @@ class PlacementState:
         self.left_behind.drop(reported)
         for sent in self.left_behind.of(agent_id):
             model = sent.command.model
+            if _is_of_copy(sent):
+                continue  # its model was served without it meanwhile
             if model not in self.sent and not is_settled(sent, self.records.get(model)):
                 self.sent[model] = sent.overdue()
                 self.left_behind.drop([sent.command.instance_id])
@@ -195,7 +203,7 @@ class PlacementState:
         for model, at_s in list(self.wishes.items()):
             if now_s - at_s >= WANTED_FOR_S or self.demand.all_have_spoken(at_s, now_s):
                 del self.wishes[model]
-        for commands in (self.sent, self.stopping):
+        for commands in (self.sent, self.copies_sent, self.stopping):
             for key, sent in list(commands.items()):
                 if self.agents.is_silent(sent.command.agent_id, now_s):
                     self.left_behind.add(commands.pop(key))
@@ -218,7 +226,10 @@ class PlacementState:
 
     def was_sent(self, sent: Sent) -> None:
         """A command is on its way."""
-        self.sent[sent.command.model] = sent
+        if _is_of_copy(sent) or self._is_copy(sent.command):
+            self.copies_sent[sent.command.model] = sent
+        else:
+            self.sent[sent.command.model] = sent
         if isinstance(sent.command, SleepModel):
             self.falling_asleep[sent.command.instance_id] = sent.command.level
         self._seen_generation(sent.command.model, sent.command.generation)
@@ -236,10 +247,19 @@ class PlacementState:
             since_s = (now - record.loaded_at).total_seconds() if record.loaded_at else 0.0
             self._loaded_at_s[record.model] = (engine, now_s - max(0.0, since_s))
 
+    def _is_copy(self, command: PlacementCommand) -> bool:
+        record = self.records.get(command.model)
+        return record is not None and record.copy_of(command.generation) is not None
+
     def _settle(self, model: str) -> None:
-        sent = self.sent.get(model)
-        if sent and is_settled(sent, self.records.get(model)):
-            del self.sent[model]
+        for commands in (self.sent, self.copies_sent):
+            sent = commands.get(model)
+            if sent and is_settled(sent, self.records.get(model)):
+                del commands[model]
 
     def _seen_generation(self, model: str, generation: int) -> None:
         self._newest_generation[model] = max(self._newest_generation.get(model, 0), generation)
+
+
+def _is_of_copy(sent: Sent) -> bool:
+    return isinstance(sent.command, LoadModel) and sent.command.is_copy

@@ -25,6 +25,8 @@ def sleep_views(
     """The ways in which the model's engine can sleep; `budget_bytes` is its agent's."""
     if record.descriptor is None or record.sleepless or not budget_bytes:
         return ()
+    if record.copies:
+        return ()  # one of its engines too many ends; the others serve
     if record.descriptor.task in POOLING_TASKS or is_hosted(record.descriptor):
         return ()
     return tuple(_view(record, level, policy) for level in range(1, deepest + 1))

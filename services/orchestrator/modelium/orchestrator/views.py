@@ -17,6 +17,7 @@ from modelium.core.policy import MemoryPolicy, Policy
 from modelium.core.runtimes import obstacle
 from modelium.core.snapshot import DeviceView, ModelView, Snapshot
 from modelium.core.tensor_parallel import spans
+from modelium.orchestrator.copies import copy_retry_in_s, copy_view
 from modelium.orchestrator.demand import ModelDemand
 from modelium.orchestrator.engines import Engine, Found, find
 from modelium.orchestrator.placement_state import PlacementState
@@ -73,6 +74,11 @@ def snapshot(
         models=tuple(_model(moment, record) for _, record in sorted(state.records.items())),
         devices=_devices(moment),
         hosts=hosts(state, found.by_model, numbers.memory, now_s),
+        copies=tuple(
+            copy_view(state, state.records[name], copy, found.held_bytes, now_s)
+            for name, several in sorted(found.copies.items())
+            for copy in several
+        ),
     )
 
 
@@ -133,6 +139,10 @@ def _model(moment: _Moment, record: ModelRecord) -> ModelView:
         habit=demand.habit,
         sleeps=sleep_views(record, _budget_bytes(moment, engine), deepest, moment.numbers.memory),
         asleep=asleep_view(record, engine.state if engine else record.state, moment.numbers.memory),
+        max_engines=moment.numbers.policy.max_engines,
+        crowded_for_s=state.crowds.crowded_for_s(record.model),
+        calm_for_s=state.crowds.calm_for_s(record.model),
+        copy_retry_in_s=copy_retry_in_s(record, moment.now),
     )
 
 

@@ -19,7 +19,7 @@ from modelium.common.errors import Conflict, RetryLater
 from modelium.common.origins import BY_ORCHESTRATOR
 from modelium.common.records import AgentRecord, ModelRecord, ModelState
 from modelium.common.store import Store
-from modelium.registry.instances import adopted, instance_of, may_adopt
+from modelium.registry.instances import adopted, instances_of, may_adopt
 from modelium.registry.memory import has_grown
 from modelium.registry.news import Event, is_news
 from modelium.registry.past import keep
@@ -124,7 +124,7 @@ async def _save(
 async def _keep_instance(
     store: Store, record: ModelRecord | None, mentioned: set[str | None]
 ) -> None:
-    """Let the store show the record's engine, and none of the others `mentioned`.
+    """Let the store show the record's engines, and none of the others `mentioned`.
 
     Raises:
         RetryLater: somebody else kept saving in between.
@@ -143,17 +143,16 @@ async def _keep_instance(
 async def _show_instance(
     store: Store, record: ModelRecord | None, mentioned: set[str | None]
 ) -> None:
-    wanted = instance_of(record)
-    for instance_id in mentioned - {None, wanted and wanted.instance_id}:
+    engines = instances_of(record)
+    for instance_id in mentioned - {None, *(engine.instance_id for engine in engines)}:
         await store.instances.delete(str(instance_id))
-    if wanted is None:
-        return
-    shown = await store.instances.get(wanted.instance_id)
-    if shown is not None:
-        stamp = {"version": shown.version, "updated_at": shown.updated_at}
-        wanted = wanted.model_copy(update=stamp)
-    if wanted != shown:
-        await store.instances.save(wanted)
+    for wanted in engines:
+        shown = await store.instances.get(wanted.instance_id)
+        if shown is not None:
+            stamp = {"version": shown.version, "updated_at": shown.updated_at}
+            wanted = wanted.model_copy(update=stamp)
+        if wanted != shown:
+            await store.instances.save(wanted)
 
 
 async def _announce(

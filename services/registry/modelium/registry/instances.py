@@ -10,7 +10,6 @@ from modelium.common.records import (
     InstanceRecord,
     InstanceState,
     ModelRecord,
-    ModelState,
 )
 
 
@@ -34,6 +33,14 @@ def instance_of(record: ModelRecord | None) -> InstanceRecord | None:
         wake_s=record.wake_s,
         sleep_level=record.sleep_level,
     )
+
+
+def instances_of(record: ModelRecord | None) -> list[InstanceRecord]:
+    """All engines that the model's record tells of."""
+    first = instance_of(record)
+    copies = record.copies if record else ()
+    others = [InstanceRecord.model_validate(c.model_dump(exclude={"loaded_at"})) for c in copies]
+    return [*([first] if first else []), *others]
 
 
 def endpoint_of(loaded: RuntimeLoaded) -> InstanceEndpoint:
@@ -64,22 +71,30 @@ def adopted(
     """
     if record is None or not may_adopt(instance) or _is_over(record, instance):
         return None
-    if instance.generation == record.generation and not _is_outdated(record, instance, seen_at):
+    shown = record.copy_of(instance.generation) or instance_of(record)
+    known = instance.generation in (record.generation, shown and shown.generation)
+    if known and not _is_outdated(record, shown, instance, seen_at):
         return None
     return _fact(instance, seen_at)
 
 
 def _is_over(record: ModelRecord, instance: Instance) -> bool:
-    newest_ended = max(record.ended_generation, record.generation - 1)
-    return instance.generation <= newest_ended
+    if record.copy_of(instance.generation) is not None:
+        return False
+    if instance.generation == record.generation:
+        return instance.generation <= record.ended_generation and record.state not in LIVE_STATES
+    return instance.generation <= max(record.ended_generation, record.newest_generation)
 
 
-def _is_outdated(record: ModelRecord, instance: Instance, seen_at: datetime) -> bool:
-    if record.state == ModelState.UNLOADING:
+def _is_outdated(
+    record: ModelRecord, known: Instance | None, instance: Instance, seen_at: datetime
+) -> bool:
+    state = known.state.value if known else record.state.value
+    if state == InstanceState.UNLOADING:
         return False
     if record.updated_at is not None and record.updated_at >= seen_at:
         return False
-    shown = record.state.value, record.endpoint
+    shown = state, known.endpoint if known else record.endpoint
     endpoint = instance.endpoint if instance.state is InstanceState.LOADED else None
     return shown != (instance.state.value, endpoint)
 

@@ -5,7 +5,13 @@ the record's. What the others change is in `projection.py`.
 """
 
 from modelium.common import events as ev
-from modelium.common.records import LIVE_STATES, FailureKind, ModelRecord, ModelState
+from modelium.common.records import (
+    LIVE_STATES,
+    FailureKind,
+    InstanceState,
+    ModelRecord,
+    ModelState,
+)
 
 FilesEvent = (
     ev.ModelDiscovered | ev.ModelAnalyzing | ev.ModelAnalyzed | ev.ModelRejected | ev.ModelRemoved
@@ -16,6 +22,16 @@ Event = FilesEvent | ev.RuntimeEvent
 def is_live(record: ModelRecord) -> bool:
     """Whether an engine of the model may hold memory."""
     return record.state in LIVE_STATES
+
+
+def is_of_copy(record: ModelRecord, event: ev.RuntimeEvent) -> bool:
+    """Whether it is about another engine than the one that the record tells of first.
+
+    An engine that was not known, and is newer than all, is beside one that may hold memory.
+    """
+    if record.copy_of(event.generation) is not None:
+        return True
+    return is_live(record) and event.generation > record.newest_generation
 
 
 def is_news(record: ModelRecord | None, event: Event) -> bool:
@@ -65,12 +81,32 @@ def _is_analysis_news(record: ModelRecord, event: ev.ModelAnalyzed) -> bool:
 
 
 def _is_engine_news(record: ModelRecord, event: ev.RuntimeEvent) -> bool:
-    if event.generation <= record.ended_generation or event.generation < record.generation:
-        return False
+    if is_of_copy(record, event):
+        return _is_copy_news(record, event)
     same = event.generation == record.generation
+    if _is_over(record, event.generation):
+        return False
     match event:
         case ev.RuntimeLoading():
             return not same or record.state not in (ModelState.LOADED, ModelState.UNLOADING)
         case ev.RuntimeFailed(kind=FailureKind.LOST):
             return same and is_live(record)
     return True
+
+
+def _is_over(record: ModelRecord, generation: int) -> bool:
+    """Where there were several engines, the one that is left may be older than one that ended."""
+    if generation == record.generation:
+        return generation <= record.ended_generation and not is_live(record)
+    return generation <= max(record.ended_generation, record.newest_generation)
+
+
+def _is_copy_news(record: ModelRecord, event: ev.RuntimeEvent) -> bool:
+    known = record.copy_of(event.generation)
+    if isinstance(event, ev.RuntimeLoading) and known is not None:
+        return known.state not in (InstanceState.LOADED, InstanceState.UNLOADING)
+    return known is not None or not _is_lost(event)
+
+
+def _is_lost(event: ev.RuntimeEvent) -> bool:
+    return isinstance(event, ev.RuntimeFailed) and event.kind is FailureKind.LOST

@@ -13,9 +13,10 @@ from modelium.common.figures import DecidedAction, Decision
 from modelium.common.lifecycle import next_state
 from modelium.common.records import FailureKind, ModelRecord, ModelState
 from modelium.registry import reasons
+from modelium.registry.copies import arranged, with_copy
 from modelium.registry.failing import NEVER_FAILED, after_failure, after_unload
 from modelium.registry.instances import endpoint_of
-from modelium.registry.news import Event, is_live
+from modelium.registry.news import Event, is_live, is_of_copy
 
 Changes = dict[str, Any]
 
@@ -51,6 +52,8 @@ def apply(record: ModelRecord | None, event: Event, now: datetime) -> ModelRecor
     Raises:
         IllegalTransition: the lifecycle does not allow the event in the record's state.
     """
+    if record and isinstance(event, ev.RuntimeEvent) and is_of_copy(record, event):
+        return arranged(with_copy(record, event, now), now)
     state = next_state(record.state if record else None, type(event))
     if state is None:
         return None
@@ -60,6 +63,8 @@ def apply(record: ModelRecord | None, event: Event, now: datetime) -> ModelRecor
     # Records of before there was `discovered_at` get it late.
     always = {"state": state, "discovered_at": record.discovered_at or now}
     changed = record.model_copy(update=changes | always)
+    if changed.copies:
+        changed = arranged(changed, now)
     return changed if is_live(changed) else _at_rest(changed)
 
 
@@ -228,20 +233,20 @@ def _unloading(_record: ModelRecord, event: ev.RuntimeUnloading, _now: datetime)
     return _engine(event) | {"reason": reasons.draining(event.reason)}
 
 
-def _ended(event: ev.RuntimeEvent) -> Changes:
-    ended = {"generation": event.generation, "ended_generation": event.generation}
-    return {**_NO_ENGINE, **ended}
+def _ended(record: ModelRecord, event: ev.RuntimeEvent) -> Changes:
+    newest = max(record.ended_generation, event.generation)
+    return {**_NO_ENGINE, "generation": event.generation, "ended_generation": newest}
 
 
 def _unloaded(record: ModelRecord, event: ev.RuntimeUnloaded, _now: datetime) -> Changes:
     had_engine = is_live(record) or record.state == ModelState.ERROR
     reason = {"reason": reasons.unloaded(event.reason)} if had_engine else {}
-    return _ended(event) | reason | after_unload(record)
+    return _ended(record, event) | reason | after_unload(record)
 
 
 def _failed(record: ModelRecord, event: ev.RuntimeFailed, now: datetime) -> Changes:
     """An engine whose agent is lost may come back, so its generation is not over."""
-    end = dict(_NO_ENGINE) if event.kind is FailureKind.LOST else _ended(event)
+    end = dict(_NO_ENGINE) if event.kind is FailureKind.LOST else _ended(record, event)
     return end | after_failure(record, event, now)
 
 

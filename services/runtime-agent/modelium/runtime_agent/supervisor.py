@@ -82,7 +82,8 @@ class Supervisor:
             self._work.put_nowait(self._announce_lost(entry))
 
     def load(self, command: LoadModel) -> None:
-        """Begin a life, unless this or a newer load attempt is known; older ones are ended.
+        """Begin a life, unless this or a newer load attempt is known; older ones are ended, unless
+        it is a copy of theirs.
 
         Raises:
             RetryLater: the agent is being stopped.
@@ -99,7 +100,7 @@ class Supervisor:
         if failure is not None:
             self._work.put_nowait(self._announce_end(failed(record, failure)))
             return
-        for life in self._of_model(command.model):
+        for life in () if command.is_copy else self._of_model(command.model):
             life.tell(self._unload(life.record, REPLACED))
         self._begin(record, command=command)
 
@@ -240,7 +241,7 @@ class Supervisor:
         others = [
             life.record
             for life in self._lives.values()
-            if not life.is_over and life.record.model != command.model
+            if not life.is_over and (command.is_copy or life.record.model != command.model)
         ]
 
         def lacks(device_id: str) -> bool:

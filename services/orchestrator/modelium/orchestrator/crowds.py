@@ -1,0 +1,56 @@
+"""How busy the engines of each model are, look by look. Pure but for its own memory.
+
+What follows from it is decided in `modelium.core.replicas`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from modelium.common.records import InstanceState, ModelRecord, ModelState
+from modelium.core.policy import Policy
+from modelium.core.replicas import Crowd, Look, looked
+from modelium.orchestrator.demand import Demand
+
+
+@dataclass(slots=True)
+class Crowds:
+    """By model; nothing is kept of those that do not serve, or while no model may have copies."""
+
+    _crowds: dict[str, Crowd] = field(default_factory=dict)
+
+    def look(
+        self, records: Iterable[ModelRecord], demand: Demand, policy: Policy, now_s: float
+    ) -> None:
+        """Take in what gateways say now; as often as one likes."""
+        serving = [r for r in records if r.state is ModelState.LOADED and _matters(r, policy)]
+        self._crowds = {
+            record.model: looked(
+                self._crowds.get(record.model), _look(record, demand, now_s), policy, now_s
+            )
+            for record in serving
+        }
+
+    def crowded_for_s(self, model: str) -> float:
+        """0: it is not."""
+        crowd = self._crowds.get(model)
+        return crowd.crowded_for_s() if crowd else 0.0
+
+    def calm_for_s(self, model: str) -> float:
+        """0: it is not."""
+        crowd = self._crowds.get(model)
+        return crowd.calm_for_s() if crowd else 0.0
+
+
+def _matters(record: ModelRecord, policy: Policy) -> bool:
+    return policy.max_engines > 1 or bool(record.copies)
+
+
+def _look(record: ModelRecord, demand: Demand, now_s: float) -> Look:
+    wanted = demand.of(record.model, now_s)
+    copies = sum(copy.state is InstanceState.LOADED for copy in record.copies)
+    return Look(
+        engines=1 + copies,
+        in_flight=wanted.in_flight,
+        waiting=wanted.waiting,
+        ended=demand.ended(record.model),
+    )
