@@ -9,13 +9,16 @@ from dataclasses import dataclass, field, replace
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from modelium.common.records import DeviceKind, ModelState
-from modelium.core.actions import Action, Load, Unload
+from modelium.common.records import ModelState
+from modelium.core.actions import Action, Load, Sleep, Unload, Wake
 from modelium.core.policy import Policy
 from modelium.core.replicas import Crowd, Look, looked
 from modelium.core.snapshot import ModelView, Snapshot
-from tests.properties.fleet import GIB, POLICY, Broken, Engine, Fleet, Model, Place
+from tests.properties.fleet import Fleet
+from tests.properties.fleet_judge import Judge
 from tests.properties.fleet_machine import DEVICES, NAMES, FleetMachine, numbers, some_numbers
+from tests.properties.fleet_parts import GIB, POLICY, Broken, Engine, Model, Place
+from tests.properties.fleet_view import KIND
 
 SEVERAL = replace(POLICY, max_engines=3, copy_above_requests=2, copy_after_s=2, drop_copy_after_s=6)
 _WORTH = (ModelState.LOADED, ModelState.LOADING, ModelState.UNLOADING)
@@ -28,7 +31,6 @@ class Copying(Fleet):
     policy: Policy = SEVERAL
     crowds: dict[str, Crowd] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
-    begun: int = 0
     copied: int = 0
     """How many copies were ever begun."""
 
@@ -54,7 +56,7 @@ class Copying(Fleet):
             self._look(name)
         seen = super().snapshot()
         copies = [self._copy(k, e) for k, e in self.engines.items() if k not in self.models]
-        return replace(seen, copies=tuple(copies))
+        return replace(seen, models=tuple(map(self._first, seen.models)), copies=tuple(copies))
 
     def _arrange(self) -> None:
         """The best engine of each model is its first."""
@@ -78,11 +80,11 @@ class Copying(Fleet):
         look = Look(len(engines), in_flight, waiting, self.ended.get(name, 0))
         self.crowds[name] = looked(self.crowds.get(name), look, self.policy, float(self.now_s))
 
-    def _model(self, name: str) -> ModelView:
-        crowd = self.crowds.get(name)
+    def _first(self, model: ModelView) -> ModelView:
+        crowd = self.crowds.get(model.model)
         return replace(
-            super()._model(name),
-            in_flight=sum(len(e.ends_s) for e in self.of(name).values()),
+            model,
+            in_flight=sum(len(e.ends_s) for e in self.of(model.model).values()),
             max_engines=self.policy.max_engines,
             crowded_for_s=crowd.crowded_for_s() if crowd else 0.0,
             calm_for_s=crowd.calm_for_s() if crowd else 0.0,
@@ -94,8 +96,8 @@ class Copying(Fleet):
             model=engine.model,
             copy_id=key,
             state=engine.state,
-            needed={DeviceKind.CPU: model.size},
-            device_ids=(engine.device,),
+            needed={KIND: model.size},
+            device_ids=engine.devices,
             held_bytes=engine.size,
             in_flight=len(engine.ends_s),
             stale_files=model.stale,
@@ -126,58 +128,50 @@ class Copying(Fleet):
         for end in new:
             min(serving, key=lambda e: len(e.ends_s)).ends_s.append(end)
 
-    def _carry_out(self, action: Action, commanded: set[str]) -> None:
+    def _carry_out(self, action: Action, judge: Judge) -> None:
         if isinstance(action, Load) and action.is_copy:
-            self._judge_copy(action, commanded)
-            self.begun, self.copied = self.begun + 1, self.copied + 1
-            model, (device,) = self.models[action.model], action.device_ids
-            commanded.add(device)
-            engine = Engine(action.model, device, model.size, self.now_s + model.takes_s)
-            self.engines[f"{action.model}.{self.begun}"] = engine
-        elif isinstance(action, Unload) and action.copy_id:
-            self._stop_copy(action, commanded)
+            self._judge_copy(action)
+            judge.starts(action, action.device_ids, action.reserve_bytes)
+            judge.touched.update(action.device_ids)
+            self.copied += 1
+            ready_s = self.now_s + self.models[action.model].takes_s
+            engine = Engine(action.model, action.device_ids, action.reserve_bytes, ready_s)
+            self.engines[f"{action.model}.{self.copied}"] = engine
         else:
-            super()._carry_out(action, commanded)
+            super()._carry_out(action, judge)
 
-    def _stop_copy(self, action: Unload, commanded: set[str]) -> None:
-        engine, model = self.engines[action.copy_id], self.models[action.model]
-        if engine.device in commanded or (
-            self._changing(engine.device) and not (model.unload_asked or model.stale)
-        ):
+    def _tell(self, action: Unload | Sleep | Wake, judge: Judge) -> None:
+        if not isinstance(action, Unload) or not action.copy_id:
+            super()._tell(action, judge)
+            if self.models[action.model].keep_alive_s is None and not self.advice:
+                self._is_needed(action, "copy_displaces")
+            return
+        engine = self.engines[action.copy_id]
+        if not judge.touched.isdisjoint(engine.devices):
             raise Broken("one_at_a_time", action)
         crowd = self.crowds.get(action.model)
         surplus = len(self.of(action.model)) > self.policy.max_engines
-        calm = crowd is not None and crowd.calm_for_s() >= self.policy.drop_copy_after_s
-        reasons = (surplus, calm, model.unload_asked, model.stale, self._somebody_waits())
-        if not any(reasons):
-            raise Broken("copy_kept", action)
-        commanded.add(engine.device)
-        engine.state = ModelState.UNLOADING
-        engine.drained_by_s = self.now_s + int(self.policy.drain_deadline_s)
+        if not surplus and not (crowd and crowd.calm_for_s() >= self.policy.drop_copy_after_s):
+            self._is_needed(action, "copy_kept")
+        judge.touched.update(engine.devices)
+        self._stop(engine)
 
-    def _judge_copy(self, load: Load, commanded: set[str]) -> None:
+    def _is_needed(self, order: Unload | Sleep | Wake, rule: str) -> None:
+        """Somebody waits, or it must go."""
+        model = self.models[order.model]
+        if not (model.unload_asked or model.stale or self._somebody_waits()):
+            raise Broken(rule, order)
+
+    def _judge_copy(self, load: Load) -> None:
         engines, (device,) = self.of(load.model), load.device_ids
-        place = self.places[device]
         if any(e.state is not ModelState.LOADED for e in engines.values()) or not engines:
             raise Broken("single_flight", load)
         if len(engines) >= self.policy.max_engines:
             raise Broken("copy_maximum", load)
-        if any(e.device == device for e in engines.values()):
+        if any(device in e.devices for e in engines.values()):
             raise Broken("copy_elsewhere", load)
         if self._somebody_waits():
             raise Broken("copy_last", load)
-        if device in commanded or self._changing(device):
-            raise Broken("one_at_a_time", load)
-        held = self.held(device) + load.reserve_bytes
-        if held > place.total or held + place.outside > place.total + place.lie:
-            raise Broken("copy_fits", load)
-
-    def _judge_unload(self, unload: Unload, engine: Engine, commanded: set[str]) -> None:
-        super()._judge_unload(unload, engine, commanded)
-        model = self.models[unload.model]
-        told = model.unload_asked or model.stale or model.keep_alive_s is not None or self.advice
-        if not told and not self._somebody_waits():
-            raise Broken("copy_displaces", unload)
 
     def _somebody_waits(self) -> bool:
         """For memory, or pinned without having it."""

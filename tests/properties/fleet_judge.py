@@ -42,16 +42,17 @@ class Judge:
         several = len(load.device_ids)
         if load.reserve_bytes != (model.parts[several] if several > 1 else model.size):
             raise Broken("all_or_none", load)
-        self._starts(load, load.device_ids, load.reserve_bytes)
+        self.starts(load, load.device_ids, load.reserve_bytes)
 
     def wake(self, wake: Wake) -> None:
         """It sleeps, and there is room for the rest of it."""
         engine = self._fleet.engines[wake.model]
         if engine.state is not ModelState.SLEEPING or wake.reserve_bytes != engine.size:
             raise Broken("wakes_what_sleeps", wake)
-        self._starts(wake, engine.devices, engine.size - engine.kept)
+        self.starts(wake, engine.devices, engine.size - engine.kept)
 
-    def _starts(self, order: Load | Wake, devices: Sequence[str], more: int) -> None:
+    def starts(self, order: Load | Wake, devices: Sequence[str], more: int) -> None:
+        """There is room on each device, nothing else is done there, and nobody older waits."""
         fleet = self._fleet
         for device in devices:
             place, held = fleet.places[device], fleet.held(device)

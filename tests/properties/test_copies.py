@@ -1,5 +1,7 @@
 """The rules of copies hold second by second whatever happens, and each is needed for that."""
 
+from dataclasses import replace
+
 import pytest
 
 from modelium.core import replicas
@@ -8,8 +10,8 @@ from modelium.core.books import Books
 from modelium.core.policy import Policy
 from modelium.core.snapshot import DeviceView, ModelView
 from tests.properties.copies import Copying, CopyingMachine
-from tests.properties.fleet import Broken
 from tests.properties.fleet_mutants import Mutate, switched_off
+from tests.properties.fleet_parts import Broken
 from tests.properties.machines import search
 
 pytestmark = pytest.mark.timeout(600)
@@ -32,7 +34,8 @@ def _anywhere(books: Books, model: ModelView, _: Policy) -> DeviceView | None:
 
 
 def _before_others(books: Books, policy: Policy) -> list[Unload | Load]:
-    return [*_too_many(books, policy), *_one_more(books, policy)]
+    at_once = replace(policy, copy_after_s=0)
+    return [*_too_many(books, policy), *_one_more(books, at_once)]
 
 
 def _by_displacing(books: Books, policy: Policy) -> list[Load | Unload]:
@@ -63,7 +66,7 @@ MUTANTS: list[tuple[str, str, Mutate]] = [
         switched_off(replicas, "_may_have_more", _crowded),
     ),
     (
-        "copy_fits",
+        "ledger or driver",
         "what is free does not matter",
         switched_off(replicas, "_spare_bytes", _all_of_it),
     ),

@@ -41,8 +41,14 @@ class Crowds:
         return crowd.calm_for_s() if crowd else 0.0
 
 
+def max_engines(record: ModelRecord, policy: Policy) -> int:
+    """Of the model: what is written beside its files counts before the policy."""
+    overrides = record.descriptor.overrides if record.descriptor else None
+    return (overrides.replicas if overrides else None) or policy.max_engines
+
+
 def _matters(record: ModelRecord, policy: Policy) -> bool:
-    return policy.max_engines > 1 or bool(record.copies)
+    return max_engines(record, policy) > 1 or bool(record.copies)
 
 
 def _look(record: ModelRecord, demand: Demand, now_s: float) -> Look:

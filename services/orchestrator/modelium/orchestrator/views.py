@@ -18,6 +18,7 @@ from modelium.core.runtimes import obstacle
 from modelium.core.snapshot import DeviceView, ModelView, Snapshot
 from modelium.core.tensor_parallel import spans
 from modelium.orchestrator.copies import copy_retry_in_s, copy_view
+from modelium.orchestrator.crowds import max_engines
 from modelium.orchestrator.demand import ModelDemand
 from modelium.orchestrator.engines import Engine, Found, find
 from modelium.orchestrator.placement_state import PlacementState
@@ -139,7 +140,7 @@ def _model(moment: _Moment, record: ModelRecord) -> ModelView:
         habit=demand.habit,
         sleeps=sleep_views(record, _budget_bytes(moment, engine), deepest, moment.numbers.memory),
         asleep=asleep_view(record, engine.state if engine else record.state, moment.numbers.memory),
-        max_engines=moment.numbers.policy.max_engines,
+        max_engines=max_engines(record, moment.numbers.policy),
         crowded_for_s=state.crowds.crowded_for_s(record.model),
         calm_for_s=state.crowds.calm_for_s(record.model),
         copy_retry_in_s=copy_retry_in_s(record, moment.now),
