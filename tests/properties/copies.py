@@ -181,7 +181,7 @@ class Copying(Fleet):
         )
 
 
-sizes = st.integers(1, 3).map(lambda n: n * GIB)
+sizes = st.integers(1, 5).map(lambda n: n * GIB)
 few = st.lists(st.builds(Model, size=sizes, takes_s=st.integers(1, 3)), min_size=1, max_size=4)
 rooms = st.lists(
     st.builds(Place, total=st.integers(3, 5).map(lambda n: n * GIB)), min_size=2, max_size=3

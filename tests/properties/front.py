@@ -44,12 +44,15 @@ class Front:
         return len(self.ends_s.get(instance_id, []))
 
     def serve(self, record: ModelRecord) -> None:
-        """Let requests end, and those that wait go to the engine that the record names."""
-        now_s, engine = self.clock.monotonic(), record.instance_id or ""
-        waiting = self.waits_s.get(record.model, [])
-        if record.state is ModelState.LOADED and waiting and self.serves(engine):
+        """Let those that wait go to the engines that the record names."""
+        now_s, waiting = self.clock.monotonic(), self.waits_s.get(record.model, [])
+        routed = record.endpoints if record.state is ModelState.LOADED else ()
+        serving = [e.instance_id for e in routed if self.serves(e.instance_id)]
+        if serving and waiting:
             self.longest_s = max(self.longest_s, now_s - waiting[0])
-            self.ends_s.setdefault(engine, []).extend([now_s + self.lasts_s] * len(waiting))
+            for _ in waiting:
+                engine = min(serving, key=self.in_flight)
+                self.ends_s.setdefault(engine, []).append(now_s + self.lasts_s)
             waiting.clear()
 
     def end(self) -> None:
@@ -87,7 +90,7 @@ class Front:
             if engine.rpartition(".")[0] == model
         }
         used_s = self.used_s.get(model)
-        routed = record.state is ModelState.LOADED
+        routed = record.endpoints if record.state is ModelState.LOADED else ()
         return GatewayModelStats(
             model=model,
             requests=self.ended.get(model, 0),
@@ -96,6 +99,6 @@ class Front:
             waiting=len(waiting),
             oldest_wait_s=now_s - waiting[0] if waiting else 0.0,
             idle_s=None if used_s is None or serving else now_s - used_s,
-            routed_generations=(record.generation,) if routed else (),
+            routed_generations=tuple(endpoint.generation for endpoint in routed),
             in_flight_generations=serving,
         )

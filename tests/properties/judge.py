@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 
 from modelium.common import events as ev
 from modelium.common.clock import Clock
-from modelium.common.records import LIVE_STATES, FailureKind, InstanceState, ModelRecord
+from modelium.common.records import (
+    LIVE_STATES,
+    FailureKind,
+    Instance,
+    InstanceState,
+    ModelRecord,
+)
 from tests.properties.fleet_parts import Broken
 from tests.properties.front import Front
 from tests.properties.unruly import Host, Process
@@ -30,7 +36,16 @@ class Judge:
     pinned: frozenset[str]
     hosts: list[Host] = field(default_factory=list)
     front: Front | None = None
+    most: int = 1
+    """Engines of one model."""
     newest: dict[str, int] = field(default_factory=dict)
+    firsts: dict[str, int] = field(default_factory=dict)
+    """Model to the newest load that was not beside another."""
+    shown: dict[str, ModelRecord] = field(default_factory=dict)
+    """What everybody has read last."""
+    ended: set[str] = field(default_factory=set)
+    """Instances whose end was told."""
+    copied: int = 0
     commanded: set[str] = field(default_factory=set)
     over: dict[str, tuple[int, float]] = field(default_factory=dict)
     """Model to the newest generation whose end was told, and when."""
@@ -60,15 +75,31 @@ class Judge:
         self.commanded.add(load.instance_id)
         if load.generation <= self.newest.get(load.model, 0):
             raise Broken("generation", load)
-        newest, self.newest[load.model] = self.newest.get(load.model), load.generation
-        for host in self._known_hosts():
-            for process in host.processes.values():
-                engine = process.instance  # older ones were replaced while their host was lost
-                if (engine.model, engine.generation) == (load.model, newest):
-                    raise Broken("single_flight", (load, process))
+        self.newest[load.model] = load.generation
+        if load.is_copy:
+            self._copy(load)
+        else:
+            first, self.firsts[load.model] = self.firsts.get(load.model), load.generation
+            for engine in self._known_engines(load.model):
+                # Older ones were replaced while their host was lost.
+                if engine.generation == first:
+                    raise Broken("single_flight", (load, engine))
         host = next(host for host in self.hosts if host.agent_id == load.agent_id)
         if host in self._known_hosts():
             self._room(host, load)
+
+    def _copy(self, load: ev.LoadModel) -> None:
+        self.copied += 1
+        shown = self.shown[load.model]
+        if len(shown.copies) + 1 >= self.most:
+            raise Broken("copy_maximum", (load, shown))
+        for engine in self._known_engines(load.model):
+            if not set(load.device_ids).isdisjoint(engine.device_ids):
+                raise Broken("copy_elsewhere", (load, engine))
+
+    def _known_engines(self, model: str) -> list[Instance]:
+        processes = (p for host in self._known_hosts() for p in host.processes.values())
+        return [p.instance for p in processes if p.instance.model == model]
 
     def _room(self, host: Host, load: ev.LoadModel) -> None:
         here = [p for p in host.processes.values() if p.device in load.device_ids]
@@ -83,8 +114,10 @@ class Judge:
             raise Broken("pinned", unload)
 
     def _is_its_engine(self, unload: ev.UnloadModel) -> bool:
-        """Not one that a newer one has replaced."""
-        return unload.generation == self.newest.get(unload.model)
+        """Its only one, and not one that another has replaced."""
+        shown = self.shown.get(unload.model)
+        only = shown is not None and shown.state in LIVE_STATES and not shown.copies
+        return only and shown is not None and shown.generation == unload.generation
 
     def _known_hosts(self) -> list[Host]:
         now_s = self.clock.monotonic()
@@ -108,6 +141,7 @@ class Judge:
         """What a host publishes: from its end on a generation is over."""
         ends = isinstance(event, ev.RuntimeUnloaded | ev.RuntimeFailed)
         if ends and getattr(event, "kind", None) is not FailureKind.LOST:
+            self.ended.add(event.instance_id)
             known = self.over.get(event.model, (0, 0.0))
             if event.generation > known[0]:
                 self.over[event.model] = event.generation, self.clock.monotonic()
@@ -115,8 +149,9 @@ class Judge:
     def records(self, records: list[ModelRecord]) -> None:
         """What everybody reads: nobody is led to an engine that is over, nobody waits too long."""
         for record in records:
-            stale = record.generation <= self.over.get(record.model, (0, 0.0))[0]
-            if record.state in LIVE_STATES and stale:
+            self.shown[record.model] = record
+            live = {record.instance_id} if record.state in LIVE_STATES else set()
+            if not self.ended.isdisjoint(live | {copy.instance_id for copy in record.copies}):
                 raise Broken("stale_generation", record)
             self._waits(record)
 

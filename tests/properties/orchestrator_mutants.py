@@ -1,18 +1,25 @@
 """The orchestrator, or the registry that it reads, with one rule switched off."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from modelium.core import decide, displace
+from modelium.core.actions import Load
 from modelium.core.books import Books
 from modelium.orchestrator import commands, engines
 from modelium.orchestrator.left_behind import LeftBehind
 from modelium.orchestrator.placement_state import PlacementState
 from modelium.registry import handlers
 from tests.properties.fleet_mutants import Mutate, load_what_runs, pinned_may_go, switched_off
-from tests.properties.system_machine import Absences, Crowd, Everything, Patient
+from tests.properties.system_machine import Absences, Copies, Crowd, Everything, Patient
 from tests.properties.system_rules import Begun
 
+_load_model: Final = commands.load_model
 _unload_model: Final = commands.unload_model
+
+
+def _not_beside(action: Load, *given: Any) -> Any:
+    return _load_model(replace(action, is_copy=False), *given)
 
 
 def _at_once(*given: Any) -> Any:
@@ -34,6 +41,18 @@ MUTANTS: list[tuple[str, str, Mutate, type[Begun]]] = [
         Absences,
     ),
     ("single_flight", "what runs is loaded", load_what_runs, Everything),
+    (
+        "ledger or one_at_a_time or copy_elsewhere",
+        "copies are nobody's",
+        switched_off(engines, "copies_of", lambda *_: []),
+        Copies,
+    ),
+    (
+        "single_flight",
+        "copies are loads as any other",
+        switched_off(commands, "load_model", _not_beside),
+        Copies,
+    ),
     (
         "generation",
         "numbers are used again",

@@ -58,6 +58,7 @@ class System:
         self.judge = Judge(
             self.clock, policies.drain_deadline_seconds, frozenset(policies.always_loaded)
         )
+        self.judge.most = policies.max_engines_per_model
         self.bus.judge = self.judge
         self.settings = settings
         self.front = Front(self.bus, self.clock, self._serves)

@@ -10,6 +10,7 @@ from tests.properties.system_rules import (
     Others,
     Patience,
     numbers,
+    some_numbers,
 )
 
 
@@ -36,6 +37,34 @@ class Crowd(Clients):
     @initialize(sizes=st.lists(st.integers(3, 4), min_size=3, max_size=4), total=st.integers(8, 9))
     def begin(self, sizes: list[int], total: int) -> None:  # type: ignore[override]
         self.start(sizes, [[total]], pinned=True)
+
+
+class Copies(Clients, Absence, Hosts, Others):
+    """Models that are crowded, on hosts with room for several engines of each."""
+
+    @initialize(
+        sizes=st.lists(st.integers(3, 5), min_size=1, max_size=3),
+        hosts=st.lists(st.lists(st.integers(4, 9), min_size=1, max_size=2), min_size=2, max_size=2),
+        pinned=st.booleans(),
+    )
+    def begin(self, sizes: list[int], hosts: list[list[int]], pinned: bool) -> None:
+        self.start(
+            sizes,
+            hosts,
+            pinned=pinned,
+            max_engines_per_model=3,
+            copy_above_requests=2,
+            copy_after_seconds=3,
+            drop_copy_after_seconds=8,
+        )
+
+    @rule(hot=numbers, seconds=st.integers(8, 25), then=some_numbers)
+    def crowd_one(self, hot: int, seconds: int, then: set[int]) -> None:
+        self.here.front.lasts_s = 4
+        for second in range(seconds):
+            self._ask(then if second % 8 == 7 else set(), 1)
+            self._ask({hot}, 4)
+            self.here.seconds(1)
 
 
 class Patient(Patience):

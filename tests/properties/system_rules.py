@@ -42,8 +42,8 @@ def a_host(number: int, totals: list[int]) -> list[Device]:
     ]
 
 
-def some_settings(pinned: list[str]) -> Settings:
-    policies = {**POLICIES, "always_loaded": pinned}
+def some_settings(pinned: list[str], **more: int) -> Settings:
+    policies = {**POLICIES, **more, "always_loaded": pinned}
     return Settings.model_validate(
         {"vllm": VLLM, "orchestration": {"policies": policies, "decision_interval_seconds": 5}}
     )
@@ -62,11 +62,14 @@ class Begun(RuleBasedStateMachine):
     def begin(self, sizes: list[int], hosts: list[list[int]], pinned: bool) -> None:
         self.start(sizes, hosts, pinned=pinned)
 
-    def start(self, sizes: list[int], hosts: list[list[int]], *, pinned: bool) -> None:
+    def start(
+        self, sizes: list[int], hosts: list[list[int]], *, pinned: bool, **policies: int
+    ) -> None:
         """Models of these gigabytes, and hosts with such devices."""
         models = [a_sized_model(number, size) for number, size in enumerate(sizes)]
         devices = [a_host(number, totals) for number, totals in enumerate(hosts)]
-        self.system = System(models, devices, some_settings([NAMES[0]] if pinned else []))
+        settings = some_settings([NAMES[0]] if pinned else [], **policies)
+        self.system = System(models, devices, settings)
 
     def teardown(self) -> None:
         if self.system is not None:

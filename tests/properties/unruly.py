@@ -104,7 +104,8 @@ class Host:
             return
         if (self.clock.now() - command.occurred_at).total_seconds() > OLDEST_LOAD_S:
             return self._end(_instance(command), ev.RuntimeFailed, kind=FailureKind.CANCELLED)
-        for older in [p for p in self.processes.values() if p.instance.model == command.model]:
+        same = [p for p in self.processes.values() if p.instance.model == command.model]
+        for older in [] if command.is_copy else same:
             self._stop(older, 0.0, "a newer load of the same model was commanded")
         process = Process(_instance(command), command)
         self.processes[command.instance_id] = process
