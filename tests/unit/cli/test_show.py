@@ -29,3 +29,12 @@ def test_without_such_names_the_status_warns_of_nothing(
     with gateway(json.dumps({"models": [], "always_loaded_missing": []})) as (client, _):
         show_status(client, Layout(tmp_path), as_json=False)
     assert "warning" not in capsys.readouterr().out
+
+
+def test_a_model_with_several_engines_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engines = [{"state": "loaded"}, {"state": "loaded"}, {"state": "loading"}]
+    with gateway(json.dumps({"models": [{**MODEL, "engines": engines}]})) as (client, _):
+        show_status(client, Layout(tmp_path), as_json=False)
+    assert "loaded, 2 engines" in capsys.readouterr().out

@@ -60,6 +60,7 @@ def test_a_crash_of_one_of_two_leaves_the_model_loaded() -> None:
         assert record.endpoint == left
         assert record.copies == ()
         assert record.retry_at is None
+        assert record.copy_retry_at == NOW + timedelta(seconds=10 if crashed == 1 else 300)
 
 
 def test_all_of_the_engine_that_takes_over_is_shown_as_it_was_told() -> None:

@@ -62,11 +62,18 @@ def show_models(client: GatewayClient, *, as_json: bool) -> None:
         out("There are no models: copy one into the models folder.")
 
 
+def _state(page: dict[str, Any]) -> str:
+    """With how many engines, where there are several."""
+    serving = [e for e in page.get("engines", ()) if e["state"] == page["state"]]
+    several = f", {len(serving)} engines" if len(serving) > 1 else ""
+    return f"{page['state']}{several}"
+
+
 def _models_table(models: list[dict[str, Any]]) -> None:
     rows = [
         (
             str(page["model"]),
-            str(page["state"]),
+            _state(page),
             str(page.get("task") or ""),
             size(page.get("size_bytes") or 0),
             size(page["resident_bytes"]) if page.get("resident_bytes") else "",

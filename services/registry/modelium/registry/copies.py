@@ -61,6 +61,7 @@ def arranged(record: ModelRecord, now: datetime) -> ModelRecord:
 
 
 def _with_first(record: ModelRecord, best: Copy, now: datetime) -> ModelRecord:
+    """If the one before has failed, the next engine waits as long as its model would have to."""
     serves = best.state is InstanceState.LOADED
     return record.model_copy(
         update={
@@ -77,6 +78,7 @@ def _with_first(record: ModelRecord, best: Copy, now: datetime) -> ModelRecord:
             "sleep_level": best.sleep_level,
             "loaded_at": (best.loaded_at or now) if serves else None,
             "retry_at": None,
+            "copy_retry_at": record.retry_at or record.copy_retry_at,
             "refused": False,
         }
     )

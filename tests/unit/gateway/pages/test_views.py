@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 
 from modelium.common.descriptor import RuntimeKind, Task, TensorSpec
-from modelium.common.records import ModelState
+from modelium.common.records import Copy, InstanceState, ModelState
 from modelium.common.testing import a_descriptor, a_model_record
 from modelium.gateway.pages.views import (
     anthropic_card,
     anthropic_page,
     model_card,
+    model_page,
     oip_model,
     oip_ready,
 )
@@ -75,3 +76,19 @@ def test_a_model_that_is_not_analysed_is_listed_too() -> None:
 def test_only_a_loaded_model_is_ready() -> None:
     ready = {s for s in ModelState if oip_ready(a_model_record(state=s), None).ready}
     assert ready == {ModelState.LOADED}
+
+
+def test_all_engines_of_a_model_are_shown_the_best_first() -> None:
+    engine = {"model": "qwen", "agent_id": "far", "device_ids": ("d1",), "generation": 2}
+    copy = Copy.model_validate(engine | {"instance_id": "qwen.2", "state": InstanceState.LOADING})
+    record = a_model_record(
+        state=ModelState.LOADED,
+        generation=1,
+        instance_id="qwen.1",
+        agent_id="local",
+        device_ids=("d0",),
+        copies=(copy,),
+    )
+    shown = [(e.instance_id, e.state, e.agent_id) for e in model_page(record, 0, None).engines]
+    assert shown == [("qwen.1", "loaded", "local"), ("qwen.2", "loading", "far")]
+    assert model_page(a_model_record(), 0, None).engines == []

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from modelium.common.descriptor import RuntimeKind, Task
-from modelium.common.records import AgentRecord, ModelState
+from modelium.common.records import AgentRecord, InstanceState, ModelState
 
 
 class CommandAccepted(BaseModel):
@@ -71,8 +71,18 @@ class AnthropicCards(BaseModel):
     last_id: str | None
 
 
+class EnginePage(BaseModel):
+    """One of a model's engines."""
+
+    instance_id: str
+    state: InstanceState
+    agent_id: str
+    device_ids: tuple[str, ...]
+    in_flight: int = Field(description="requests that this gateway has there")
+
+
 class ModelPage(BaseModel):
-    """A model for people."""
+    """A model for people; what is of one engine is of its best."""
 
     model: str
     state: ModelState
@@ -86,6 +96,7 @@ class ModelPage(BaseModel):
     resident_bytes: int
     agent_id: str | None
     device_ids: tuple[str, ...]
+    engines: list[EnginePage] = Field(description="the best first; none: it is not in memory")
     generation: int
     load_s: float | None
     failures: int

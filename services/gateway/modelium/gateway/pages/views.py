@@ -9,11 +9,18 @@ from typing import Final
 
 from modelium.common.descriptor import TensorSpec
 from modelium.common.figures import GatewayModelStats
-from modelium.common.records import AgentRecord, ModelRecord, ModelState
+from modelium.common.records import (
+    LIVE_STATES,
+    AgentRecord,
+    InstanceState,
+    ModelRecord,
+    ModelState,
+)
 from modelium.gateway.edge.paths import routes_of
 from modelium.gateway.pages.documents import (
     AnthropicCard,
     AnthropicCards,
+    EnginePage,
     GatewayStatus,
     ModelCard,
     ModelInfo,
@@ -112,6 +119,32 @@ def oip_ready(record: ModelRecord, eta_s: int | None) -> OipModelReady:
     return OipModelReady(name=record.model, ready=ready, modelium=model_info(record, eta_s))
 
 
+def _engines(record: ModelRecord, figures: GatewayModelStats | None) -> list[EnginePage]:
+    """The one that the record tells of, and those beside it."""
+    copies = [
+        (c.instance_id, c.generation, c.state, c.agent_id, c.device_ids) for c in record.copies
+    ]
+    first = (
+        record.instance_id,
+        record.generation,
+        record.state,
+        record.agent_id,
+        record.device_ids,
+    )
+    shown = [first, *copies] if record.state in LIVE_STATES else []
+    in_flight = figures.in_flight_generations if figures else {}
+    return [
+        EnginePage(
+            instance_id=instance_id or "",
+            state=InstanceState(state.value),
+            agent_id=agent_id or "",
+            device_ids=device_ids,
+            in_flight=in_flight.get(generation, 0),
+        )
+        for instance_id, generation, state, agent_id, device_ids in shown
+    ]
+
+
 def model_page(
     record: ModelRecord, eta_s: int | None, figures: GatewayModelStats | None
 ) -> ModelPage:
@@ -130,6 +163,7 @@ def model_page(
         resident_bytes=record.resident_bytes,
         agent_id=record.agent_id,
         device_ids=record.device_ids,
+        engines=_engines(record, figures),
         generation=record.generation,
         load_s=record.load_s,
         failures=record.failures,
