@@ -16,7 +16,7 @@ from tests.properties.machines import search
 
 pytestmark = pytest.mark.timeout(600)
 """As in `test_fleet.py`."""
-EXAMPLES = 60
+EXAMPLES = 40
 STEPS = 20
 ATTEMPTS = 5
 AT_MOST = 500

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(600)
 """As in `test_fleet.py`."""
 STEPS: dict[type[Begun], int] = {Everything: 20, Absences: 4, Crowd: 20, Patient: 4, Copies: 20}
 """Those of the patient last minutes."""
-EXAMPLES: dict[type[Begun], int] = {Everything: 30, Absences: 15, Crowd: 10, Patient: 2, Copies: 15}
+EXAMPLES: dict[type[Begun], int] = {Everything: 30, Absences: 15, Crowd: 10, Patient: 2, Copies: 10}
 ATTEMPTS = 5
 AT_MOST = 200
 """Until a rule that is switched off is missed; most are within fifty."""
