@@ -158,10 +158,10 @@ def _why_less(model: ModelView, copies: list[ModelView], policy: Policy) -> str:
 
 def one_more(books: Books, policy: Policy) -> list[Load]:
     """An engine for each model that is crowded for long, most crowded first, where it is free."""
-    crowded = [model for model in books.snapshot.models if _may_have_more(books, model, policy)]
+    crowded = [m for m in books.snapshot.models if m.crowded_for_s and m.max_engines > 1]
     loads = []
     for model in sorted(crowded, key=lambda model: (-model.crowded_for_s, model.model)):
-        device = _where(books, model, policy)
+        device = _where(books, model, policy) if _may_have_more(books, model, policy) else None
         if device is not None:
             books.take(device, model)
             books.command((device.device_id,), model)
@@ -170,8 +170,6 @@ def one_more(books: Books, policy: Policy) -> list[Load]:
 
 
 def _may_have_more(books: Books, model: ModelView, policy: Policy) -> bool:
-    if model.max_engines <= 1 or model.crowded_for_s <= 0:
-        return False
     if model.crowded_for_s < policy.copy_after_s or model.copy_retry_in_s > 0:
         return False
     engines = [model, *books.copies.get(model.model, ())]

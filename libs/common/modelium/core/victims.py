@@ -92,8 +92,9 @@ def by_worth(
     """Copies first, then those that are expected to be used last; `keep` and those in use come at
     the end."""
 
-    def worth(m: ModelView) -> tuple[bool, bool, bool, float, str]:
-        return (not m.copy_id, m.model in keep, bool(m.in_flight), -next_use_s(m), m.model)
+    def worth(m: ModelView) -> tuple[int, bool, float, str]:
+        first = 0 if m.copy_id else 2 if m.model in keep else 1
+        return first, m.in_flight > 0, -next_use_s(m), m.model
 
     return tuple(sorted(engines, key=worth))
 

@@ -5,11 +5,15 @@ What follows from it is decided in `modelium.core.replicas`.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from modelium.common.records import InstanceState, ModelRecord, ModelState
 from modelium.core.policy import Policy
 from modelium.core.replicas import Crowd, Look, looked
 from modelium.orchestrator.demand import Demand
+
+LOOK_S: Final = 0.5
+"""Gateways say something once a second each."""
 
 
 @dataclass(slots=True)
@@ -17,11 +21,15 @@ class Crowds:
     """By model; nothing is kept of those that do not serve, or while no model may have copies."""
 
     _crowds: dict[str, Crowd] = field(default_factory=dict)
+    _at_s: float = -LOOK_S
 
     def look(
         self, records: Iterable[ModelRecord], demand: Demand, policy: Policy, now_s: float
     ) -> None:
-        """Take in what gateways say now; as often as one likes."""
+        """Take in what gateways say now, unless that was done just before."""
+        if now_s - self._at_s < LOOK_S:
+            return
+        self._at_s = now_s
         serving = [r for r in records if r.state is ModelState.LOADED and _matters(r, policy)]
         self._crowds = {
             record.model: looked(
