@@ -4,6 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
+from modelium.common.descriptor import Overrides
 from modelium.common.events import LoadModel, ModelUnloadRequested
 from modelium.common.records import FailureKind, ModelRecord, ModelState
 from tests.unit.orchestrator.rig import Rig, a_model, a_slot, loaded, running, some_settings
@@ -194,3 +197,40 @@ async def test_all_engines_count_for_what_is_free() -> None:
         await rig.agent.finish("a.2")
         await rig.seconds(1)
         assert rig.commands()[3:] == ["load b.1"]
+
+
+async def test_a_load_of_a_copy_is_given_up_for_whoever_waits() -> None:
+    settings = some_settings(**POLICIES)
+    models = (a_model("a"), a_model("b"))
+    async with running(*models, devices=SLOTS, settings=settings, slow=True) as rig:
+        rig.gateway.waits_for("a")
+        await rig.seconds(1)
+        await rig.agent.finish("a.1")
+        busy(rig, 1)
+        await rig.seconds(12)
+        rig.gateway.waits_for("b")
+        await rig.seconds(1)
+        assert rig.commands() == ["load a.1", "load a.2", "unload a.2"]
+        await rig.agent.finish("a.2")
+        await rig.seconds(1)
+        assert rig.commands()[3:] == ["load b.1"]
+        assert (await rig.record("a")).copy_retry_at is None
+
+
+@pytest.mark.parametrize(
+    ("replicas", "commands"), [(2, ["load a.1", "load a.2"]), (None, ["load a.1"])]
+)
+async def test_what_is_written_beside_a_models_files_counts_before_the_policy(
+    replicas: int | None, commands: list[str]
+) -> None:
+    model = a_model("a")
+    assert model.descriptor is not None
+    overrides = Overrides(replicas=replicas)
+    descriptor = model.descriptor.model_copy(update={"overrides": overrides})
+    settings = some_settings(**POLICIES | {"max_engines_per_model": 1})
+    models = (model.model_copy(update={"descriptor": descriptor}),)
+    async with running(*models, devices=SLOTS, settings=settings) as rig:
+        await loaded(rig, "a")
+        busy(rig, 1)
+        await rig.seconds(12)
+        assert rig.commands() == commands

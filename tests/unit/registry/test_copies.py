@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from modelium.common import events as ev
+from modelium.common.hash_codec import from_hash, to_hash
 from modelium.common.records import (
     FailureKind,
     Instance,
@@ -155,3 +156,16 @@ def test_heartbeats_do_not_bring_back_what_has_ended_beside_another() -> None:
     record = after(two(), facts.failed(2))
     later = NOW + timedelta(minutes=1)
     assert adopted(record, reported(2, InstanceState.LOADED, SECOND), seen_at=later) is None
+
+
+def test_a_model_whose_files_are_gone_is_forgotten_with_its_last_engine() -> None:
+    removed = apply(two(), facts.removed(), NOW)
+    assert removed is not None
+    left = after(removed, facts.unloading(1), facts.unloading(2), facts.unloaded(1))
+    assert left.removed
+    assert apply(left, facts.unloaded(2), NOW) is None
+
+
+def test_copies_are_kept_by_the_store_as_they_are() -> None:
+    record = two()
+    assert from_hash(ModelRecord, to_hash(record)) == record

@@ -19,8 +19,8 @@ refused for his age as long as nothing fails. Of N models that can be served:
     W = N * displace_after_s + sum over all that share a device with it, itself included, of
         load_s + max(min_residency_s, load_s) + 2 * (drain_deadline_s + stop_s)   [4: it can sleep]
 
-   Of a model that may have copies, those are stopped once each, and one may just be loading: none
-   is begun while anybody waits. That is one more load, and as many stops as copies.
+   Of a model that may have copies those are stopped once each, for none is begun while anybody
+   waits: as many stops more.
 
 It is the bound of the worst case, with every model wanted and every request longer than the drain
 deadline; it counts on loads that take as long as the last one did, or `unknown_load_s`. A load that
@@ -65,8 +65,7 @@ def turn_s(model: ModelView, policy: Policy) -> float:
     copies = max(0, model.max_engines - 1)
     orders = 2 if model.sleeps or model.asleep else 1
     stops_s = (STOPPED_IN_A_TURN * orders + copies) * (policy.drain_deadline_s + policy.stop_s)
-    loads_s = takes_s * (2 if copies else 1)
-    return loads_s + max(policy.min_residency_s, takes_s) + stops_s
+    return takes_s + max(policy.min_residency_s, takes_s) + stops_s
 
 
 def _by_size(seen: Snapshot) -> Sizes:

@@ -49,6 +49,7 @@ def decide(
         actions += _within_bound(books, waiter, _serve(books, waiter, policy), policy)
     for pinned in pinned_out:
         actions += _serve(books, pinned, policy)
+    actions += replicas.give_up_loads(books, (*waiters, *pinned_out), actions)
     actions += _follow(books, followed, policy)
     actions += overslept(books, policy)
     actions += replicas.too_many(books, policy)
