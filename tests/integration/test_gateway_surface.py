@@ -9,7 +9,7 @@ import anthropic
 import openai
 import pytest
 
-from modelium.common.descriptor import Descriptor, RuntimeKind, Task
+from modelium.common.descriptor import Descriptor, Overrides, RuntimeKind, Task
 from modelium.common.records import ModelState
 from modelium.common.testing import a_descriptor, an_agent_record
 from modelium.gateway.edge.paths import INFER, RULES, Dialect, ModelIn, Rule, routes_of
@@ -128,6 +128,26 @@ async def test_a_model_named_in_an_encoded_path(rig: Rig) -> None:
     response = await rig.http.post(rig.url + "/v2/models/qwen2%2E5-0%2e5b/infer?a=%2F", data=b"x")
     assert response.status == 200
     assert stub.received[-1].path == "/v2/models/qwen2.5-0.5b/infer"
+
+
+async def test_a_model_s_further_names_reach_it_and_count_for_it(rig: Rig) -> None:
+    stub, url = await rig.engine(model="gpt-4o-mini")
+    overrides = Overrides(aliases=("gpt-4o-mini",))
+    await rig.become(descriptor=a_descriptor(overrides=overrides))
+    await rig.loaded(url)
+    body = b'{"model": "gpt-4o-mini", "messages": []}'
+    response = await rig.http.post(rig.url + "/v1/chat/completions", data=body)
+    assert response.status == 200
+    assert stub.received[-1].body == body  # its engine knows the name
+    assert (await (await rig.http.get(rig.url + "/models/gpt-4o-mini")).json())["model"] == "qwen"
+    tensors = a_descriptor(task=Task.TENSOR, runtime=RuntimeKind.RAY_SERVE, overrides=overrides)
+    await rig.become(descriptor=tensors)
+    stub.replies["/v2/models/qwen/infer"] = (200, [], b"{}")
+    response = await rig.http.post(rig.url + "/v2/models/gpt-4o-mini/infer", data=b"x")
+    assert response.status == 200
+    assert stub.received[-1].path == "/v2/models/qwen/infer"
+    await rig.become(descriptor=a_descriptor())
+    assert (await rig.post(model="gpt-4o-mini")).status == 404
 
 
 async def test_the_open_inference_protocol_about_server_and_models(rig: Rig) -> None:

@@ -23,6 +23,7 @@ from modelium.gateway.edge.call import (
     RequestIds,
     Scope,
     Send,
+    named,
     parse_call,
 )
 from modelium.gateway.edge.client import Broken, Client
@@ -118,11 +119,11 @@ class Proxy:
         if about is not None and not call.rule.allows(about):
             routes = routes_of(about)
             raise errors.unsupported_path(call.model, about.task, call.rule.path, routes)
-        return asking(call)
+        return asking(call if call.model == record.model else named(call, record.model))
 
     def _record(self, model: str, principal: Principal) -> ModelRecord:
         record = self.table.record(model)
-        if record is None or not principal.may_use(model):
+        if record is None or not principal.may_use(record.model):
             raise errors.model_not_found(model)
         return record
 

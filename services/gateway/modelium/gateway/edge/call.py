@@ -122,6 +122,17 @@ def _call_by_path(scope: Scope, body: bytes, rule: Rule, read: Headers) -> Call:
     )
 
 
+def named(call: Call, model: str) -> Call:
+    """The call by the model's own name, where the client has given a further one.
+
+    The body stays as it is: engines know all names of their model.
+    """
+    path = call.path
+    if call.rule.model_in is ModelIn.PATH:
+        path = path.replace(f"/{call.model}/", f"/{model}/", 1)
+    return call._replace(model=model, path=path)
+
+
 def content_type_of(headers: Headers) -> bytes:
     """The body's type; ApiError 415 if it is compressed."""
     content_type = b""

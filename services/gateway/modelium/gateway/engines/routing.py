@@ -101,6 +101,8 @@ class RouteTable:
     _entries: dict[str, _Entry] = field(default_factory=dict)
     _with_engine: dict[str, _Entry] = field(default_factory=dict)
     """The few of them that hold devices."""
+    _aliases: dict[str, str] = field(default_factory=dict)
+    """Further names, and the models that are served under them too."""
 
     def apply(self, record: ModelRecord, now_s: float) -> bool:
         """Take over `record` unless it is older than the known one; whether anything changed.
@@ -114,6 +116,7 @@ class RouteTable:
         if known is not None and known.record.state is record.state:
             since_s = known.since_s
         entry = self._entries[record.model] = _Entry(record, _outcome(record), since_s)
+        self._note_aliases(record)
         self._with_engine.pop(record.model, None)
         if record.device_ids:
             self._with_engine[record.model] = entry
@@ -122,7 +125,19 @@ class RouteTable:
     def forget(self, model: str) -> bool:
         """Drop a model; whether it was known."""
         self._with_engine.pop(model, None)
+        self._drop_aliases(model)
         return self._entries.pop(model, None) is not None
+
+    def _note_aliases(self, record: ModelRecord) -> None:
+        about = record.descriptor
+        wanted = about.overrides.aliases if about and about.overrides else ()
+        if wanted or record.model in self._aliases.values():
+            self._drop_aliases(record.model)
+            self._aliases |= dict.fromkeys(wanted, record.model)
+
+    def _drop_aliases(self, model: str) -> None:
+        for alias in [alias for alias, of in self._aliases.items() if of == model]:
+            del self._aliases[alias]
 
     def replace(
         self, records: Iterable[ModelRecord], before: Mapping[str, int], now_s: float
@@ -163,8 +178,8 @@ class RouteTable:
         return tuple(sorted(endpoint.generation for endpoint in outcome.endpoints))
 
     def record(self, model: str) -> ModelRecord | None:
-        """The record of a model that is there."""
-        entry = self._entries.get(model)
+        """The record of a model that is there, by its name or by a further one."""
+        entry = self._entries.get(model) or self._entries.get(self._aliases.get(model, ""))
         return entry.record if entry is not None and not entry.record.removed else None
 
     def records(self) -> list[ModelRecord]:

@@ -76,9 +76,9 @@ class Seen:
     def record(self, model: str) -> tuple[ModelRecord, int | None]:
         """One of them; ApiError 404 if there is none, or none for this caller."""
         record = self._parts.record(model)
-        if not self._visible(model):
+        if not self._visible(record.model):
             raise errors.model_not_found(model)
-        return record, self._parts.eta_s(model)
+        return record, self._parts.eta_s(record.model)
 
     def waiting(self) -> dict[str, int]:
         """How many requests wait for each of them."""

@@ -23,7 +23,7 @@ from modelium.watcher.formats.engine_args import as_arguments
 from modelium.watcher.formats.files import Files
 from modelium.watcher.listing import Candidate
 
-NAMES: Final = ("modelium.yaml", "model.yaml")
+NAMES: Final = ("modelium.yaml", "model.yaml", "modelium.yml", "model.yml")
 _LARGEST_BYTES: Final = 64 << 10
 
 
@@ -107,7 +107,8 @@ def _specs(tensors: tuple[_Tensor, ...]) -> tuple[TensorSpec, ...]:
 
 def _read(files: Files) -> tuple[str, _File] | None:
     """The file's name and what it says; None where there is none."""
-    names = (f"{files.title}.yaml",) if files.candidate.is_file else NAMES
+    beside = (f"{files.title}.yaml", f"{files.title}.yml")
+    names = beside if files.candidate.is_file else NAMES
     there = [name for name in names if name in files]
     if not there:
         return None
