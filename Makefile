@@ -2,7 +2,7 @@
 # Recipes end in `exec`, so that a signal to make reaches what runs.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up down status test lint format faults bench bench-gateway bench-streams bench-policy bench-swap bench-crowd soak lock docs compose-up compose-down clean
+.PHONY: help up down status test lint format faults bench bench-gateway bench-streams bench-policy bench-analysis bench-swap bench-crowd soak lock docs compose-up compose-down clean
 
 MODELIUM := .venv/bin/modelium
 DETACH ?=
@@ -45,6 +45,9 @@ bench-streams: ## 5,000 streams held open through the gateway: none lost, memory
 
 bench-policy: ## which models to keep: `decide` beside LRU and a clairvoyant, on traces (TRACES=folder, ARGS="--hours 6")
 	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.policy $(ARGS)
+
+bench-analysis: ## what reading a 3 GB safetensors and a GGUF of 150,000 words takes
+	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.analysis
 
 bench-swap: ## four models take turns in memory for two, with real vLLM on the CPU (ARGS="--requests 16 --minutes 2")
 	@exec scripts/bootstrap --dev -- .venv/bin/python -m benchmarks.swap $(ARGS)

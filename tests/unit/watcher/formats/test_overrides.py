@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from modelium.common.descriptor import Overrides, RuntimeKind, Task, TensorSpec
+from modelium.watcher.formats.engine_args import ALLOWED
 from modelium.watcher.formats.overrides import name_of
 
 from .. import models
@@ -110,3 +111,11 @@ def test_two_such_files_are_one_too_many(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "qwen", {"pin": True})
     (folder / "modelium.yaml").write_text("pin: false")
     assert "it has both modelium.yaml and model.yaml" in reason(folder)
+
+
+def test_the_page_of_models_lists_what_may_be_said() -> None:
+    page = (TORCH.parents[2] / "docs" / "models.md").read_text()
+    table = page.partition("## `model.yaml`")[2]
+    keys = {"name", "alias", "task", "runtime", "context", "pin", "replicas", "engine_args"}
+    for word in (*keys, "inputs", "outputs", *ALLOWED):
+        assert f"`{word}`" in table, word
