@@ -74,7 +74,7 @@ def _graph(archive: Archive, title: str) -> Any:
         older = "of an older torch.export; " if _OLD in archive or not models else ""
         raise InvalidModel(
             f"{title} is {older}an archive with {len(models)} models in it, where one is needed: "
-            "save it again with torch.export.save of torch 2.9 or later"
+            "save it again with torch.export.save of torch 2.13"
         )
     return _parsed(archive, models[0])
 
