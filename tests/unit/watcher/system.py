@@ -13,6 +13,8 @@ from modelium.watcher.filesystem import ModelFolders
 from modelium.watcher.handlers import HANDLERS
 from modelium.watcher.watch import Watch
 
+from .analysts import InThisProcess
+
 SETTINGS = ModelDiscovery(scan_interval_seconds=5, settle_seconds=0.5, incomplete_after_seconds=10)
 
 
@@ -30,7 +32,10 @@ class System:
     async def start(self, *records: ModelRecord) -> "System":
         self.store = await in_memory_store(*records, clock=self.clock)
         self.folders = ModelFolders(
-            [self.root], supported=SETTINGS.supported_extensions, read_by_others=False
+            [self.root],
+            supported=SETTINGS.supported_extensions,
+            read_by_others=False,
+            analyst=InThisProcess(),
         )
         await self.folders.prepare()
         self.watch = Watch(

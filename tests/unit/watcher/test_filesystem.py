@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import struct
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from modelium.watcher.listing import Candidate
 from modelium.watcher.notify import Notifier
 
 from . import models
+from .analysts import InThisProcess
 
+EMPTY_GGUF = b"GGUF" + struct.pack("<IQQ", 3, 0, 0)
 FIRST_SHARD = "model-00001-of-00002.safetensors"
 
 
@@ -26,7 +29,12 @@ def root(tmp_path: Path) -> Path:
 
 
 def folders(*roots: Path, read_by_others: bool = False) -> ModelFolders:
-    return ModelFolders(roots, supported=(".safetensors",), read_by_others=read_by_others)
+    return ModelFolders(
+        roots,
+        supported=(".safetensors",),
+        read_by_others=read_by_others,
+        analyst=InThisProcess(),
+    )
 
 
 async def listed(root: Path, *, read_by_others: bool = False) -> dict[str, Candidate]:
@@ -173,7 +181,7 @@ async def test_a_model_with_code_of_its_own_is_rejected(root: Path) -> None:
 
 async def test_a_gguf_beside_a_model_changes_nothing(root: Path) -> None:
     models.write_model(root / "y")
-    (root / "y" / "q4.gguf").write_bytes(b"GGUF")
+    (root / "y" / "q4.gguf").write_bytes(EMPTY_GGUF)
     assert await missing(root, "y") is None
     assert (await described(root, "y")).format == "huggingface"
 

@@ -48,7 +48,6 @@ def test_the_sizes_of_a_model_of_several_parts_are_those_of_its_text_part() -> N
         (b"[]", "config.json: Input should be an object"),
         (b'{"architectures": []}', "names no architecture"),
         (b'{"architectures": ["A"], "num_hidden_layers": "x"}', "config.json: num_hidden_layers"),
-        (b'{"architectures": ["A"], "auto_map": {"AutoModel": "m.M"}}', "code of its own"),
     ],
 )
 def test_a_wrong_config_is_rejected_with_its_reason(text: bytes, reason: str) -> None:
@@ -69,11 +68,6 @@ def test_a_wrong_config_is_rejected_with_its_reason(text: bytes, reason: str) ->
 )
 def test_chat_templates_are_found(tokenizer: bytes | None, own_file: bool, chat: bool) -> None:
     assert has_chat_template(tokenizer, in_own_file=own_file) is chat
-
-
-def test_a_tokenizer_with_code_of_its_own_is_rejected() -> None:
-    with pytest.raises(InvalidModel, match=r"tokenizer_config.json asks to run code"):
-        has_chat_template(b'{"auto_map": {"AutoTokenizer": ["t.T"]}}', in_own_file=False)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     vllm: s.Vllm = s.Vllm()
     ray_serve: s.RayServe = s.RayServe()
     gpu: s.Gpu = s.Gpu()
+    security: s.Security = s.Security()
     runtime_agent: s.RuntimeAgent = s.RuntimeAgent()
     gateway: s.Gateway = s.Gateway()
     nats: s.Nats = s.Nats()

@@ -16,8 +16,20 @@ from modelium.common.settings_base import GIB, MIB, Section
 from modelium.common.settings_engines import HostMode, RayServe, Vllm
 from modelium.common.settings_gateway import Gateway
 from modelium.common.settings_policies import Policies
+from modelium.common.settings_security import SandboxPolicy, Security
 
-__all__ = ["GIB", "MIB", "Gateway", "HostMode", "Policies", "RayServe", "Section", "Vllm"]
+__all__ = [
+    "GIB",
+    "MIB",
+    "Gateway",
+    "HostMode",
+    "Policies",
+    "RayServe",
+    "SandboxPolicy",
+    "Section",
+    "Security",
+    "Vllm",
+]
 
 
 class Organization(Section):

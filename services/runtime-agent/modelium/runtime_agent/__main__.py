@@ -93,7 +93,7 @@ def _runtimes(settings: Settings, http: EngineHttp) -> dict[RuntimeKind, Runtime
     """All there are: which may be used is not the agent's to decide."""
     folder = settings.runtime_agent.state_directory
     return {
-        RuntimeKind.VLLM: VllmRuntime(settings.vllm, http),
+        RuntimeKind.VLLM: VllmRuntime(settings.vllm, http, settings.security.trust_remote_code),
         RuntimeKind.RAY_SERVE: RayServeRuntime(
             settings.ray_serve,
             http,

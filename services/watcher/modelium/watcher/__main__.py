@@ -8,16 +8,21 @@ from modelium.core.runtimes import enabled_runtimes
 from modelium.watcher.filesystem import ModelFolders
 from modelium.watcher.handlers import HANDLERS
 from modelium.watcher.notify import Notifier
+from modelium.watcher.safety import bubblewrap
+from modelium.watcher.safety.sandbox import Sandbox
 from modelium.watcher.watch import Watch
 
 
 async def build(shell: Shell) -> None:
     """Watch the directories, and analyse what is discovered in them or named by others."""
     settings = shell.settings.orchestration.model_discovery
+    sandbox = Sandbox(shell.settings.security, clock=shell.clock, bwrap=bubblewrap.find())
+    await sandbox.prepare()
     folders = ModelFolders(
         settings.watch_directories,
         supported=settings.supported_extensions,
         read_by_others=shell.settings.runtime_agent.launcher is LauncherKind.DOCKER,
+        analyst=sandbox,
     )
     await folders.prepare()
     watch = Watch(

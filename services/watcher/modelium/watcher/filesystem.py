@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -32,16 +33,29 @@ from modelium.watcher.scan import Verdict, is_inside
 log = structlog.get_logger()
 
 
+class Analyst(Protocol):
+    """Who reads what a candidate is; see `safety/sandbox.py`."""
+
+    async def analyse(self, candidate: Candidate, supported: Sequence[str]) -> Descriptor:
+        """What it is; raises `InvalidModel` when it cannot be served."""
+
+
 class ModelFolders:
     """The watch directories; see `handlers.ModelFiles` and `watch.Listings`."""
 
     def __init__(
-        self, roots: Sequence[Path], *, supported: Sequence[str], read_by_others: bool
+        self,
+        roots: Sequence[Path],
+        *,
+        supported: Sequence[str],
+        read_by_others: bool,
+        analyst: Analyst,
     ) -> None:
         """`read_by_others`: engines run under another user, who has to be able to read."""
         self.roots = tuple(dict.fromkeys(root.expanduser().resolve() for root in roots))
         self._supported = tuple(supported)
         self._read_by_others = read_by_others
+        self._analyst = analyst
         self._made: set[Path] = set()
         self._unreadable: set[Path] = set()
 
@@ -167,8 +181,8 @@ class ModelFolders:
         return Verdict(candidate, _fingerprint(candidate), name=name_of(candidate))
 
     async def analyse(self, candidate: Candidate) -> Descriptor:
-        """See `analysis.analyse`."""
-        return await asyncio.to_thread(analysis.analyse, candidate, self._supported)
+        """See `Analyst`."""
+        return await self._analyst.analyse(candidate, self._supported)
 
     def watches(self, path: str) -> bool:
         """Whether the path lies in a watch directory."""

@@ -1,7 +1,8 @@
 """What Modelium reads of a model's `config.json` and tokenizer files; pure.
 
 The names are those of the transformers library, which is never imported: nothing in a model's
-folder is run. What the sizes mean for memory is `hf_sizes.py`.
+folder is run, and `safety/own_code.py` refuses what asks for it. What the sizes mean for memory is
+`hf_sizes.py`.
 """
 
 from typing import Any, Final
@@ -21,7 +22,6 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     architectures: tuple[str, ...] | None = None
-    auto_map: dict[str, Any] | None = None
     text_config: Sizes | None = None
     vision_config: Any = None
     audio_config: Any = None
@@ -78,14 +78,13 @@ class TokenizerConfig(BaseModel):
 
     chat_template: Any = None
     model_max_length: Any = None
-    auto_map: dict[str, Any] | None = None
 
 
 def parse_config(text: bytes) -> tuple[Config, Sizes]:
     """Read a `config.json`.
 
     Raises:
-        InvalidModel: it names no architecture, wants to run code of its own, or has wrong values.
+        InvalidModel: it names no architecture, or has wrong values.
     """
     try:
         config = Config.model_validate_json(text)
@@ -96,8 +95,6 @@ def parse_config(text: bytes) -> tuple[Config, Sizes]:
         raise InvalidModel(
             f"config.json: {where + ': ' if where else ''}{problem['msg']}"
         ) from None
-    if config.auto_map:
-        raise InvalidModel(_own_code("config.json"))
     if not config.architectures:
         raise InvalidModel("config.json names no architecture (`architectures` is empty)")
     return config, sizes
@@ -112,7 +109,7 @@ def longest_text(tokenizer_config: bytes | None) -> int:
     """The tokens of a text that the tokenizer allows; 0: it says none that means anything.
 
     Raises:
-        InvalidModel: the tokenizer wants to run code of its own, or its file has wrong values.
+        InvalidModel: the tokenizer's file has wrong values.
     """
     longest = _tokenizer(tokenizer_config).model_max_length
     return longest if isinstance(longest, int) and 0 < longest < _ENDLESS_TOKENS else 0
@@ -125,10 +122,4 @@ def _tokenizer(text: bytes | None) -> TokenizerConfig:
         config = TokenizerConfig.model_validate_json(text)
     except ValidationError:
         raise InvalidModel("tokenizer_config.json cannot be understood") from None
-    if config.auto_map:
-        raise InvalidModel(_own_code("tokenizer_config.json"))
     return config
-
-
-def _own_code(file: str) -> str:
-    return f"{file} asks to run code of its own (auto_map), which Modelium never does"

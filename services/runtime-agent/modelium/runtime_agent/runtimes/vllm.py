@@ -57,8 +57,10 @@ class VllmRuntime:
 
     last_line_says_why = False
 
-    def __init__(self, settings: Vllm, http: EngineHttp) -> None:
+    def __init__(self, settings: Vllm, http: EngineHttp, trusted: Sequence[str] = ()) -> None:
+        """`trusted`: models whose own Python code the engine may run."""
         self._settings = settings
+        self._trusted = trusted
         self._http = http
         self.limits = Limits(
             stall_timeout_s=settings.stall_timeout_seconds,
@@ -191,6 +193,7 @@ class VllmRuntime:
             options += ["--max-model-len", str(command.context_length)]
         options += ["--enforce-eager"] if on_cpu else self._gpu_options(command, devices)
         options += _task_options(command)
+        options += ["--trust-remote-code"] if command.model in self._trusted else []
         program = (*self._program(site), weights_path(command, site))
         return (*program, *options, *settings.extra_args, *own_options(command))
 

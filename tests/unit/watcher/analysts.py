@@ -1,0 +1,15 @@
+"""The analysis without the process it runs in otherwise, which takes a third of a second."""
+
+from collections.abc import Sequence
+
+from modelium.common.descriptor import Descriptor
+from modelium.watcher.listing import Candidate
+from modelium.watcher.safety.inspection import inspect
+from modelium.watcher.safety.request import Request
+
+
+class InThisProcess:
+    """See `filesystem.Analyst`."""
+
+    async def analyse(self, candidate: Candidate, supported: Sequence[str]) -> Descriptor:
+        return inspect(candidate, Request(supported=tuple(supported)))
