@@ -6,6 +6,7 @@ A check yields findings and raises nothing but `ModeliumError`, which becomes a 
 import os
 import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from modelium.cli.local_system import answers
 from modelium.cli.supervise import Supervisor
 from modelium.common.clock import utc_now
 from modelium.common.load_settings import Settings
-from modelium.common.settings import GIB, LauncherKind
+from modelium.common.settings import GIB, LauncherKind, SandboxPolicy
 
 ENGINE_DISK_BYTES = 6 * GIB
 DATA_DISK_BYTES = 2 * GIB
@@ -235,6 +236,24 @@ def memory(patient: Patient) -> Iterator[Finding]:
         yield _fine("memory", text)
 
 
+def sandbox(patient: Patient) -> Iterator[Finding]:
+    """How well the analysis of model files can be shut in, found out by its own program."""
+    command = [sys.executable, "-m", "modelium.watcher.safety"]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    except (OSError, subprocess.TimeoutExpired) as wrong:
+        yield Finding("sandbox", Verdict.WARNING, f"cannot be examined ({wrong})", "Try again.")
+        return
+    level, _, remedy = asked.stdout.strip().rpartition("\n")[2].partition(": ")
+    if asked.returncode == 0:
+        yield _fine("sandbox", f"model files are read in one ({level})")
+        return
+    required = patient.settings.security.sandbox is SandboxPolicy.REQUIRED
+    text = f"model files cannot be read in one (only {level or 'nothing'} works)"
+    bad = Verdict.FAILED if required else Verdict.WARNING
+    yield Finding("sandbox", bad, text, remedy or asked.stderr.strip()[-300:])
+
+
 def clock(_: Patient) -> Iterator[Finding]:
     """A clock that was never set breaks certificates and makes times unreadable."""
     now = utc_now()
@@ -246,4 +265,4 @@ def clock(_: Patient) -> Iterator[Finding]:
         yield _fine("clock", f"{now:%Y-%m-%d %H:%M} UTC")
 
 
-CHECKS = (python, servers, ports, engine, gpus, docker, folders, disk, memory, clock)
+CHECKS = (python, servers, ports, engine, gpus, docker, folders, sandbox, disk, memory, clock)

@@ -25,7 +25,7 @@ def signature_of(path: Path) -> Path:
 def new_key(private: Path) -> Path:
     """Make a key pair (NIST P-256): `private`, which only its owner can read, and its public half.
 
-    Returns where the public key is. Neither file may exist.
+    Returns where the public key is; raises `InvalidModel` where one of the files is there already.
     """
     from cryptography.hazmat.primitives import serialization as form
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -61,7 +61,7 @@ def sign(path: Path, *, key: Path, certificates: Sequence[Path] = ()) -> Path:
     """
     hashing, signing, _ = _library()
     signature = signature_of(path)
-    ignored = [signature, path / CACHE]
+    ignored = [Path(SIGNATURE), Path(CACHE)]
     config = signing.Config().set_hashing_config(hashing.Config().set_ignored_paths(paths=ignored))
     try:
         if certificates:

@@ -36,6 +36,10 @@ PROBE_SECONDS: Final = 60
 """A busy machine starts Python slowly."""
 HASHED_BYTES_PER_SECOND: Final = 20_000_000
 """What verifying a signature reaches on the slowest of disks."""
+REMEDY: Final = (
+    "Install bubblewrap, or libseccomp on a kernel with Landlock; or accept it with "
+    "security.sandbox: best_effort"
+)
 _KEPT_OF_STDERR: Final = 4096
 _ONNX: Final = ".onnx"
 
@@ -87,14 +91,10 @@ class Sandbox:
         log.info("sandbox.ready", level=self.level)
         if self.level in SHUT_IN:
             return self.level
-        remedy = (
-            "Install bubblewrap, or use a kernel with Landlock and libseccomp; or accept it with "
-            "security.sandbox: best_effort"
-        )
         what = f"Model files cannot be read in a sandbox here (only: {self.level})"
         if self._settings.sandbox is SandboxPolicy.REQUIRED:
-            raise DependencyUnavailable(what, remedy)
-        log.warning("sandbox.weak", level=self.level, remedy=remedy)
+            raise DependencyUnavailable(what, REMEDY)
+        log.warning("sandbox.weak", level=self.level, remedy=REMEDY)
         return self.level
 
     async def _find_level(self) -> Level:
@@ -210,10 +210,10 @@ async def _converse(process: asyncio.subprocess.Process, request: bytes) -> byte
     async with asyncio.TaskGroup() as tasks:
         said = tasks.create_task(_answer(process, process.stdout))
         complaint = tasks.create_task(_last_of(process.stderr))
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError):  # it may have ended before it was asked
             process.stdin.write(request)
-            await process.stdin.drain()
-        process.stdin.close()
+            process.stdin.close()
+            await process.stdin.wait_closed()
     status = await process.wait()
     answer = said.result()
     if answer is None:
