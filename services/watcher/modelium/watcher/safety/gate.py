@@ -25,6 +25,7 @@ ONNX: Final = ".onnx"
 PROGRAMS: Final = (".pt", ".pth", ".pt2")
 """TorchScript and exported programs, if they are no bare pickles."""
 PICKLES: Final = (*PROGRAMS, ".bin", ".ckpt", ".pkl", ".pickle", ".joblib")
+YAML: Final = (".yaml", ".yml")
 OVERRIDES: Final = ("model.yaml", "model.yml", "modelium.yaml", "modelium.yml")
 
 _INDEX: Final = ".index.json"
@@ -55,15 +56,31 @@ def require_safe(candidate: Candidate, *, own_code: bool = False) -> None:
 
 
 def _require_sound(candidate: Candidate, file: File, *, pickled: bool, own_code: bool) -> None:
-    path = Path(candidate.path) if candidate.is_file else Path(candidate.path) / file.path
+    path = folder_of(candidate) / file.path
     if file.path.endswith(SAFETENSORS):
         require_sound_safetensors(path, file.path)
     elif file.path.endswith(GGUF):
         require_sound_gguf(path, file.path)
     elif pickled:
         _require_harmless(path, file.path)
+    elif file.path.endswith(ONNX) and "/" not in file.path:
+        _require_sound_onnx(path, folder_of(candidate))
+    elif candidate.is_file and file.path.endswith(YAML):
+        parse_yaml(_read(path, file.path, limits.YAML_BYTES), file.path)
     else:
         _require_sound_text(path, file.path, file.size_bytes, own_code)
+
+
+def folder_of(candidate: Candidate) -> Path:
+    """That to which the names of its files are relative."""
+    path = Path(candidate.path)
+    return path.parent if candidate.is_file else path
+
+
+def _require_sound_onnx(path: Path, folder: Path) -> None:
+    from modelium.watcher.safety.onnx_file import read_onnx  # takes half a second
+
+    read_onnx(path, folder)
 
 
 def _require_harmless(path: Path, name: str) -> None:

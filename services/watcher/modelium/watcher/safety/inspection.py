@@ -2,6 +2,7 @@
 
 from modelium.common import signatures
 from modelium.common.descriptor import Descriptor
+from modelium.common.errors import InvalidModel
 from modelium.watcher import analysis
 from modelium.watcher.listing import Candidate
 from modelium.watcher.safety import gate
@@ -15,6 +16,8 @@ def inspect(candidate: Candidate, request: Request) -> Descriptor:
         InvalidModel: it is not safe, not signed by whom it has to be, or cannot be served.
     """
     gate.require_safe(candidate, own_code=request.own_code)
+    if request.trusted_keys and candidate.is_file and len(candidate.files) > 1:
+        raise InvalidModel("a signature covers one file: put it in a folder with what it needs")
     if request.trusted_keys:
         signatures.verify(candidate.path, request.trusted_keys)
     return analysis.analyse(candidate, request.supported)

@@ -26,6 +26,7 @@ from modelium.common.settings import SandboxPolicy, Security
 from modelium.common.signatures import signature_of
 from modelium.watcher.listing import Candidate, served_name
 from modelium.watcher.safety import bubblewrap
+from modelium.watcher.safety.gate import folder_of
 from modelium.watcher.safety.places import libraries, modelium_folders
 from modelium.watcher.safety.request import LONGEST_ANSWER, Answer, Request, plain
 
@@ -184,14 +185,15 @@ class Sandbox:
 
 
 def _paths(candidate: Candidate) -> list[Path]:
-    """The candidate, its signature, and the files that links in it lead to."""
+    """The candidate, its signature, and files beside it that it names or links lead to."""
     path = Path(candidate.path)
     if candidate.leaves:
         return []
-    files = [path] if candidate.is_file else [path / file.path for file in candidate.files]
+    files = {folder_of(candidate) / file.path for file in candidate.files}
     real = path.resolve()
-    linked = {target for file in files if not (target := file.resolve()).is_relative_to(real)}
-    return [path, signature_of(path), *sorted(linked)]
+    beside = {it for file in files for it in (file, file.resolve()) if not it.is_relative_to(real)}
+    beside = {it for it in beside if not it.is_relative_to(path)}
+    return [path, signature_of(path), *sorted(beside)]
 
 
 def _environment() -> dict[str, str]:
