@@ -163,7 +163,7 @@ def packed(values: Iterable[bytes]) -> bytes:
 
 
 async def until_running(host: Host) -> None:
-    """Until a request runs beside the one that asks for this figure."""
+    """Until the model runs a request."""
     async with asyncio.timeout(START_S):
-        while await host.figure("modelium_host_requests_running") < 2:
+        while await host.figure("modelium_host_requests_running") < 1:
             pass

@@ -30,7 +30,7 @@ class Plain:
     """Adds one, once it may."""
 
     signature: Signature = ROWS
-    platform: str = "numpy"
+    platform: str = "numpy_plain"
     sample: Tensors | None = None
     may_run: threading.Event = field(default_factory=threading.Event)
     began: threading.Event = field(default_factory=threading.Event)
@@ -111,7 +111,8 @@ async def test_the_metadata_is_the_signature(rig: Rig) -> None:
     assert status == 200
     assert found["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}]
     assert found["outputs"] == [{"name": "y", "datatype": "FP32", "shape": [-1, 2]}]
-    assert found["platform"] == "numpy"
+    assert found["platform"] == "numpy_plain"
+    assert (await rig.ask("GET", "/v2"))[1]["version"] == f"numpy-{np.__version__}"
 
 
 async def test_tensors_go_in_and_come_out(rig: Rig) -> None:
@@ -179,7 +180,7 @@ async def test_a_caller_that_leaves_takes_its_request_out_of_the_queue(rig: Rig)
 
 async def rig_waits(rig: Rig, count: int) -> None:
     async with asyncio.timeout(10):
-        while rig.serving.waiting != count:
+        while rig.serving.waiting() != count:
             await rig.ask("GET", "/v2/health/live")
 
 
@@ -202,10 +203,31 @@ async def test_more_than_may_wait_are_503_and_say_when_to_try_again() -> None:
 async def test_figures_count_requests_and_runs(rig: Rig) -> None:
     await rig.infer(tensor("x", X))
     await rig.infer(tensor("q", X))
+    await rig.ask("GET", "/health")
     async with rig.client.get(f"{rig.url}/metrics") as response:
         text = await response.text()
     route = 'model="m",route="/v2/models/{model}/infer"'
     assert f'modelium_host_requests_total{{code="200",{route}}} 1.0' in text
     assert f'modelium_host_requests_total{{code="400",{route}}} 1.0' in text
     assert 'modelium_host_batch_rows_count{model="m"} 1.0' in text
-    assert 'modelium_host_requests_running{model="m"} 1.0' in text
+    assert "/health" not in text
+
+
+async def test_figures_tell_requests_that_run_from_those_that_wait(rig: Rig) -> None:
+    rig.model.may_run.clear()
+    asked = [asyncio.create_task(rig.infer(tensor("x", X)))]
+    await asyncio.to_thread(rig.model.began.wait, 10)
+    asked += [asyncio.create_task(rig.infer(tensor("x", X))) for _ in range(2)]
+    await rig_waits(rig, 2)
+    assert await figures(rig) == {"running": 1.0, "waiting": 2.0}
+    rig.model.may_run.set()
+    await asyncio.gather(*asked)
+    assert await figures(rig) == {"running": 0.0, "waiting": 0.0}
+
+
+async def figures(rig: Rig) -> dict[str, float]:
+    async with rig.client.get(f"{rig.url}/metrics") as response:
+        lines = (await response.text()).splitlines()
+    begin = "modelium_host_requests_"
+    found = [line.removeprefix(begin).split() for line in lines if line.startswith(begin)]
+    return {n.partition("{")[0]: float(v) for n, v in found if n.startswith(("running", "waiting"))}

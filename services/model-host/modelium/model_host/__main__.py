@@ -26,7 +26,9 @@ def _run_solo(options: Options) -> str:
 
 
 def _run_on_ray(options: Options) -> str:
-    with tempfile.TemporaryDirectory(prefix="mh-", ignore_cleanup_errors=True) as folder:
+    # Short, wherever TMPDIR is: paths of sockets in it have at most 107 characters.
+    place = "/tmp" if os.access("/tmp", os.W_OK) else None
+    with tempfile.TemporaryDirectory("", "mh-", place, ignore_cleanup_errors=True) as folder:
         os.environ.update(ray_environment(folder, options.threads))
         from modelium.model_host import ray_serve
 

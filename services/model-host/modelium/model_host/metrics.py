@@ -1,6 +1,7 @@
 """What `/metrics` shows of the host."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -8,10 +9,20 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
+class Load(Protocol):
+    """Knows how many requests are with the model now."""
+
+    def running(self) -> int:
+        """Those that it runs."""
+
+    def waiting(self) -> int:
+        """Those that wait for a run."""
+
+
 class Metrics:
     """The host's figures; every one has the label `model`."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, load: Load) -> None:
         self._registry = CollectorRegistry()
         self._model = model
         self._requests = Counter(
@@ -20,8 +31,10 @@ class Metrics:
             ["model", "route", "code"],
             registry=self._registry,
         )
-        self.running = self._gauge("modelium_host_requests_running", "Requests under way.")
-        self.waiting = self._gauge("modelium_host_requests_waiting", "Of them, for a run.")
+        running = "Requests that the model runs."
+        self._gauge("modelium_host_requests_running", running).set_function(load.running)
+        waiting = "Requests that wait for a run."
+        self._gauge("modelium_host_requests_waiting", waiting).set_function(load.waiting)
         self._latency = self._histogram(
             "modelium_host_request_seconds", "From a request's head to its answer.", _SECONDS
         )

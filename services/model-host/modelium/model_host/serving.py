@@ -33,11 +33,12 @@ class Serving:
 
     def __init__(self, options: Options, load: Load) -> None:
         self.options = options
-        self.metrics = Metrics(options.name)
+        self.metrics = Metrics(options.name, self)
         self.state = State.LOADING
         self.failure = ""
         self.cut_off = 0
         """Requests that outlasted the time for draining."""
+        self._asked = 0
         self._load = load
         self._model: Model | None = None
         self._shares = False
@@ -56,10 +57,13 @@ class Serving:
             raise Unavailable(f"model {self.options.name!r} is {self.state}")
         return self._model
 
-    @property
     def waiting(self) -> int:
         """Requests that wait for a run."""
         return self._batcher.waiting if self._batcher else 0
+
+    def running(self) -> int:
+        """Requests that the model runs."""
+        return self._asked - self.waiting()
 
     def load(self) -> None:
         """Load the model and see that it answers; blocks. It is ready after `open`.
@@ -108,11 +112,11 @@ class Serving:
         model = self.model
         if self._batcher is None:
             self._batcher = self._new_batcher(model)
-        self.metrics.waiting.set(self._batcher.waiting + 1)
+        self._asked += 1
         try:
             return await self._batcher.infer(inputs, shares=self._shares)
         finally:
-            self.metrics.waiting.set(self._batcher.waiting)
+            self._asked -= 1
 
     def _new_batcher(self, model: Model) -> Batcher:
         options, most = self.options, model.signature.max_rows

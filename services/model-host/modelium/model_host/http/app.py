@@ -1,7 +1,7 @@
 """The ASGI application: routes, errors, and what is counted of every request."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from pydantic_core import to_json
@@ -17,33 +17,45 @@ from modelium.model_host.serving import Serving
 
 Endpoint = Callable[[Request, Serving], Awaitable[Response]]
 
-_ENDPOINTS: Final[tuple[tuple[str, str, Endpoint], ...]] = (
-    ("GET", "/health", probes.health),
-    ("GET", "/metrics", probes.metrics),
-    ("GET", "/v2", probes.server),
-    ("GET", "/v2/health/live", probes.live),
-    ("GET", "/v2/health/ready", probes.health),
-    ("GET", "/v2/models/{model}", oip.metadata),
-    ("GET", "/v2/models/{model}/versions/{version}", oip.metadata),
-    ("GET", "/v2/models/{model}/ready", oip.ready),
-    ("GET", "/v2/models/{model}/versions/{version}/ready", oip.ready),
-    ("POST", "/v2/models/{model}/infer", oip.infer),
-    ("POST", "/v2/models/{model}/versions/{version}/infer", oip.infer),
-    ("POST", "/predict", predict.predict),
-    ("POST", "/v1/embeddings", texts.embeddings),
-    ("POST", "/classify", texts.classify),
-)
+_LOOKS: Final[Mapping[str, Endpoint]] = {
+    "/health": probes.health,
+    "/metrics": probes.metrics,
+    "/v2": probes.server,
+    "/v2/health/live": probes.live,
+    "/v2/health/ready": probes.health,
+    "/v2/models/{model}": oip.metadata,
+    "/v2/models/{model}/versions/{version}": oip.metadata,
+    "/v2/models/{model}/ready": oip.ready,
+    "/v2/models/{model}/versions/{version}/ready": oip.ready,
+}
+"""Asked with GET, by those who watch; not counted."""
+_ASKS: Final[Mapping[str, Endpoint]] = {
+    "/v2/models/{model}/infer": oip.infer,
+    "/v2/models/{model}/versions/{version}/infer": oip.infer,
+    "/predict": predict.predict,
+    "/v1/embeddings": texts.embeddings,
+    "/classify": texts.classify,
+}
+"""Asked with POST, for an answer of the model."""
 _OPENAI: Final = ("/v1/", "/classify")
 _LEFT: Final = 499
 
 
 def build(serving: Serving) -> Starlette:
     """The application that serves this model."""
-    routes = [
-        Route(path, _counted(serving, path, endpoint), methods=[method])
-        for method, path, endpoint in _ENDPOINTS
+    looks = [Route(path, _plain(serving, look)) for path, look in _LOOKS.items()]
+    asks = [
+        Route(path, _counted(serving, path, ask), methods=["POST"]) for path, ask in _ASKS.items()
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _no_route, 500: _broken})
+    handlers = {HTTPException: _no_route, 500: _broken}
+    return Starlette(routes=[*looks, *asks], exception_handlers=handlers)
+
+
+def _plain(serving: Serving, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        return await _answered(request, endpoint, serving)
+
+    return answer
 
 
 def _counted(
@@ -53,15 +65,14 @@ def _counted(
         loop = asyncio.get_running_loop()
         begin = loop.time()
         code = 500
-        with serving.metrics.running.track_inprogress():
-            try:
-                response = await _answered(request, endpoint, serving)
-                code = response.status_code
-            except asyncio.CancelledError:
-                serving.cancelled()
-                raise
-            finally:
-                serving.metrics.answered(path, code, loop.time() - begin)
+        try:
+            response = await _answered(request, endpoint, serving)
+            code = response.status_code
+        except asyncio.CancelledError:
+            serving.cancelled()
+            raise
+        finally:
+            serving.metrics.answered(path, code, loop.time() - begin)
         return response
 
     return answer

@@ -1,6 +1,7 @@
 """Health, the server itself, and figures."""
 
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
+from typing import Final
 
 from pydantic_core import to_json
 from starlette.requests import Request
@@ -8,6 +9,9 @@ from starlette.responses import Response
 
 from modelium.model_host.errors import Unavailable
 from modelium.model_host.serving import Serving, State
+
+_LIBRARIES: Final = {"pytorch": "torch"}
+"""Whose names in the protocol are not those of their packages."""
 
 
 def as_json(content: object) -> Response:
@@ -28,14 +32,16 @@ async def live(_request: Request, _serving: Serving) -> Response:
     return as_json({"live": True})
 
 
-async def server(_request: Request, _serving: Serving) -> Response:
-    """The server's metadata."""
-    try:
-        number = version("modelium")
-    except PackageNotFoundError:
-        number = "unknown"  # run from its folder, in the engine's environment
+async def server(_request: Request, serving: Serving) -> Response:
+    """The server's metadata; its version is that of the library which runs the model."""
+    library = serving.model.platform.partition("_")[0]
+    number = version(_LIBRARIES.get(library, library))
     return as_json(
-        {"name": "modelium-model-host", "version": number, "extensions": ["binary_tensor_data"]}
+        {
+            "name": "modelium-model-host",
+            "version": f"{library}-{number}",
+            "extensions": ["binary_tensor_data"],
+        }
     )
 
 
