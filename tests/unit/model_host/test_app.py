@@ -165,6 +165,15 @@ async def test_a_body_beyond_the_limit_is_413_whether_its_length_is_said_or_not(
         assert rig.model.runs == 0
 
 
+async def test_a_body_that_is_compressed_is_415(rig: Rig) -> None:
+    headers = {"content-encoding": "gzip"}
+    status, found = await rig.ask("POST", "/predict", data=b"\x1f\x8b", headers=headers)
+    assert (status, found) == (
+        415,
+        {"error": "bodies with content-encoding 'gzip' are not read"},
+    )
+
+
 async def test_a_caller_that_leaves_takes_its_request_out_of_the_queue(rig: Rig) -> None:
     rig.model.may_run.clear()
     first = asyncio.create_task(rig.infer(tensor("x", X)))

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
-from modelium.model_host.errors import TooLarge
+from modelium.model_host.errors import TooLarge, UnsupportedMedia
 
 T = TypeVar("T")
 
@@ -15,8 +15,11 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     """The whole body.
 
     Raises:
-        TooLarge: 413, before more than `max_bytes` are held.
+        HostError: 413, before more than `max_bytes` are held; 415, it is compressed.
     """
+    coding = request.headers.get("content-encoding", "identity")
+    if coding != "identity":
+        raise UnsupportedMedia(f"bodies with content-encoding {coding[:32]!r} are not read")
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > max_bytes:
         raise TooLarge(f"the body has {length} bytes; at most {max_bytes} are taken")
