@@ -35,11 +35,6 @@ def test_each_kind_of_model_has_its_runtime(
     assert choice.reason
 
 
-def test_what_vllm_computes_in_another_way_is_for_the_model_host() -> None:
-    odd = a_descriptor(task=Task.EMBEDDING, runtime=RAY)
-    assert choose(odd, ALL).runtime is RAY
-
-
 def test_another_runtime_takes_what_the_first_is_not_there_for() -> None:
     classifier = a_descriptor(task=Task.CLASSIFY)
     assert choose(classifier, {RAY}).runtime is RAY

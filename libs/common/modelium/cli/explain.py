@@ -39,6 +39,9 @@ def _sentences(found: dict[str, Any]) -> Iterator[str]:
     else:
         reason = f": {found['reason']}" if found["reason"] else "."
         yield f"{found['model']} is {found['state']}{reason}"
+        why = found.get("runtime_reason")
+        if why and why != found["reason"]:
+            yield f"Its runtime: {why}."
 
 
 def _about_request(request: dict[str, Any]) -> str:

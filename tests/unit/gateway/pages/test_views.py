@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from modelium.common.descriptor import RuntimeKind, Task, TensorSpec
+from modelium.common.descriptor import Overrides, RuntimeKind, Task, TensorSpec
 from modelium.common.records import Copy, InstanceState, ModelState
 from modelium.common.testing import a_descriptor, a_model_record
 from modelium.gateway.pages.views import (
@@ -92,3 +92,13 @@ def test_all_engines_of_a_model_are_shown_the_best_first() -> None:
     shown = [(e.instance_id, e.state, e.agent_id) for e in model_page(record, 0, None).engines]
     assert shown == [("qwen.1", "loaded", "local"), ("qwen.2", "loading", "far")]
     assert model_page(a_model_record(), 0, None).engines == []
+
+
+def test_what_is_not_served_is_known_all_the_same() -> None:
+    about = a_descriptor(format="gguf", runtime_reason="nothing here serves it")
+    record = a_model_record(state=ModelState.REJECTED, descriptor=about, reason="why")
+    shown = model_page(record, None, None)
+    assert (shown.runtime, shown.capabilities, shown.about) == (None, (), about)
+    named = a_descriptor(overrides=Overrides(aliases=("gpt",)), runtime_reason="it can")
+    shown = model_page(a_model_record(descriptor=named), None, None)
+    assert (shown.aliases, shown.runtime_reason) == (("gpt",), "it can")

@@ -75,8 +75,8 @@ async def status(parts: Parts, seen: SeenModels) -> Status:
 @router.post("/admin/models/{model}/load", status_code=202, tags=["admin"], responses=_COMMAND)
 async def load_model(model: ModelPath, parts: Parts) -> JSONResponse:
     """Have a model loaded without a request for it."""
-    parts.record(model)
-    return await _accepted(model, parts, ModelRequested(model=model, requested_by=BY_OPERATOR))
+    name = parts.record(model).model
+    return await _accepted(name, parts, ModelRequested(model=name, requested_by=BY_OPERATOR))
 
 
 @router.post(
@@ -87,12 +87,11 @@ async def load_model(model: ModelPath, parts: Parts) -> JSONResponse:
 )
 async def unload_model(model: ModelPath, parts: Parts) -> JSONResponse:
     """Have a model drained and taken out of memory; 409 for one that is always loaded."""
-    parts.record(model)
-    if model in parts.pinned:
-        raise errors_http.model_pinned(model)
-    return await _accepted(
-        model, parts, ModelUnloadRequested(model=model, requested_by=BY_OPERATOR)
-    )
+    record = parts.record(model)
+    name, about = record.model, record.descriptor
+    if name in parts.pinned or (about and about.overrides and about.overrides.pin):
+        raise errors_http.model_pinned(name)
+    return await _accepted(name, parts, ModelUnloadRequested(model=name, requested_by=BY_OPERATOR))
 
 
 async def _accepted(model: str, parts: ColdParts, message: Message) -> JSONResponse:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from modelium.common.descriptor import RuntimeKind, Task
+from modelium.common.descriptor import Descriptor, RuntimeKind, Task
 from modelium.common.records import AgentRecord, InstanceState, ModelState
 
 
@@ -89,9 +89,12 @@ class ModelPage(BaseModel):
     reason: str
     eta_s: int | None
     runtime: RuntimeKind | None
+    runtime_reason: str = Field(description="why this runtime serves it")
     context_length: int | None
     task: Task | None
     capabilities: tuple[str, ...]
+    aliases: tuple[str, ...] = Field(description="further names it answers to")
+    about: Descriptor | None = Field(description="what its files say; null: not known")
     size_bytes: int
     resident_bytes: int
     agent_id: str | None

@@ -27,9 +27,9 @@ router = APIRouter(prefix="/admin", tags=["admin"])
 @router.get("/plan/{model}", responses=errors(404, 503))
 async def plan_model(model: ModelPath, parts: Parts) -> Plan:
     """What would happen now if the model were asked for; asking changes nothing."""
-    parts.record(model)
+    name = parts.record(model).model
     try:
-        answer = await parts.bus.ask(PlanAsked(model=model), PlanAnswer, timeout_s=ANSWER_S)
+        answer = await parts.bus.ask(PlanAsked(model=name), PlanAnswer, timeout_s=ANSWER_S)
     except DependencyUnavailable as error:
         raise errors_http.unavailable(str(error)) from error
     if answer.plan is None:
@@ -54,16 +54,19 @@ async def explain(what: What, parts: Parts, limit: Limit = 20) -> Explanation:
 async def _model(what: str, parts: ColdParts, limit: int) -> Explanation | None:
     """Also one that is gone, as long as decisions about it are kept."""
     record = parts.table.record(what)
-    decisions = await parts.store.history.decisions_of(what, most=limit)
+    model = record.model if record else what
+    decisions = await parts.store.history.decisions_of(model, most=limit)
     if record is None and not decisions:
         return None
+    about = record.descriptor if record else None
     return Explanation(
         about="model",
         id=what,
-        model=what,
+        model=model,
         state=record.state if record else None,
         reason=record.reason if record else "",
-        decisions=about_model(decisions, what),
+        runtime_reason=about.runtime_reason if about else "",
+        decisions=about_model(decisions, model),
     )
 
 

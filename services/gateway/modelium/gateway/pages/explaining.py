@@ -18,6 +18,7 @@ class Explanation(BaseModel):
     model: str | None = Field(default=None, description="null: a decision may be about several")
     state: ModelState | None = Field(default=None, description="the model's, now")
     reason: str = Field(default="", description="why the model does not serve, now")
+    runtime_reason: str = Field(default="", description="of a model: why this runtime serves it")
     request: RequestRecord | None = None
     decisions: list[DecisionRecord] = Field(
         description="in the order they were made; of a model or a request: what they say of that "

@@ -45,10 +45,10 @@ def model_info(record: ModelRecord, eta_s: int | None) -> ModelInfo:
         eta_s=eta_s,
         wait_bound_s=None if record.wait_bound_s is None else round(record.wait_bound_s),
         generation=record.generation,
-        runtime=about.runtime if about else None,
+        runtime=about.runtime if about and record.state is not ModelState.REJECTED else None,
         context_length=about.context_length if about else None,
         task=about.task if about else None,
-        capabilities=routes_of(about),
+        capabilities=() if record.state is ModelState.REJECTED else routes_of(about),
     )
 
 
@@ -149,16 +149,19 @@ def model_page(
     record: ModelRecord, eta_s: int | None, figures: GatewayModelStats | None
 ) -> ModelPage:
     """One entry of `/models`."""
-    info = model_info(record, eta_s)
+    info, about = model_info(record, eta_s), record.descriptor
     return ModelPage(
         model=record.model,
         state=info.state,
         reason=info.reason,
         eta_s=eta_s,
         runtime=info.runtime,
+        runtime_reason=about.runtime_reason if about else "",
         context_length=info.context_length,
         task=info.task,
         capabilities=info.capabilities,
+        aliases=about.overrides.aliases if about and about.overrides else (),
+        about=about,
         size_bytes=record.size_bytes,
         resident_bytes=record.resident_bytes,
         agent_id=record.agent_id,
