@@ -176,3 +176,13 @@ def test_want_of_memory_first_cuts_the_cache_then_raises_what_is_needed(
 
 def test_a_model_without_a_descriptor_needs_nothing_yet() -> None:
     assert needed_by_record(a_model_record(descriptor=None), CUDA, POLICY) == 0
+
+
+def test_what_was_measured_of_a_copy_counts() -> None:
+    descriptor = a_descriptor(
+        dtype="F32", weight_bytes=400, kv_bytes_per_token=0, content_fingerprint="c1"
+    )
+    measured = a_memory_record(fingerprint="c1", device_kind=CUDA, loads=9, highest_bytes=2000)
+    for files in ("f1", "f2"):
+        record = a_model_record(fingerprint=files, descriptor=descriptor)
+        assert needed_by_record(record, CUDA, POLICY, Measurements([measured])) > 2000

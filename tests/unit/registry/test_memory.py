@@ -34,6 +34,13 @@ def test_a_first_load_is_noted_without_its_cache_and_with_what_it_had_been_given
     assert (record.estimated_bytes, record.weight_bytes) == (350, 100)
 
 
+def test_copies_of_the_same_content_are_noted_as_one() -> None:
+    content = facts.MEMORY.model_copy(update={"content_fingerprint": "c1"})
+    told = [facts.loaded(memory=content, fingerprint=f, resident_bytes=300) for f in ("f1", "f2")]
+    assert {id_of(it) for it in told} == {"c1:vllm-1.0:cpu"}
+    assert noted(told[0]).memory_id == "c1:vllm-1.0:cpu"
+
+
 def test_of_several_loads_the_highest_and_the_last_are_kept() -> None:
     record = noted(*(facts.loaded(n, resident_bytes=b) for n, b in ((1, 300), (2, 320), (3, 310))))
     assert (record.loads, record.highest_bytes, record.last_bytes) == (3, 270, 260)

@@ -43,7 +43,9 @@ def analyse(candidate: Candidate, supported: Iterable[str]) -> Descriptor:
     _require_supported(candidate, supported)
     files = Files(candidate)
     described = apply_overrides(files, describe(files))
-    return described.model_copy(update={"content_fingerprint": content_fingerprint(files)})
+    arguments = described.overrides.engine_args if described.overrides else ()
+    fingerprint = content_fingerprint(files, arguments)
+    return described.model_copy(update={"content_fingerprint": fingerprint})
 
 
 def _unreadable(candidate: Candidate) -> str | None:

@@ -179,6 +179,15 @@ def test_a_copy_has_the_same_content_and_other_weights_another(tmp_path: Path) -
     assert described(folder).content_fingerprint not in prints
 
 
+def test_other_arguments_for_the_engine_take_other_memory(tmp_path: Path) -> None:
+    folder = models.write_model(tmp_path / "a")
+    prints = [described(folder).content_fingerprint]
+    for said in ("alias: b", "engine_args: {max-num-seqs: 2}"):
+        (folder / "model.yaml").write_text(said)
+        prints.append(described(folder).content_fingerprint)
+    assert prints[0] == prints[1] != prints[2]
+
+
 def test_large_files_are_told_apart_by_their_pages(tmp_path: Path) -> None:
     size = 8 << 20
     prints = []

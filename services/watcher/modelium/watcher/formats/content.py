@@ -7,6 +7,7 @@ nobody has changed a byte: signatures are for that.
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Final
 
@@ -22,13 +23,13 @@ _WORDS: Final = (".md", ".txt", ".rst", ".png", ".jpg", ".jpeg", ".gif", ".svg",
 _COUNTED: Final = ("vocab.txt", "merges.txt")
 
 
-def content_fingerprint(files: Files) -> str:
-    """Of all files but those for people.
+def content_fingerprint(files: Files, arguments: Iterable[str] = ()) -> str:
+    """Of all files but those for people, and of the arguments that its engine is given.
 
     Raises:
         InvalidModel: one cannot be read.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256("\0".join(arguments).encode())
     for name in sorted(filter(_counts, files.sizes)):
         # A single file may be called anything.
         digest.update(f"{'' if files.candidate.is_file else name}\0{files.sizes[name]}\n".encode())
