@@ -13,11 +13,13 @@ import pytest
 from modelium.cli.sample import write_sample_model
 from modelium.common import events as ev
 from modelium.common.clock import SystemClock
+from modelium.common.descriptor import Overrides
 from modelium.common.nats_bus import NatsBus
 from modelium.common.records import InstanceState, ModelRecord, ModelState
 from modelium.common.redis_store import RedisStore
 from modelium.common.testing import a_device, an_instance_record
 from tests.system import System, stub_python
+from tests.unit.watcher.formats.files import write_gguf
 
 WAIT_S = 20.0
 CLOCK = SystemClock()
@@ -180,3 +182,28 @@ async def test_what_happens_while_a_service_is_killed_is_not_lost(
         system.start(victim)
         await other.is_(ModelState.UNLOADED, "llama")
         await other.until(lambda record: record is None)
+
+
+async def test_what_is_said_beside_a_model_and_what_is_not_served_is_kept(system: System) -> None:
+    source = write_sample_model(system.folder / "source")
+    (source / "model.yaml").write_text("name: tiny\nalias: [small]\npin: true\ncontext: 64\n")
+    async with outside(system) as seen:
+        shutil.copytree(source, system.models / "qwen")
+        write_gguf(system.models / "llama.gguf")
+        record = await seen.is_(ModelState.UNLOADED, "tiny")
+        about = record.descriptor
+        assert about is not None
+        assert about.overrides == Overrides(name="tiny", aliases=("small",), pin=True, context=64)
+        assert about.weight_bytes_by_dtype
+        assert about.content_fingerprint
+        async with asyncio.timeout(WAIT_S):
+            while (refused := await rejected(seen)) is None:
+                await CLOCK.sleep(0.02)
+        assert refused.descriptor is not None
+        assert refused.descriptor.format == "gguf"
+        assert "llama.cpp" in refused.reason
+
+
+async def rejected(seen: Outside) -> ModelRecord | None:
+    found = [it for it in await seen.store.models.all() if it.state is ModelState.REJECTED]
+    return found[0] if found else None

@@ -48,11 +48,11 @@ def test_a_person_s_choice_is_taken_or_refused() -> None:
     taken = choose(a_descriptor(task=Task.CLASSIFY, overrides=wants_ray), {VLLM})
     assert (taken.runtime, taken.reason) == (
         RAY,
-        "its own file asks for the model host (Ray Serve)",
+        "its own file asks for the model host (ray_serve)",
     )
     refused = choose(a_descriptor(task=Task.CHAT, overrides=wants_ray), ALL)
     assert refused.runtime is None
-    assert "asks for the model host (Ray Serve), but the model host classifies" in refused.reason
+    assert "asks for the model host (ray_serve), but the model host classifies" in refused.reason
 
 
 def test_what_would_serve_it_is_said() -> None:

@@ -96,7 +96,7 @@ def test_an_alias_is_nobody_else_s() -> None:
 def test_the_runtime_and_its_reason_are_in_the_descriptor() -> None:
     found = fitted(a_descriptor(format="onnx", task=Task.TENSOR))
     assert found.descriptor.runtime is RuntimeKind.RAY_SERVE
-    assert found.descriptor.runtime_reason == "the model host (Ray Serve) serves onnx programs"
+    assert found.descriptor.runtime_reason == "the model host (ray_serve) serves onnx programs"
     refused = fitted(a_descriptor(format="gguf"))
     assert refused.refusal == refused.descriptor.runtime_reason != ""
 

@@ -14,7 +14,7 @@ from modelium.common.settings import RayServe, Vllm
 
 NAMES: Final[Mapping[RuntimeKind, str]] = {
     RuntimeKind.VLLM: "vLLM",
-    RuntimeKind.RAY_SERVE: "the model host (Ray Serve)",
+    RuntimeKind.RAY_SERVE: "the model host (ray_serve)",
 }
 _READ_BY_VLLM: Final = frozenset({"huggingface", "lora"})
 _NOT_OF_VLLM: Final = frozenset({Task.VISION, Task.TENSOR, Task.SPEECH, Task.IMAGE})
