@@ -22,17 +22,18 @@ ANALYSED = ["model.discovered", "model.analyzing", "model.analyzed"]
 
 
 class System:
-    """A watcher, with a stand-in for the registry that keeps what it is told."""
+    """A watcher; what the registry would know is told to the store by hand."""
 
-    def __init__(self, root: Path, clock: FakeClock) -> None:
+    def __init__(self, root: Path, clock: FakeClock, *more: Path) -> None:
         self.root = root
+        self.roots = (root, *more)
         self.clock = clock
         self.bus = InMemoryBus(clock=clock)
 
     async def start(self, *records: ModelRecord) -> "System":
         self.store = await in_memory_store(*records, clock=self.clock)
         self.folders = ModelFolders(
-            [self.root],
+            self.roots,
             supported=SETTINGS.supported_extensions,
             read_by_others=False,
             analyst=InThisProcess(),

@@ -24,12 +24,16 @@ async def test_another_system_names_only_a_path(system: System, tmp_path: Path) 
     assert (completed.model, completed.path) == ("my-model", str(folder))
 
 
-async def test_another_system_s_path_gets_a_name_of_its_own(system: System, tmp_path: Path) -> None:
+async def test_a_name_that_another_path_has_is_refused_with_both_paths(
+    system: System, tmp_path: Path
+) -> None:
     await system.start(a_model_record(path="/models/qwen"))
     folder = models.write_model(tmp_path / "elsewhere" / "qwen")
     await system.bus.publish(ev.ModelDiscovered(path=str(folder)))
     await system.handled()
-    assert [m.model for m in system.bus.of(ev.ModelDiscovered)] == [None, "qwen-2"]
+    assert [letter.reason for letter in system.bus.dead_letters] == [
+        f"the name qwen belongs to /models/qwen: give {folder} another with `model`"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from modelium.common.records import MODEL_NAME_PATTERN
-from modelium.watcher.listing import File, fingerprint, is_unfinished, served_name
+from modelium.watcher.listing import File, fingerprint, served_name
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,8 @@ from modelium.watcher.listing import File, fingerprint, is_unfinished, served_na
         ("/models/Qwen2.5-0.5B_it", "Qwen2.5-0.5B_it"),
         ("/models/my model (v2)", "my-model--v2-"),
         ("/models/x.safetensors", "x"),
+        ("/models/x.y.onnx", "x.y"),
+        ("/models/x.pt2", "x"),
         ("/models/_private", "private"),
         ("/models/模型", "model"),
         ("/models/" + "a" * 200, "a" * 128),
@@ -23,23 +25,6 @@ from modelium.watcher.listing import File, fingerprint, is_unfinished, served_na
 def test_the_served_name_is_the_folder_s_made_fit_for_clients(path: str, name: str) -> None:
     assert served_name(path) == name
     assert re.fullmatch(MODEL_NAME_PATTERN, name)
-
-
-@pytest.mark.parametrize(
-    ("name", "unfinished"),
-    [
-        ("a.part", True),
-        ("a.PARTIAL", True),
-        ("a.safetensors.tmp", True),
-        ("a.incomplete", True),
-        ("a.crdownload", True),
-        ("a.lock", True),
-        ("apart", False),
-        ("model.safetensors", False),
-    ],
-)
-def test_unfinished_things_are_known_by_their_names(name: str, unfinished: bool) -> None:
-    assert is_unfinished(name) is unfinished
 
 
 BASE = (File("config.json", 10, 1), File("model.safetensors", 100, 2))

@@ -1,21 +1,13 @@
-"""When files have settled, and what is announced, as tables."""
+"""When files have settled, and when what is known of them counts, as tables."""
 
 import pytest
 
-from modelium.common.records import ModelRecord, ModelState
-from modelium.common.testing import a_model_record
 from modelium.watcher.listing import Candidate, File, Listing
 from modelium.watcher.scan import (
-    Announcement,
-    Discovery,
-    Removal,
     Seen,
-    Sent,
     Verdict,
-    after_sending,
-    announcements,
-    free_name,
-    is_due,
+    Waits,
+    kept,
     next_look_s,
     observe,
     present,
@@ -24,6 +16,7 @@ from modelium.watcher.scan import (
 )
 
 ROOT = "/models"
+WAITS = Waits(settle_s=0.5, missing_s=10, doubt_s=60)
 QWEN = Candidate("/models/qwen", (File("config.json", 10, 1),))
 GROWN = Candidate("/models/qwen", (File("config.json", 11, 2),))
 EMPTY = Candidate("/models/qwen")
@@ -85,6 +78,8 @@ def test_a_watch_directory_that_cannot_be_read_leaves_everything_as_it_was() -> 
 
 WHOLE = Verdict(QWEN, "f1")
 PARTS = Verdict(QWEN, "f1", missing="model-00002-of-00002.safetensors is missing")
+ZEROS = Verdict(QWEN, "f1", doubt="it ends with zeros")
+NEITHER = Verdict(QWEN, "f1", missing="a part is missing", doubt="somebody writes")
 
 
 @pytest.mark.parametrize(
@@ -94,13 +89,17 @@ PARTS = Verdict(QWEN, "f1", missing="model-00002-of-00002.safetensors is missing
         (PARTS, 0.5, set()),
         (PARTS, 9.9, set()),
         (PARTS, 10.0, {QWEN.path}),
+        (ZEROS, 59.9, set()),
+        (ZEROS, 60.0, {QWEN.path}),
+        (NEITHER, 59.9, set()),
+        (NEITHER, 60.0, {QWEN.path}),
         (Verdict(GROWN, "f2"), 0.5, set()),
     ],
 )
 def test_incomplete_models_wait_until_patience_ends(
     verdict: Verdict, now_s: float, expected: set[str]
 ) -> None:
-    found = ready(looked((0.0, listing(QWEN))), {QWEN.path: verdict}, now_s, patience_s=10)
+    found = ready(looked((0.0, listing(QWEN))), {QWEN.path: verdict}, now_s, WAITS)
     assert set(found) == expected
 
 
@@ -110,6 +109,7 @@ def test_incomplete_models_wait_until_patience_ends(
         (looked((1.0, listing(QWEN))), None, 1.0, 0.5),
         (looked((1.0, listing(QWEN))), WHOLE, 1.5, None),
         (looked((1.0, listing(QWEN))), PARTS, 2.0, 9.0),
+        (looked((1.0, listing(QWEN))), ZEROS, 2.0, 59.0),
         (looked((0.0, listing(QWEN)), (1.0, listing())), None, 1.25, 0.25),
         (looked((1.0, listing(EMPTY))), None, 1.25, 0.25),
         ({}, None, 1.0, None),
@@ -119,82 +119,24 @@ def test_the_next_look_is_when_something_may_settle(
     seen: dict[str, Seen], verdict: Verdict | None, now_s: float, expected: float | None
 ) -> None:
     verdicts = {QWEN.path: verdict} if verdict else {}
-    assert next_look_s(seen, verdicts, now_s, settle_s=0.5, patience_s=10) == expected
-
-
-FOUND = {QWEN.path: WHOLE}
-ANNOUNCE = Discovery(QWEN.path, "qwen", "f1", 10)
+    assert next_look_s(seen, verdicts, now_s, WAITS) == expected
 
 
 @pytest.mark.parametrize(
-    ("case", "found", "records", "expected"),
+    ("case", "verdict", "now_s", "rescan", "stays"),
     [
-        ("a new model", FOUND, [], [ANNOUNCE]),
-        ("one the store knows", FOUND, [a_model_record()], []),
-        ("one it rejected", FOUND, [a_model_record(state=ModelState.REJECTED)], []),
-        ("other files", FOUND, [a_model_record(fingerprint="f0")], [ANNOUNCE]),
-        ("back before its engine ended", FOUND, [a_model_record(removed=True)], [ANNOUNCE]),
-        ("never analysed", FOUND, [a_model_record(state=ModelState.DISCOVERED)], [ANNOUNCE]),
-        ("half analysed", FOUND, [a_model_record(state=ModelState.ANALYZING)], [ANNOUNCE]),
-        ("gone", {}, [a_model_record()], [Removal(QWEN.path, "qwen")]),
-        ("gone, and marked", {}, [a_model_record(removed=True)], []),
-        ("not ours", {}, [a_model_record(path="/elsewhere/qwen")], []),
-        ("below another model", {}, [a_model_record(path="/models/a/qwen")], []),
+        ("whole", WHOLE, 1.0, True, True),
+        ("incomplete, between two scans", PARTS, 1.0, False, True),
+        ("incomplete, at a scan", PARTS, 1.0, True, False),
+        ("refused: not read again and again", PARTS, 10.0, True, True),
+        ("doubtful: its writer may have closed it", ZEROS, 1.0, False, False),
+        ("taken as it is", ZEROS, 60.0, True, True),
+        ("of other files", Verdict(GROWN, "f2"), 1.0, False, False),
     ],
 )
-def test_what_the_store_does_not_know_is_announced(
-    case: str,
-    found: dict[str, Verdict],
-    records: list[ModelRecord],
-    expected: list[Announcement],
+def test_files_are_read_again_only_while_more_may_be_known(
+    case: str, verdict: Verdict, now_s: float, rescan: bool, stays: bool
 ) -> None:
-    assert announcements(found, set(found), (ROOT,), records) == expected
-
-
-def test_models_of_an_unreadable_directory_are_not_removed() -> None:
-    assert announcements({}, set(), (), [a_model_record()]) == []
-
-
-def test_a_known_model_that_is_changing_is_neither_announced_nor_removed() -> None:
-    assert announcements({}, {QWEN.path}, (ROOT,), [a_model_record()]) == []
-
-
-def test_of_two_folders_of_one_name_the_first_directory_s_has_it() -> None:
-    other = Verdict(Candidate("/a/qwen", (File("config.json", 10, 1),)), "f2")
-    found = {"/a/qwen": other, QWEN.path: WHOLE}
-    result = announcements(found, set(found), (ROOT, "/a"), [])
-    assert [(it.path, it.model) for it in result] == [
-        ("/models/qwen", "qwen"),
-        ("/a/qwen", "qwen-2"),
-    ]
-
-
-def test_a_path_keeps_the_name_that_the_store_knows() -> None:
-    record = a_model_record(model="qwen-2", fingerprint="f0")
-    assert announcements(FOUND, set(FOUND), (ROOT,), [record]) == [
-        Discovery(QWEN.path, "qwen-2", "f1", 10)
-    ]
-
-
-def test_a_free_name_is_not_too_long() -> None:
-    assert free_name("a" * 128, ["a" * 128]) == "a" * 120 + "-2"
-    assert free_name("qwen", ["qwen", "qwen-2"]) == "qwen-3"
-
-
-@pytest.mark.parametrize(
-    ("sent", "now_s", "due"),
-    [
-        (None, 0.0, True),
-        (Sent("f1", 0.0, 1), 9.9, False),
-        (Sent("f1", 0.0, 1), 10.0, True),
-        (Sent("f0", 0.0, 1), 0.1, True),
-        (Sent(None, 0.0, 1), 0.1, True),
-    ],
-)
-def test_the_registry_gets_time_to_hear(sent: Sent | None, now_s: float, due: bool) -> None:
-    assert is_due(ANNOUNCE, sent, now_s, again_s=10) is due
-
-
-def test_announcements_of_a_path_are_counted() -> None:
-    first = after_sending(ANNOUNCE, None, 1.0)
-    assert after_sending(Removal(QWEN.path, "qwen"), first, 2.0) == Sent(None, 2.0, 2)
+    seen = looked((0.0, listing(QWEN)))
+    found = kept({QWEN.path: verdict}, seen, now_s, WAITS, rescan=rescan)
+    assert bool(found) is stays

@@ -9,6 +9,8 @@ from modelium.common import events as ev
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.records import ModelRecord, ModelState
 from modelium.common.testing import FakeClock, a_model_record
+from modelium.watcher.listing import Candidate
+from modelium.watcher.scan import Verdict
 
 from . import models
 from .system import ANALYSED, System
@@ -142,6 +144,99 @@ async def test_a_discovery_lost_on_its_way_to_analysis_is_repeated(system: Syste
     await system.know(system.bus.published[0], state=ModelState.DISCOVERED, descriptor=None)
     await system.look_at(11)
     assert system.said == ANALYSED * 2
+
+
+async def test_a_renamed_folder_is_removed_and_discovered(system: System) -> None:
+    folder = models.write_model(system.root / "qwen")
+    await system.look_at(0, 0.5)
+    await system.know(system.bus.published[0])
+    folder.rename(system.root / "other")
+    await system.look_at(1, 1.6)
+    assert sorted(system.said[3:]) == sorted([*ANALYSED, "model.removed"])
+    assert [it.model for it in system.bus.of(ev.ModelRemoved)] == ["qwen"]
+    assert [it.model for it in system.bus.of(ev.ModelDiscovered)] == ["qwen", "other"]
+
+
+async def test_a_new_folder_says_nothing_of_those_that_are_there(system: System) -> None:
+    models.write_model(system.root / "qwen")
+    await system.look_at(0, 0.5)
+    await system.know(system.bus.published[0], state=ModelState.LOADED)
+    models.write_model(system.root / "other")
+    await system.look_at(1, 1.5, 11, 21)
+    about = [message.model for message in system.bus.published[3:] if hasattr(message, "model")]
+    assert set(about) == {"other"}
+
+
+async def test_incomplete_files_over_those_of_a_running_model_are_waited_for(
+    system: System,
+) -> None:
+    folder = models.write_model(system.root / "qwen")
+    whole = (folder / "model.safetensors").read_bytes()
+    await system.look_at(0, 0.5)
+    await system.know(system.bus.published[0], state=ModelState.LOADED)
+    (folder / "model.safetensors").write_bytes(whole[:-9])
+    await system.look_at(1, 2, 12, 22)
+    assert system.said == ANALYSED
+    (folder / "model.safetensors").write_bytes(whole + b"")
+    await system.look_at(23, 23.5)
+    assert system.said == ANALYSED * 2
+
+
+async def test_weights_that_look_unwritten_wait_longer_and_are_then_taken(system: System) -> None:
+    folder = models.write_model(system.root / "qwen")
+    weights = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(weights[:-256] + bytes(256))
+    await system.look_at(0, 0.5, 10, 59)
+    assert system.said == []
+    await system.look_at(60)
+    assert system.said == ANALYSED
+
+
+async def test_the_second_folder_of_a_name_is_rejected_until_the_first_is_gone(
+    system: System, tmp_path: Path
+) -> None:
+    more = tmp_path / "more"
+    more.mkdir()
+    first = models.write_model(system.root / "qwen")
+    second = models.write_model(more / "qwen")
+    system = await System(system.root, FakeClock(), more).start()
+    await system.look_at(0, 0.5)
+    (rejected,) = system.bus.of(ev.ModelRejected)
+    assert (rejected.model, rejected.path) == ("qwen-2", str(second))
+    assert rejected.reason == (
+        f"the name qwen belongs to {first}: rename {second}, or remove the other, to have it served"
+    )
+    for found in system.bus.of(ev.ModelDiscovered):
+        refused = {"state": ModelState.REJECTED, "reason": rejected.reason, "descriptor": None}
+        await system.know(found, **(refused if found.name_taken_by else {}))
+    await system.look_at(20)
+    assert len(system.bus.published) == 5
+    shutil.rmtree(first)
+    await system.look_at(21, 21.6)
+    await system.store.models.delete("qwen")
+    await system.look_at(27)
+    assert [it.model for it in system.bus.of(ev.ModelRemoved)] == ["qwen", "qwen-2"]
+    last = system.bus.of(ev.ModelAnalyzed)[-1]
+    assert (last.model, last.path) == ("qwen", str(second))
+
+
+async def test_unchanged_files_are_not_read_again(system: System) -> None:
+    models.write_model(system.root / "qwen")
+    cut = models.write_model(system.root / "cut")
+    (cut / "model.safetensors").write_bytes(b"cut")
+    read: list[str] = []
+    inspect = system.folders.inspect
+
+    async def counted(candidate: Candidate) -> Verdict:
+        read.append(Path(candidate.path).name)
+        return await inspect(candidate)
+
+    system.folders.inspect = counted
+    for time_s in (0, 0.5, *range(1, 60)):
+        await system.clock.advance(time_s - system.clock.monotonic())
+        await system.watch.look()
+    assert read.count("qwen") == 1
+    assert read.count("cut") <= 3
 
 
 class Away:

@@ -45,6 +45,7 @@ class ModelDiscovered(Message):
     model: ModelName | None = Field(default=None, description="left out: the folder's name")
     fingerprint: str = Field(default="", description="changes when the files change")
     size_bytes: int = Field(default=0, ge=0)
+    name_taken_by: str = Field(default="", description="path that has its name: it is rejected")
 
 
 class ModelAnalyzing(Message):

@@ -55,12 +55,27 @@ class ModelDiscovery(Section):
     scan_interval_seconds: PositiveFloat = Field(
         default=5.0, description="Seconds between full scans; file events are seen at once."
     )
+    file_events: bool = Field(
+        default=True,
+        description="Whether the kernel's file events wake the watcher. It scans all the same.",
+    )
     settle_seconds: NonNegativeFloat = Field(
         default=0.5, description="Seconds a model's files must be unchanged before it is read."
     )
     incomplete_after_seconds: NonNegativeFloat = Field(
         default=10.0,
         description="Seconds without any change after which an incomplete model is rejected.",
+    )
+    doubtful_after_seconds: NonNegativeFloat = Field(
+        default=60.0,
+        description="Seconds without any change after which files that look preallocated (zeros "
+        "or holes where tensors begin or end), or that somebody has open for writing, are taken "
+        "as they are.",
+    )
+    allow_links_outside: bool = Field(
+        default=False,
+        description="Whether links in a watch directory may lead out of it. Engines in containers "
+        "see what is mounted only.",
     )
     supported_extensions: tuple[str, ...] = Field(
         default=(".safetensors", ".gguf", ".onnx", ".pt2", ".pt", ".pth"),

@@ -23,13 +23,12 @@ async def build(shell: Shell) -> None:
         supported=settings.supported_extensions,
         read_by_others=shell.settings.runtime_agent.launcher is LauncherKind.DOCKER,
         analyst=sandbox,
+        links_outside=settings.allow_links_outside,
     )
     await folders.prepare()
     watch = Watch(
         folders=folders, store=shell.store, bus=shell.bus, clock=shell.clock, settings=settings
     )
-    notifier = Notifier(folders.roots, watch.wake)
-    await shell.resources.enter_async_context(notifier)
     handlers = bind(
         HANDLERS,
         files=folders,
@@ -40,7 +39,10 @@ async def build(shell: Shell) -> None:
     )
     shell.task("discoveries", shell.bus.consume("watcher", handlers))
     shell.task("watch", watch.run())
-    shell.task("file-events", _renew(notifier, shell.clock, settings.scan_interval_seconds))
+    if settings.file_events:
+        notifier = Notifier(folders.roots, watch.wake)
+        await shell.resources.enter_async_context(notifier)
+        shell.task("file-events", _renew(notifier, shell.clock, settings.scan_interval_seconds))
 
 
 async def _renew(notifier: Notifier, clock: Clock, interval_s: float) -> None:

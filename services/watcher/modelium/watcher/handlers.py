@@ -20,9 +20,10 @@ from modelium.common.events import (
 )
 from modelium.common.records import ModelRecord
 from modelium.common.store import Store
+from modelium.watcher.announcements import name_is_taken, wanted_name
 from modelium.watcher.fitting import fit
-from modelium.watcher.listing import Candidate, served_name
-from modelium.watcher.scan import Verdict, free_name
+from modelium.watcher.listing import Candidate
+from modelium.watcher.scan import Verdict
 
 
 class ModelFiles(Protocol):
@@ -56,7 +57,10 @@ async def on_model_discovered(
             raise Reject(error.reason) from error
         await bus.publish(_rejected(event, error.reason, clock))
         return
-    if complete and event.fingerprint == found.fingerprint:
+    if complete and event.name_taken_by:
+        reason = name_is_taken(found, event.name_taken_by)
+        await bus.publish(_rejected(event, reason, clock))
+    elif complete and event.fingerprint == found.fingerprint:
         begins = {**_common(event, "analyzing", clock), "size_bytes": event.size_bytes}
         await bus.publish(ModelAnalyzing.model_validate(begins))
         records = await store.models.all()
@@ -128,13 +132,12 @@ def _name(wanted: str | None, found: Verdict, records: list[ModelRecord]) -> str
     path = found.candidate.path
     known = next((record.model for record in records if record.path == path), None)
     taken = {record.model: record.path for record in records if not record.removed}
-    if wanted is None:
-        return known or free_name(found.name or served_name(path), taken)
-    if known not in (None, wanted):
+    name = wanted or known or wanted_name(found)
+    if known not in (None, name):
         raise Reject(f"{path} is served as {known} already")
-    if taken.get(wanted, path) != path:
-        raise Reject(f"the name {wanted} belongs to {taken[wanted]}")
-    return wanted
+    if taken.get(name, path) != path:
+        raise Reject(f"the name {name} belongs to {taken[name]}: give {path} another with `model`")
+    return name
 
 
 HANDLERS: Final[dict[type[Message], Handler]] = {ModelDiscovered: on_model_discovered}

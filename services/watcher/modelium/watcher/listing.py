@@ -10,17 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
 
-PARTIAL_ENDINGS: Final = (".part", ".partial", ".tmp", ".incomplete", ".crdownload", ".lock")
-"""Names that downloaders and copiers give to what they have not finished."""
 CONFIG: Final = "config.json"
 GGUF: Final = ".gguf"
-"""No engine here serves it; it is looked at to say so."""
+WEIGHTS: Final = (".safetensors", GGUF, ".onnx", ".pt", ".pth", ".pt2")
+"""How files end that hold weights, in small letters."""
 _LONGEST_NAME: Final = 128
 
 
 @dataclass(frozen=True)
 class File:
-    """One file of a model; `path` is relative to the model's folder."""
+    """One file of a model; `path` is relative to its folder, or to that in which a file lies."""
 
     path: str
     size_bytes: int
@@ -56,20 +55,10 @@ class Listing:
     """Where absence means that something was removed."""
 
 
-def is_hidden(name: str) -> bool:
-    """Whether tools of the system and downloaders keep their own things under this name."""
-    return name.startswith(".")
-
-
-def is_unfinished(name: str) -> bool:
-    """Whether the name says that somebody still writes it."""
-    return name.lower().endswith(PARTIAL_ENDINGS)
-
-
 def served_name(path: str) -> str:
     """The model's name for clients: its folder's, or its file's without the ending."""
     base = PurePath(path)
-    name = base.stem if base.suffix == ".safetensors" else base.name
+    name = base.stem if base.suffix.lower() in WEIGHTS else base.name
     name = re.sub(r"[^A-Za-z0-9._-]", "-", name)
     return re.sub(r"^[^A-Za-z0-9]+", "", name)[:_LONGEST_NAME] or "model"
 

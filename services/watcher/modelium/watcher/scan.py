@@ -1,23 +1,14 @@
-"""When a model's files have settled, and what is to be announced about them; pure.
+"""When a model's files have settled, and when what is known of them counts; pure.
 
 Times are seconds of the monotonic clock. The watcher keeps nothing but what it has seen since it
-started: what it has announced is in the store, and is announced again if the store lacks it.
+started. What is to be said of it is in `announcements.py`.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import count
 from pathlib import PurePath
-from typing import Final
 
-from modelium.common.records import ModelRecord, ModelState
-from modelium.watcher.adapters import is_missed
-from modelium.watcher.listing import Candidate, Listing, served_name
-
-_LONGEST_STEM: Final = 120
-"""Characters of a name before the number that tells it from another model's."""
-_NOT_ANALYSED: Final = (ModelState.DISCOVERED, ModelState.ANALYZING)
+from modelium.watcher.listing import Candidate, Listing
 
 
 @dataclass(frozen=True)
@@ -30,44 +21,28 @@ class Seen:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What reading a settled candidate told: `missing` says why it is not complete."""
+    """What reading a settled candidate told: why it is not complete, or may not be."""
 
     candidate: Candidate
     fingerprint: str
     missing: str | None = None
+    doubt: str | None = None
     name: str | None = None
     """What its own file calls it."""
 
 
 @dataclass(frozen=True)
-class Sent:
-    """The last announcement of a path: of files, or (no fingerprint) of their removal."""
+class Waits:
+    """How long files have to be unchanged: to be read, to be refused, to be taken as they are."""
 
-    fingerprint: str | None
-    at_s: float
-    count: int
+    settle_s: float
+    missing_s: float
+    doubt_s: float
 
-
-@dataclass(frozen=True)
-class Discovery:
-    """These files are to be announced as a model."""
-
-    path: str
-    model: str
-    fingerprint: str
-    size_bytes: int
-
-
-@dataclass(frozen=True)
-class Removal:
-    """This model's files are gone."""
-
-    path: str
-    model: str
-    fingerprint: None = None
-
-
-Announcement = Discovery | Removal
+    def of(self, verdict: Verdict) -> float:
+        """Until this verdict counts."""
+        doubt_s = self.doubt_s if verdict.doubt else 0.0
+        return max(doubt_s, self.missing_s if verdict.missing else 0.0)
 
 
 def observe(
@@ -109,114 +84,61 @@ def _can_settle(candidate: Candidate | None) -> bool:
     return candidate is not None and bool(candidate.files) and not candidate.unfinished
 
 
-def ready(
-    seen: Mapping[str, Seen], verdicts: Mapping[str, Verdict], now_s: float, *, patience_s: float
+def kept(
+    verdicts: Mapping[str, Verdict],
+    seen: Mapping[str, Seen],
+    now_s: float,
+    waits: Waits,
+    *,
+    rescan: bool,
 ) -> dict[str, Verdict]:
-    """The settled candidates that are complete, or have been incomplete for too long."""
+    """The verdicts that need no new reading: the files are as they were, and it counts already.
+
+    Until it does, what is doubtful is read at each look, as its writer may have closed it, which
+    changes nothing that can be listed; what is incomplete at each `rescan`.
+    """
+
+    def holds(verdict: Verdict, it: Seen | None) -> bool:
+        if it is None or it.candidate != verdict.candidate:
+            return False
+        return _counts(verdict, it, now_s, waits) or not (verdict.doubt or rescan)
+
+    return {path: verdict for path, verdict in verdicts.items() if holds(verdict, seen.get(path))}
+
+
+def ready(
+    seen: Mapping[str, Seen], verdicts: Mapping[str, Verdict], now_s: float, waits: Waits
+) -> dict[str, Verdict]:
+    """The settled candidates that are complete, or have waited for long enough."""
     return {
         path: verdict
         for path, verdict in verdicts.items()
         if path in seen
         and seen[path].candidate == verdict.candidate
-        and (verdict.missing is None or now_s - seen[path].since_s >= patience_s)
+        and _counts(verdict, seen[path], now_s, waits)
     }
 
 
+def _counts(verdict: Verdict, it: Seen, now_s: float, waits: Waits) -> bool:
+    return now_s - it.since_s >= waits.of(verdict)
+
+
 def next_look_s(
-    seen: Mapping[str, Seen],
-    verdicts: Mapping[str, Verdict],
-    now_s: float,
-    *,
-    settle_s: float,
-    patience_s: float,
+    seen: Mapping[str, Seen], verdicts: Mapping[str, Verdict], now_s: float, waits: Waits
 ) -> float | None:
     """How long until something may settle or has waited enough, if nothing changes before."""
     deadlines = [
         it.since_s + wait_s
         for path, it in seen.items()
-        for wait_s in _waits(it, verdicts.get(path), settle_s, patience_s)
+        for wait_s in _deadlines(it, verdicts.get(path), waits)
     ]
     ahead = [deadline - now_s for deadline in deadlines if deadline > now_s]
     return min(ahead, default=None)
 
 
-def _waits(
-    it: Seen, verdict: Verdict | None, settle_s: float, patience_s: float
-) -> tuple[float, ...]:
-    incomplete = verdict and verdict.candidate == it.candidate and verdict.missing
-    return (settle_s, patience_s) if incomplete else (settle_s,)
-
-
-def announcements(
-    found: Mapping[str, Verdict],
-    present: Iterable[str],
-    roots: tuple[str, ...],
-    records: Iterable[ModelRecord],
-) -> list[Announcement]:
-    """What the store does not know: new or changed files, and the removal of known ones.
-
-    A path keeps the name under which the store knows it, unless its own file gives it another. A
-    new one gets its file's or its folder's name, with `-2`, `-3` … where another model has it.
-    """
-    by_path = {record.path: record for record in records}
-    names = {record.model for record in by_path.values()}
-    result: list[Announcement] = []
-    for path in sorted(found, key=lambda path: _rank(path, roots)):
-        known = by_path.get(path)
-        verdict = found[path]
-        if known is not None and _is_renamed(known, verdict):
-            result.append(Removal(path, known.model))  # it comes back under its new name
-            continue
-        if known is not None and _is_known(known, verdict, by_path.values()):
-            continue
-        model = known.model if known else free_name(verdict.name or served_name(path), names)
-        names.add(model)
-        result.append(Discovery(path, model, verdict.fingerprint, verdict.candidate.size_bytes))
-    there = set(present)
-    gone = (r for r in by_path.values() if not r.removed and r.path not in there)
-    return result + [Removal(r.path, r.model) for r in gone if is_inside(r.path, roots)]
-
-
-def _is_known(record: ModelRecord, verdict: Verdict, records: Iterable[ModelRecord]) -> bool:
-    if record.removed or record.state in _NOT_ANALYSED:
-        return False
-    return record.fingerprint == verdict.fingerprint and not is_missed(record, records)
-
-
-def _is_renamed(record: ModelRecord, verdict: Verdict) -> bool:
-    """Whether its own file calls it something else now; `-2` stands where the name was taken."""
-    wanted = verdict.name
-    if wanted is None or record.removed:
-        return False
-    numbered = re.fullmatch(re.escape(wanted[:_LONGEST_STEM]) + r"-\d+", record.model)
-    return record.model != wanted and not numbered
-
-
-def _rank(path: str, roots: tuple[str, ...]) -> tuple[int, str]:
-    """The first watch directory has the first choice of names."""
-    root = str(PurePath(path).parent)
-    return (roots.index(root) if root in roots else len(roots), path)
-
-
-def free_name(name: str, taken: Iterable[str]) -> str:
-    """`name`, or it with the first number that no other model has."""
-    names = set(taken)
-    if name not in names:
-        return name
-    numbered = (f"{name[:_LONGEST_STEM]}-{number}" for number in count(2))
-    return next(candidate for candidate in numbered if candidate not in names)
-
-
-def is_due(announcement: Announcement, sent: Sent | None, now_s: float, *, again_s: float) -> bool:
-    """Whether to say it: not twice in a row, until the registry has had `again_s` to hear it."""
-    if sent is None or sent.fingerprint != announcement.fingerprint:
-        return True
-    return now_s - sent.at_s >= again_s
-
-
-def after_sending(announcement: Announcement, sent: Sent | None, now_s: float) -> Sent:
-    """What to remember of it."""
-    return Sent(announcement.fingerprint, now_s, sent.count + 1 if sent else 1)
+def _deadlines(it: Seen, verdict: Verdict | None, waits: Waits) -> tuple[float, ...]:
+    known = verdict is not None and verdict.candidate == it.candidate
+    return (waits.settle_s, waits.of(verdict)) if known and verdict else (waits.settle_s,)
 
 
 def present(seen: Mapping[str, Seen], now_s: float, *, settle_s: float) -> set[str]:
