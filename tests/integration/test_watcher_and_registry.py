@@ -26,10 +26,13 @@ CLOCK = SystemClock()
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Iterator[System]:
+def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
+    """Its settings of `model_discovery` may be the fixture's parameter."""
     folder = tmp_path / "system"
     folder.mkdir()
-    system = System(folder, engine_python=stub_python(folder))
+    discovery = getattr(request, "param", {})
+    settings = {"orchestration": {"model_discovery": discovery}}
+    system = System(folder, engine_python=stub_python(folder), settings=settings)
     try:
         system.start("nats", "redis", "registry", "watcher")
         yield system
@@ -207,3 +210,44 @@ async def test_what_is_said_beside_a_model_and_what_is_not_served_is_kept(system
 async def rejected(seen: Outside) -> ModelRecord | None:
     found = [it for it in await seen.store.models.all() if it.state is ModelState.REJECTED]
     return found[0] if found else None
+
+
+@pytest.mark.parametrize(
+    "system", [{"file_events": False, "scan_interval_seconds": 0.5}], indirect=True
+)
+async def test_without_file_events_the_scan_finds_what_comes_changes_and_goes(
+    system: System,
+) -> None:
+    async with outside(system) as other:
+        folder = copied(system)
+        first = await other.is_(ModelState.UNLOADED)
+        replaced = write_sample_model(system.folder / "replaced", seed=2)
+        shutil.copy(replaced / "model.safetensors", folder / "model.safetensors")
+        await other.until(
+            lambda record: (
+                record is not None
+                and record.fingerprint != first.fingerprint
+                and record.state == ModelState.UNLOADED
+            )
+        )
+        folder.rename(folder.with_name("renamed"))
+        await other.is_(ModelState.UNLOADED, "renamed")
+        await other.until(lambda record: record is None)
+
+
+async def test_the_second_of_a_name_is_rejected_and_taken_when_the_first_is_gone(
+    system: System,
+) -> None:
+    async with outside(system) as other:
+        first = copied(system)
+        await other.is_(ModelState.UNLOADED)
+        second = system.models / "qwen.onnx"
+        second.symlink_to(first)
+        refused = await other.is_(ModelState.REJECTED, "qwen-2")
+        assert str(first) in refused.reason
+        assert str(second) in refused.reason
+        second.unlink()
+        first.rename(second)
+        await other.until(lambda record: record is not None and record.path == str(second))
+        await other.is_(ModelState.UNLOADED)
+        await other.until(lambda record: record is None, "qwen-2")
