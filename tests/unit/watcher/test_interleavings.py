@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,10 @@ def quiet() -> Iterator[None]:
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("first", range(0, RUNS, BATCH))
 async def test_what_is_promoted_is_whole_and_what_is_whole_is_promoted(
-    first: int, tmp_path: Path, contents: dict[str, list[Contents]]
+    first: int,
+    tmp_path: Path,
+    contents: dict[str, list[Contents]],
+    record_property: Callable[[str, object], None],
 ) -> None:
     counts: Counter[str] = Counter()
     premature: list[str] = []
@@ -47,5 +50,7 @@ async def test_what_is_promoted_is_whole_and_what_is_whole_is_promoted(
         counts.update(never_whole=sum(not model.whole for model in run.models))
         shutil.rmtree(run.folder)
     print(dict(counts))
+    for name, number in counts.items():
+        record_property(name, number)
     assert (premature, missed) == ([], [])
     assert counts["promotions"] > counts["runs"] > 0
