@@ -124,8 +124,8 @@ async def test_a_cross_encoder_with_one_label_ranks(
             {"1_Pooling/config.json": MEAN | {"pooling_mode_cls_token": True}},
         ),
         (["Transformer", "Pooling"], {"1_Pooling/config.json": {}}),
-        (["Transformer", "WeightedLayerPooling", "Pooling"], {}),
-        (["Transformer", "LSTM", "Pooling"], {}),
+        (["Transformer", "WeightedLayerPooling", "Pooling"], {"2_Pooling/config.json": MEAN}),
+        (["Transformer", "LSTM", "Pooling"], {"2_Pooling/config.json": MEAN}),
         (
             ["Transformer", "Pooling", "Dense"],
             {
@@ -210,7 +210,7 @@ async def test_a_reranker_that_nothing_serves_says_so(tmp_path: Path) -> None:
     ("files", "lacks"),
     [
         ({"modules.json": folder_of("Transformer", "Pooling")}, "1_Pooling/config.json is missing"),
-        ({"modules.json": b'[{"type": "sentence_tr'}, "modules.json is no list"),
+        ({"modules.json": b'[{"type": "sentence_tr'}, "modules.json is incomplete"),
         (EMBEDDER, None),
         # No more files can help, so there is nothing to wait for: analysis says what is wrong.
         ({"modules.json": folder_of("Transformer", "SpladePooling")}, None),

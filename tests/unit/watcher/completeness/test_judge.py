@@ -98,6 +98,14 @@ MISSING: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda at: pooling(at, with_settings=False),
         "1_Pooling/config.json is missing",
     ),
+    "a module's weights": (
+        lambda at: (
+            pooling(at, with_settings=True),
+            folder_of(at, **{"3_Dense/model__safetensors": files.safetensors(Random(1))[:-1]}),
+        )[1],
+        "3_Dense/model.safetensors is incomplete or damaged: it has 3056 of the 3057 bytes that "
+        "its header says",
+    ),
     "a tokenizer that is cut": (
         lambda at: (
             models.write_model(at / "models" / "it"),

@@ -14,7 +14,7 @@ JSON: Final = ".json"
 _SAFETENSORS: Final = ".safetensors"
 _INDEX_ENDING: Final = ".safetensors.index.json"
 _MODULES: Final = "modules.json"
-_MODULES_WITH_CONFIG: Final = (".Pooling", ".Dense")
+_OF_MODULES: Final = {".Pooling": (CONFIG,), ".Dense": (CONFIG, "model.safetensors")}
 _DESCRIPTIONS: Final = frozenset(
     {CONFIG, "adapter_config.json", _MODULES, "model_index.json"}
     | {f"{name}.{ending}" for name in ("model", "modelium") for ending in ("yaml", "yml")}
@@ -28,8 +28,8 @@ Contents = Callable[[File], bytes]
 def weight_files(candidate: Candidate) -> list[File]:
     """The weights that have to be whole.
 
-    Of a folder: its safetensors if something says what they are, else the programs that lie in it
-    directly, else safetensors, else what lies deeper.
+    Of a folder: its safetensors if something says what they are (with those of its modules), else
+    the programs that lie in it directly, else safetensors, else what lies deeper.
 
     Raises:
         InvalidModel: there are none, or the names of some say that there are more.
@@ -42,7 +42,10 @@ def weight_files(candidate: Candidate) -> list[File]:
     programs = [file for file in direct if file not in safetensors]
     if safetensors and (_is_described(candidate) or not programs):
         programs = safetensors
-    found = programs or [file for file in weights if not _is_in_hidden(file.path)]
+    deeper = [file for file in weights if "/" in file.path and not _is_in_hidden(file.path)]
+    if any(file.path == _MODULES for file in candidate.files):
+        programs += [file for file in deeper if _has_ending(file.path, (_SAFETENSORS,))]
+    found = programs or deeper
     if not found and not _indexes(candidate):
         raise InvalidModel(f"it has no weight file ({', '.join(WEIGHTS)})")
     if not _indexes(candidate):
@@ -113,13 +116,15 @@ def _shards(name: str, text: bytes) -> set[str]:
 
 
 def _module_files(text: bytes) -> set[str]:
-    """The settings of sentence-transformers' modules; those without any have no folder in git."""
+    """Those of sentence-transformers' modules; some have none, and no folder in git."""
     modules = _parsed(_MODULES, text)
     try:
         return {
-            str(PurePosixPath(module["path"]) / CONFIG)
+            str(PurePosixPath(module["path"]) / name)
             for module in modules
-            if module["path"] and str(module["type"]).endswith(_MODULES_WITH_CONFIG)
+            for kind, names in _OF_MODULES.items()
+            for name in names
+            if module["path"] and str(module["type"]).endswith(kind)
         }
     except (KeyError, TypeError):
         return set()  # not what this program knows; the analysis tells
