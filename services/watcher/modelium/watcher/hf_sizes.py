@@ -18,6 +18,10 @@ from pydantic import (
 )
 
 BYTES_PER_ELEMENT: Final = 2
+MOST_LAYERS: Final = 100_000
+"""They are looked at one by one."""
+LARGEST: Final = 1 << 40
+"""Of other sizes: far above any model, and not too large to reckon with."""
 FULL: Final = "full_attention"
 WINDOWED: Final = "sliding_attention"
 LINEAR: Final = "linear_attention"
@@ -36,7 +40,7 @@ def _or_none(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
         return None
 
 
-_Number = Annotated[Annotated[int, Field(ge=0)] | None, WrapValidator(_or_none)]
+_Number = Annotated[Annotated[int, Field(ge=0, le=LARGEST)] | None, WrapValidator(_or_none)]
 _Flag = Annotated[bool | None, WrapValidator(_or_none)]
 _Names = Annotated[tuple[str, ...] | None, WrapValidator(_or_none)]
 _Name = Annotated[str | None, WrapValidator(_or_none)]
@@ -51,28 +55,39 @@ class Sizes(BaseModel):
     context_length: int = Field(
         default=0,
         ge=0,
+        le=LARGEST,
         validation_alias=AliasChoices(
             "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_target_positions"
         ),
     )
     layers: int = Field(
-        default=0, ge=0, validation_alias=AliasChoices("num_hidden_layers", "n_layer", "n_layers")
+        default=0,
+        ge=0,
+        le=MOST_LAYERS,
+        validation_alias=AliasChoices("num_hidden_layers", "n_layer", "n_layers"),
     )
     heads: int = Field(
-        default=0, ge=0, validation_alias=AliasChoices("num_attention_heads", "n_head", "n_heads")
+        default=0,
+        ge=0,
+        le=LARGEST,
+        validation_alias=AliasChoices("num_attention_heads", "n_head", "n_heads"),
     )
     kv_heads: int | None = Field(
         default=None,
         ge=0,
+        le=LARGEST,
         validation_alias=AliasChoices("num_key_value_heads", "num_kv_heads", "n_head_kv"),
     )
     multi_query: _Flag = None
     new_decoder_architecture: _Flag = None
     """Falcon's second design, in which `multi_query` no longer means one head."""
     hidden_size: int = Field(
-        default=0, ge=0, validation_alias=AliasChoices("hidden_size", "n_embd", "d_model")
+        default=0,
+        ge=0,
+        le=LARGEST,
+        validation_alias=AliasChoices("hidden_size", "n_embd", "d_model"),
     )
-    head_dim: int | None = Field(default=None, ge=0)
+    head_dim: int | None = Field(default=None, ge=0, le=LARGEST)
     v_head_dim: _Number = None
     kv_lora_rank: _Number = None
     qk_rope_head_dim: _Number = None

@@ -88,7 +88,7 @@ def locked() -> bytes:
 
 def bomb() -> bytes:
     return archive(
-        {"m/data/0": bytes(100 << 20), "m/data.pkl": made.HARMLESS}, method=zipfile.ZIP_DEFLATED
+        {"m/data/0": bytes(65 << 20), "m/data.pkl": made.HARMLESS}, method=zipfile.ZIP_DEFLATED
     )
 
 

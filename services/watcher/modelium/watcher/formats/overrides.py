@@ -6,7 +6,6 @@ is an error: a misspelt setting would be obeyed by nobody.
 
 from typing import Annotated, Any, Final
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -22,9 +21,10 @@ from modelium.common.records import ModelName
 from modelium.watcher.formats.engine_args import as_arguments
 from modelium.watcher.formats.files import Files
 from modelium.watcher.listing import Candidate
+from modelium.watcher.safety.limits import YAML_BYTES
+from modelium.watcher.safety.text import parse_yaml
 
 NAMES: Final = ("modelium.yaml", "model.yaml", "modelium.yml", "model.yml")
-_LARGEST_BYTES: Final = 64 << 10
 
 
 def _listed(value: Any) -> Any:
@@ -115,10 +115,7 @@ def _read(files: Files) -> tuple[str, _File] | None:
     if len(there) > 1:
         raise InvalidModel(f"it has both {there[0]} and {there[1]}: one of them is expected")
     title = there[0]
-    try:
-        said = yaml.safe_load(files.read(title, largest_bytes=_LARGEST_BYTES))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
-        raise InvalidModel(f"{title} is no YAML") from None
+    said = parse_yaml(files.read(title, largest_bytes=YAML_BYTES), title)
     if said is None:
         return title, _File()
     if not isinstance(said, dict):
