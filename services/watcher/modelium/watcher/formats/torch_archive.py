@@ -8,6 +8,7 @@ from typing import Final
 
 from modelium.common.errors import Incomplete, InvalidModel
 from modelium.watcher.formats.files import LARGEST_READ_BYTES, Files, unreadable
+from modelium.watcher.safety.archives import BROKEN
 
 MAGIC: Final = b"PK\x03\x04"
 
@@ -47,7 +48,7 @@ class Archive:
             raise InvalidModel(f"{name} in {self.title} is too large")
         try:
             return self._opened.read(entry)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as bad:
+        except (*BROKEN, OSError, RuntimeError) as bad:
             raise InvalidModel(f"{name} in {self.title} is damaged ({bad})") from None
 
 
@@ -69,7 +70,7 @@ def open_archive(files: Files, name: str) -> Iterator[Archive]:
     """
     try:
         opened = zipfile.ZipFile(files.path(name))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except BROKEN as error:
         raise Incomplete(f"{name} is incomplete or damaged ({error})") from None
     except OSError as error:
         raise unreadable(name, error) from None

@@ -1,7 +1,7 @@
 """ONNX: the graph, read without its data, once nothing in it names a file elsewhere."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -39,28 +39,38 @@ def require_data_inside(model: onnx.ModelProto, folder: Path, name: str) -> None
     Raises:
         InvalidModel: its file lies outside of `folder`, is a link or missing, or is too short.
     """
-    for tensor in _tensors(model):
+    for tensor in _tensors(model, name):
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
             _require_inside(tensor, folder, name)
 
 
-def _tensors(model: Message) -> Iterator[onnx.TensorProto]:
+def _tensors(model: Message, name: str) -> Iterator[onnx.TensorProto]:
     """All, wherever they lie: initializers, attributes, inner graphs, functions, sparse ones."""
     ahead: list[Message] = [model]
     while ahead:
         message = ahead.pop()
         if isinstance(message, onnx.TensorProto):
+            _require_text([message.name], name)
             yield message
             continue
         for field, value in message.ListFields():
             if field.message_type is not None:
                 ahead += [value] if isinstance(value, Message) else value
+            elif field.type == field.TYPE_STRING:
+                _require_text([value] if isinstance(value, str | bytes) else value, name)
+
+
+def _require_text(values: Iterable[str | bytes], name: str) -> None:
+    """Protobuf gives bytes for what is no UTF-8."""
+    if not all(isinstance(value, str) for value in values):
+        raise InvalidModel(f"{name} has a text that is no UTF-8")
 
 
 def _require_inside(tensor: onnx.TensorProto, folder: Path, name: str) -> None:
     said = Counter(entry.key for entry in tensor.external_data)
     twice = next((key for key, count in said.items() if count > 1), None)
     values = {entry.key: entry.value for entry in tensor.external_data}
+    _require_text((*values, *values.values()), name)
     if twice or "location" not in values:
         raise InvalidModel(f"{name} does not say clearly where tensor {tensor.name[:80]!r} is")
     location = values["location"]

@@ -126,7 +126,10 @@ def _require_harmless_streams(
     content: bytes, name: str, torchscript: bool, *, then_data: bool = False
 ) -> None:
     for stream in _streams(content, name, then_data):
-        result = scan_pickle_bytes(io.BytesIO(stream), name, multiple_pickles=False, strict=False)
+        try:
+            result = scan_pickle_bytes(io.BytesIO(stream), name, multiple_pickles=False)
+        except (ValueError, TypeError, LookupError):
+            raise InvalidModel(f"{name} is a pickle that cannot be checked") from None
         if result.scan_err:
             raise InvalidModel(f"{name} is a pickle that cannot be checked")
         for found in sorted(result.globals, key=lambda found: (found.module, found.name)):
