@@ -14,7 +14,7 @@ import pytest
 from modelium.common import signatures
 from modelium.common.clock import SystemClock
 from modelium.common.descriptor import Descriptor, Task
-from modelium.common.errors import DependencyUnavailable, InvalidModel
+from modelium.common.errors import DependencyUnavailable, InvalidModel, SettingsError
 from modelium.common.settings import SandboxPolicy, Security
 from modelium.watcher.filesystem import ModelFolders
 from modelium.watcher.listing import Candidate
@@ -191,6 +191,12 @@ async def test_only_signed_models_pass_where_signatures_are_required(place: Path
     assert "changed: tokenizer_config.json" in await reason(box, place)
 
 
+async def test_a_key_that_is_not_there_is_told_at_the_start(tmp_path: Path) -> None:
+    box = sandbox(Level.LANDLOCK, require_signature=[tmp_path / "k.pub"])
+    with pytest.raises(SettingsError, match=r"security.require_signature: .*k.pub is not there"):
+        await box.prepare()
+
+
 async def test_a_trusted_model_may_have_code_of_its_own(place: Path) -> None:
     models.write_model(place / "models" / "qwen", config={"auto_map": {"AutoModel": "m.M"}})
     trusting = sandbox(Level.LANDLOCK, trust_remote_code=["qwen"])
@@ -203,3 +209,11 @@ async def test_where_nothing_shuts_in_the_settings_decide() -> None:
         await sandbox(Level.LANDLOCK, *open_program).prepare()
     lenient = sandbox(Level.LANDLOCK, *open_program, sandbox=SandboxPolicy.BEST_EFFORT)
     assert await lenient.prepare() is Level.SECCOMP
+
+
+def test_the_program_that_doctor_asks_says_how_well_files_are_shut_in() -> None:
+    asked = subprocess.run(
+        [sys.executable, "-m", "modelium.watcher.safety"], capture_output=True, text=True
+    )
+    assert asked.returncode == 0
+    assert asked.stdout.strip().rpartition("\n")[2] in (Level.BUBBLEWRAP, Level.LANDLOCK)

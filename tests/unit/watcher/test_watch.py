@@ -267,3 +267,19 @@ async def test_the_loop_goes_on_while_the_store_is_away_and_wakes_for_changes(
             await asyncio.to_thread(lambda: None)
         loop.cancel()
     assert system.said == ["model.discovered"]
+
+
+async def test_a_rejected_model_is_not_analysed_again_until_its_files_change(
+    system: System,
+) -> None:
+    folder = models.write_model(system.root / "evil", config={"auto_map": {"A": "m.M"}})
+    await system.look_at(0, 0.5)
+    [rejected] = system.bus.of(ev.ModelRejected)
+    assert "asks to run code of its own" in rejected.reason
+    await system.know(system.bus.published[0], state=ModelState.REJECTED)
+    await system.look_at(6, 12, 60, 3600)
+    assert len(system.bus.of(ev.ModelAnalyzing)) == 1
+    models.write_model(folder)
+    await system.look_at(3601, 3602)
+    assert len(system.bus.of(ev.ModelAnalyzing)) == 2
+    assert len(system.bus.of(ev.ModelAnalyzed)) == 1

@@ -68,12 +68,13 @@ def sign(path: Path, *, key: Path, certificates: Sequence[Path] = ()) -> Path:
             config.use_certificate_signer(
                 private_key=key,
                 signing_certificate=certificates[0],
-                certificate_chain=certificates[1:],
+                # The library wants one; the own one adds nothing.
+                certificate_chain=certificates[1:] or certificates,
             )
         else:
             config.use_elliptic_key_signer(private_key=key)
         config.sign(path, signature)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, AttributeError, OSError) as error:
         raise InvalidModel(f"{path} could not be signed with {key.name}: {error}") from None
     return signature
 
@@ -130,8 +131,10 @@ def _config(key: Path) -> Any:
         if content.lstrip().startswith(_CERTIFICATE):
             return Config().use_certificate_verifier(certificate_chain=[key])
         return Config().use_elliptic_key_verifier(public_key=key)
-    except (ValueError, TypeError, OSError) as error:
-        raise InvalidModel(f"{key} is no PEM file of a public key: {error}") from None
+    except (ValueError, TypeError, AttributeError, OSError) as error:
+        raise InvalidModel(
+            f"{key} is no PEM file of a certificate, or of a public key on a NIST curve: {error}"
+        ) from None
 
 
 def _digests(manifest: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from modelium.common.clock import Clock
 from modelium.common.descriptor import Descriptor
-from modelium.common.errors import DependencyUnavailable, InvalidModel
+from modelium.common.errors import DependencyUnavailable, InvalidModel, SettingsError
 from modelium.common.settings import SandboxPolicy, Security
 from modelium.common.signatures import signature_of
 from modelium.watcher.listing import Candidate, served_name
@@ -86,8 +86,12 @@ class Sandbox:
         """Find out by trying how well a process can be shut in here, and say so once.
 
         Raises:
+            SettingsError: a key that models have to be signed by is not there.
             DependencyUnavailable: not well enough for what the settings demand.
         """
+        absent = [path for path in self._settings.require_signature if not path.is_file()]
+        if absent:
+            raise SettingsError((f"security.require_signature: {absent[0]} is not there",))
         self.level = await self._find_level()
         log.info("sandbox.ready", level=self.level)
         if self.level in SHUT_IN:
