@@ -70,7 +70,6 @@ async def a_rig(*, load: bool = True, **options: Any) -> AsyncIterator[Rig]:
     held = Serving(chosen, lambda _: model)
     if load:
         await asyncio.to_thread(held.load)
-        held.open()
         model.runs = 0
     async with serving(build(held)) as port, aiohttp.ClientSession() as client:
         yield Rig(f"http://127.0.0.1:{port}", client, held, model)
@@ -89,7 +88,6 @@ async def test_it_is_ready_only_between_its_load_and_its_end() -> None:
         assert (await rig.ask("GET", "/v2/health/live"))[0] == 200
         assert (await rig.infer(tensor("x", X)))[0] == 503
         await asyncio.to_thread(rig.serving.load)
-        rig.serving.open()
         for path in ("/health", "/v2/health/ready", "/v2/models/m/ready"):
             assert (await rig.ask("GET", path))[0] == 200
         rig.serving.drain()

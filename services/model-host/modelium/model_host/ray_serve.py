@@ -9,8 +9,6 @@ import re
 import signal
 import sys
 import threading
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
 
 import ray
@@ -28,10 +26,6 @@ _APPLICATION: Final = "model"
 _STORE_BYTES: Final = 75 << 20
 """Of Ray's object store: the least it takes, for nothing here is put into it."""
 _LOOK_S: Final = 0.2
-_REACHED: Final = 20
-"""Connections in a row that must lead to the replica."""
-_STEP_S: Final = 0.025
-_PATIENCE_S: Final = 5.0
 _BESIDE: Final = 64
 """Requests that a replica takes beyond its queue, so that health is answered and 503 is ours."""
 _REASON: Final = re.compile(r"CannotLoad: (.+)")
@@ -47,10 +41,6 @@ class Replica:
         logging.basicConfig(level=logging.INFO, format=form, stream=sys.stderr)
         self._serving = Serving(options, load)
         await asyncio.to_thread(self._serving.load)
-
-    def open(self) -> None:
-        """Called by the process that started it, once requests come through to it."""
-        self._serving.open()
 
     def __serve_build_asgi_app__(self) -> Any:
         """Asked for by Ray once the model is loaded."""
@@ -83,14 +73,12 @@ def _serve(options: Options, stopping: threading.Event) -> str:
         proxy_location="HeadOnly", http_options={"host": options.host, "port": options.port}
     )
     target = serve.RunTarget(_deployment(options), name=_APPLICATION, route_prefix="/")
-    [replica] = serve.run_many([target], wait_for_applications_running=False)
+    serve.run_many([target], wait_for_applications_running=False)
     failure = _until_running(stopping)
     if failure:
         return f"cannot serve {options.name!r}: {failure}"
-    _until_reached(options, stopping)
     if not stopping.is_set():
-        replica.open.remote().result()
-        log.info("the replica runs, and is reached")
+        log.info("the replica runs")
     stopping.wait()
     begin = monotonic()
     serve.delete(_APPLICATION)
@@ -128,28 +116,6 @@ def _until_running(stopping: threading.Event) -> str:
             messages = [d.message for d in application.deployments.values()]
             return _reason("\n".join([application.message, *messages]))
     return ""
-
-
-def _until_reached(options: Options, stopping: threading.Event) -> None:
-    """Until every new connection leads to the replica.
-
-    HAProxy takes it in by a second worker; for a moment the first, which answers 404, accepts too.
-    """
-    reached = 0
-    while reached < _REACHED and not stopping.wait(_STEP_S):
-        reached = reached + 1 if _is_reached(options) else 0
-
-
-def _is_reached(options: Options) -> bool:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(options.host, options.host)
-    connection = HTTPConnection(host, options.port, timeout=_PATIENCE_S)
-    try:
-        connection.request("GET", "/v2/health/live")
-        return connection.getresponse().status == HTTPStatus.OK
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _reason(message: str) -> str:

@@ -66,7 +66,7 @@ class Serving:
         return self._asked - self.waiting()
 
     def load(self) -> None:
-        """Load the model and see that it answers; blocks. It is ready after `open`.
+        """Load the model and see that it answers; blocks.
 
         Raises:
             CannotLoad: with the reason, which `failure` keeps.
@@ -77,9 +77,6 @@ class Serving:
             self.state, self.failure = State.FAILED, str(error)
             raise
         log.info("the canary answered; requests share runs: %s", self._shares)
-
-    def open(self) -> None:
-        """Be ready."""
         if self.state is State.LOADING:
             self.state = State.READY
 

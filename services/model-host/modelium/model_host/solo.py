@@ -80,5 +80,3 @@ async def _load(serving: Serving, server: uvicorn.Server) -> None:
         await asyncio.get_running_loop().run_in_executor(executor, serving.load)
     except CannotLoad:
         server.should_exit = True
-    else:
-        serving.open()
