@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from modelium.model_host.errors import InvalidInput
 from modelium.model_host.protocol.messages import read_request, require_outputs, write_answer
 from modelium.model_host.protocol.signature import Signature
-from modelium.model_host.protocol.tensors import TensorSpec
+from modelium.model_host.protocol.tensors import DTYPES, TensorSpec
 
 Y = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 2)),))
 
@@ -55,6 +55,14 @@ def test_binary_data_follows_the_json_in_the_order_of_inputs() -> None:
         (
             {"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1], "data": []}]},
             "input 'x': shape [-1], expected lengths of 0 or more",
+        ),
+        (
+            {
+                "inputs": [
+                    {"name": "x", "datatype": "FP32", "shape": [1 << 31] * 2 + [0], "data": []}
+                ]
+            },
+            "is larger than any tensor here",
         ),
         (
             {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1]}]},
@@ -125,3 +133,34 @@ def test_an_output_that_is_not_there_is_refused_before_the_model_runs() -> None:
 def test_any_bytes_are_a_request_or_are_refused(body: bytes, length: str | None) -> None:
     with contextlib.suppress(InvalidInput):
         read_request(body, length)
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+DATA = st.lists(st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3), max_leaves=8))
+LENGTHS = st.integers(0, 3) | st.sampled_from([-1, 1 << 31, 1 << 40, 1 << 70])
+INPUTS = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from(["x", "y"]),
+        "datatype": st.sampled_from([*DTYPES, "FP31"]),
+        "shape": st.lists(LENGTHS, max_size=4),
+    },
+    optional={
+        "data": DATA,
+        "parameters": st.fixed_dictionaries({"binary_data_size": st.integers(-1, 20)}),
+    },
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(inputs=st.lists(INPUTS, max_size=2), binary=st.binary(max_size=20))
+def test_any_tensors_are_read_as_they_say_or_are_refused(
+    inputs: list[dict[str, Any]], binary: bytes
+) -> None:
+    try:
+        request = read_request(*a_body(inputs=inputs, binary=binary))
+    except InvalidInput:
+        return
+    for asked in inputs:
+        found = request.inputs[asked["name"]]
+        assert list(found.shape) == asked["shape"]
+        assert found.dtype == DTYPES[asked["datatype"]]

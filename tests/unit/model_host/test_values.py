@@ -49,6 +49,8 @@ def test_texts_are_strings_in_json_and_have_their_length_before_them_in_bytes() 
         ("INT64", (1,), [1.5], "has numbers with a fraction"),  # never cut to 1
         ("INT8", (2,), [1, 200], "200 does not fit into INT8"),
         ("UINT32", (1,), [-1], "-1 does not fit into UINT32"),
+        ("FP16", (1,), [70000], "a number too large for FP16"),
+        ("FP32", (1,), [1e300], "a number too large for FP32"),
         ("BOOL", (1,), [1], "expected values of BOOL, its data has numbers"),
         ("FP32", (1,), [True], "its data has booleans"),
         ("FP32", (1,), ["1"], "its data has something else"),

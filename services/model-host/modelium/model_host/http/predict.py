@@ -41,7 +41,9 @@ async def predict(request: Request, serving: Serving) -> Response:
     if "inputs" in asked:
         return await answer(request, _tensors(asked, body, serving.model), serving)
     if is_vision:
-        images = [text.encode() for text in texts_in(asked, "image", "images", "input")]
+        images = [
+            text.encode("utf-8", "replace") for text in texts_in(asked, "image", "images", "input")
+        ]
         return await _look(request, serving, images, _top_k(asked.get("top_k")))
     if serving.options.task == "tensor":
         raise InvalidInput("tensors in 'inputs' are expected")

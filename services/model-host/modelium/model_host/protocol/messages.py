@@ -1,5 +1,6 @@
 """Requests and answers of `/v2/models/{m}/infer`, in JSON and with binary tensor data; pure."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,6 +16,8 @@ from modelium.model_host.protocol.values import from_bytes, from_json, to_bytes,
 HEADER_LENGTH: Final = "inference-header-content-length"
 """The header that says where the JSON ends and binary data begins."""
 _MAX_RANK: Final = 32
+_MAX_SIZE: Final = 1 << 40
+"""The product of a shape's lengths but 0: beyond it numpy has no such array, not even an empty."""
 
 
 class _Input(BaseModel):
@@ -98,6 +101,8 @@ def _tensor(given: _Input, rest: memoryview) -> tuple[Array, memoryview]:
         raise InvalidInput(f"input {name!r}: no datatype {given.datatype!r}; there are {known}")
     if any(length < 0 for length in shape):
         raise InvalidInput(f"input {name!r}: shape {list(shape)}, expected lengths of 0 or more")
+    if math.prod(length or 1 for length in shape) > _MAX_SIZE:
+        raise InvalidInput(f"input {name!r}: shape {list(shape)} is larger than any tensor here")
     size = given.parameters.get("binary_data_size")
     if size is None:
         if given.data is None:

@@ -36,7 +36,11 @@ def from_json(name: str, datatype: str, shape: tuple[int, ...], data: list[Any])
             f"input {name!r}: its data is ragged or has numbers too large"
         ) from error
     _require_values(name, datatype, array)
-    return _shaped(name, array.astype(DTYPES[datatype], copy=False), shape)
+    with np.errstate(over="ignore"):
+        made = array.astype(DTYPES[datatype], copy=False)
+    if made.dtype.kind == "f" and not np.array_equal(np.isfinite(made), np.isfinite(array)):
+        raise InvalidInput(f"input {name!r}: its data has a number too large for {datatype}")
+    return _shaped(name, made, shape)
 
 
 def _require_values(name: str, datatype: str, array: Array) -> None:
@@ -60,7 +64,7 @@ def _texts(name: str, data: list[Any]) -> Array:
             found = type(value).__name__
             raise InvalidInput(f"input {name!r}: BYTES in JSON are strings, its data has a {found}")
     array = np.empty(len(flat), object)
-    array[:] = [value.encode() for value in flat]
+    array[:] = [value.encode("utf-8", "replace") for value in flat]
     return array
 
 
