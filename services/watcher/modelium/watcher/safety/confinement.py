@@ -31,10 +31,10 @@ _THREAD: Final = 0x00010000
 # Reading files, memory, threads and time of this process; nothing that reaches another one.
 _ALLOWED: Final = """
 access arch_prctl brk clock_getres clock_gettime clock_nanosleep close close_range dup dup2 dup3
-epoll_create1 exit exit_group faccessat faccessat2 fadvise64 fcntl fstat fstatfs futex futex_wait
+exit exit_group faccessat faccessat2 fadvise64 fcntl fstat fstatfs futex futex_wait
 futex_waitv futex_wake getcpu getcwd getdents64 getegid geteuid getgid getgroups getpid getppid
 getrandom getresgid getresuid getrlimit getrusage gettid gettimeofday getuid lseek lstat madvise
-membarrier mincore mmap mprotect mremap munmap nanosleep newfstatat pipe pipe2 poll ppoll pread64
+membarrier mincore mmap mprotect mremap munmap nanosleep newfstatat poll ppoll pread64
 preadv preadv2 read readahead readlink readlinkat readv restart_syscall rseq rt_sigaction
 rt_sigpending rt_sigprocmask rt_sigreturn rt_sigtimedwait sched_getaffinity sched_getparam
 sched_getscheduler sched_get_priority_max sched_get_priority_min sched_yield set_robust_list

@@ -114,7 +114,9 @@ class Sandbox:
         try:
             confined = (await self._ask(Request(), PROBE_SECONDS)).confined
         except InvalidModel as error:
-            log.warning("sandbox.probe_failed", reason=error.reason, bubblewrap=bool(self._bwrap))
+            # Within a container bubblewrap mostly may not do what it needs.
+            tell = log.info if self._bwrap else log.warning
+            tell("sandbox.unusable", program=self._bwrap or "python", reason=error.reason)
             return Level.LIMITS
         if confined is None or not confined.calls:
             return Level.LIMITS
