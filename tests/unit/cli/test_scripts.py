@@ -161,7 +161,7 @@ def test_the_cpu_engine_gets_torch_for_the_cpu(
     machine: Machine, refused: str, asked: list[str]
 ) -> None:
     machine.program("redis-server", "")
-    machine.program("ldconfig", "echo libnuma.so.1")
+    machine.program("ldconfig", "echo libnuma.so.1 libseccomp.so.2")
     made = machine.folder / "engine-python"
     made.write_text("#!/bin/sh" + CALLS.replace("$REFUSED", refused))
     made.chmod(0o755)

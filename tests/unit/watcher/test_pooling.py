@@ -12,6 +12,7 @@ from modelium.core.runtimes import choose
 from modelium.watcher.filesystem import ModelFolders
 
 from . import models
+from .analysts import InThisProcess
 
 LIBRARY = "sentence_transformers.models"
 MEAN = {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
@@ -47,7 +48,9 @@ def write_folder(root: Path, architecture: str, files: Files, **config: Any) -> 
 async def analysed(root: Path, architecture: str, files: Files, **config: Any) -> Descriptor:
     """What is found in such a folder."""
     path = write_folder(root, architecture, files, **config)
-    folders = ModelFolders([root], supported=[".safetensors"], read_by_others=False)
+    folders = ModelFolders(
+        [root], supported=[".safetensors"], read_by_others=False, analyst=InThisProcess()
+    )
     return await folders.analyse((await folders.look(str(path))).candidate)
 
 
@@ -174,9 +177,9 @@ async def test_dense_layers_after_pooling_are_served(tmp_path: Path) -> None:
         ({"modules.json": folder_of("CLIPModel")}, "names no Transformer, but CLIPModel"),
         ({"modules.json": []}, "names no Transformer, but nothing"),
         ({"modules.json": {"a": 1}}, "is no list of modules"),
-        ({"modules.json": b"[" * 9999}, "is no list of modules"),
+        ({"modules.json": b"[" * 9999}, "nests too deep"),
         ({"modules.json": folder_of("Transformer", "Pooling")}, "1_Pooling/config.json is missing"),
-        (EMBEDDER | {"1_Pooling/config.json": b"x"}, "1_Pooling/config.json: Invalid JSON"),
+        (EMBEDDER | {"1_Pooling/config.json": b"x"}, "1_Pooling/config.json is no JSON"),
         (
             EMBEDDER | {"sentence_bert_config.json": {"max_seq_length": -1}},
             "sentence_bert_config.json: max_seq_length",
@@ -186,7 +189,7 @@ async def test_dense_layers_after_pooling_are_served(tmp_path: Path) -> None:
                 "modules.json": folder_of("Transformer", "Pooling", "Dense"),
                 "1_Pooling/config.json": MEAN,
                 "2_Dense/config.json": {},
-                "2_Dense/pytorch_model.bin": b"x",
+                "2_Dense/pytorch_model.bin": b"\x80\x02}.",
             },
             "2_Dense/model.safetensors is missing",
         ),
@@ -220,6 +223,8 @@ async def test_a_folder_that_is_still_copied_waits_for_what_its_modules_name(
     tmp_path: Path, files: Files, lacks: str | None
 ) -> None:
     path = write_folder(tmp_path, "BertModel", files)
-    folders = ModelFolders([tmp_path], supported=[".safetensors"], read_by_others=False)
+    folders = ModelFolders(
+        [tmp_path], supported=[".safetensors"], read_by_others=False, analyst=InThisProcess()
+    )
     verdict = await folders.inspect((await folders.look(str(path))).candidate)
     assert lacks in verdict.missing if lacks and verdict.missing else verdict.missing == lacks
