@@ -6,6 +6,7 @@ Tells what it achieved, as JSON, in the place where the analysis says why it ref
 
 import ctypes
 import json
+import mmap
 import os
 import resource
 import socket
@@ -69,6 +70,7 @@ def attempts(folder: Path, parent: int, port: int) -> dict[str, Attempt]:
         "rename a file": lambda: secret.rename(folder / "renamed"),
         "keep a file in memory": lambda: os.memfd_create("x"),
         "share memory": share_memory,
+        "take memory that is not counted": lambda: mmap.mmap(-1, 1 << 20),
         "raise its limits": raise_own_limit,
     }
 

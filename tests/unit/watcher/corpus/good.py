@@ -80,6 +80,7 @@ FOLDERS = [
     hf("texts, pictures and licences", {"README.md": "# x", "a.png": b"\x89PNG", "LICENSE": "x"}),
     hf("results that are no JSON", {"eval_results.json": "nan,", "trainer_state.json": "["}),
     hf("a cache of a downloader", {".cache/huggingface/.gitignore": "*", ".gitattributes": "*"}),
+    hf("half a copy in a folder that nobody loads", {"original/x.safetensors": b"version https:"}),
     hf("an export to ONNX below", {"onnx/model.onnx": b"not looked at"}),
     hf(
         "a config written on Windows",

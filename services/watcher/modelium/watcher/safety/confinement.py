@@ -7,6 +7,7 @@ memory, time and open files. Code that took the process over would have that muc
 
 import contextlib
 import errno
+import os
 import resource
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,10 +22,14 @@ except RuntimeError:  # there is no libseccomp
     pyseccomp = None
 
 _READ: Final = landlockpy.AccessFS.READ_FILE | landlockpy.AccessFS.READ_DIR
+_NICENESS: Final = 10
+"""Requests go first."""
 _OPEN_FILES: Final = 256
 _STACK_BYTES: Final = 8 << 20
 _WRITING: Final = 0o1 | 0o2 | 0o100 | 0o1000
 """O_WRONLY, O_RDWR, O_CREAT, O_TRUNC."""
+_SHARED_OR_NEW: Final = 0x01 | 0x20
+"""MAP_SHARED and MAP_ANONYMOUS: memory that is both is not counted as this process' own."""
 _THREAD: Final = 0x00010000
 """CLONE_THREAD: a thread of this process, not another process."""
 
@@ -34,7 +39,7 @@ access arch_prctl brk clock_getres clock_gettime clock_nanosleep close close_ran
 exit exit_group faccessat faccessat2 fadvise64 fcntl fstat fstatfs futex futex_wait
 futex_waitv futex_wake getcpu getcwd getdents64 getegid geteuid getgid getgroups getpid getppid
 getrandom getresgid getresuid getrlimit getrusage gettid gettimeofday getuid lseek lstat madvise
-membarrier mincore mmap mprotect mremap munmap nanosleep newfstatat poll ppoll pread64
+membarrier mincore mprotect mremap munmap nanosleep newfstatat poll ppoll pread64
 preadv preadv2 read readahead readlink readlinkat readv restart_syscall rseq rt_sigaction
 rt_sigpending rt_sigprocmask rt_sigreturn rt_sigtimedwait sched_getaffinity sched_getparam
 sched_getscheduler sched_get_priority_max sched_get_priority_min sched_yield set_robust_list
@@ -54,6 +59,7 @@ class Bounds:
 
 def confine(readable: Iterable[Path], bounds: Bounds) -> None:
     """Give up everything else, each part as far as this machine has it; `probe.py` tells."""
+    os.nice(_NICENESS)
     _limit(bounds)
     # A container may forbid what its kernel has.
     with contextlib.suppress(landlockpy.LandlockError):
@@ -94,6 +100,9 @@ def _filter_calls() -> None:
     for name in _ALLOWED:
         _allow(calls, name)
     _allow(calls, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, _THREAD, _THREAD))
+    for kind in (0x00, 0x01, 0x20):
+        only = pyseccomp.Arg(3, pyseccomp.MASKED_EQ, _SHARED_OR_NEW, kind)
+        _allow(calls, "mmap", only)
     for name, flags in (("openat", 2), ("open", 1)):
         _allow(calls, name, pyseccomp.Arg(flags, pyseccomp.MASKED_EQ, _WRITING, 0))
     # Its own limits may be read, and not be raised again.

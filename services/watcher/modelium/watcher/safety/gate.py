@@ -46,10 +46,12 @@ def require_safe(candidate: Candidate, *, own_code: bool = False) -> None:
     """
     if candidate.leaves or not all(file.readable for file in candidate.files):
         return  # the analysis refuses it, and says what to do
-    loaded = _loaded_pickles(candidate)
+    folders, pickles = _loaded_folders(candidate), _loaded_pickles(candidate)
     for file in candidate.files:
+        if PurePath(file.path).parent not in folders and file.path.endswith((SAFETENSORS, GGUF)):
+            continue
         try:
-            _require_sound(candidate, file, pickled=file.path in loaded, own_code=own_code)
+            _require_sound(candidate, file, pickled=file.path in pickles, own_code=own_code)
         except OSError as error:
             raise InvalidModel(f"{file.path} cannot be read ({error.strerror})") from None
     _require_more_than_pickles(candidate)
@@ -97,10 +99,14 @@ def _loaded_pickles(candidate: Candidate) -> set[str]:
     }
     if any(name.suffix in (GGUF, ONNX) for name in names if len(name.parts) == 1):
         without.discard(PurePath())
-    modules = {PurePath(), *(n.parent for n in names if n.name == CONFIG)}
-    return {
-        str(name) for name in names if name.suffix in PICKLES and name.parent in without & modules
-    }
+    folders = without & _loaded_folders(candidate)
+    return {str(name) for name in names if name.suffix in PICKLES and name.parent in folders}
+
+
+def _loaded_folders(candidate: Candidate) -> set[PurePath]:
+    """The model's own, and those of its modules."""
+    names = [PurePath(file.path) for file in candidate.files]
+    return {PurePath(), *(name.parent for name in names if name.name == CONFIG)}
 
 
 def _require_more_than_pickles(candidate: Candidate) -> None:
