@@ -16,7 +16,7 @@ from modelium.common.clock import SystemClock
 from modelium.common.descriptor import Descriptor, Task
 from modelium.common.errors import DependencyUnavailable, InvalidModel, SettingsError
 from modelium.common.settings import SandboxPolicy, Security
-from modelium.watcher.filesystem import ModelFolders
+from modelium.watcher.filesystem import Analyst, ModelFolders
 from modelium.watcher.listing import Candidate
 from modelium.watcher.safety import bubblewrap
 from modelium.watcher.safety.sandbox import Level, Sandbox
@@ -59,11 +59,19 @@ def sandbox(level: Level, *program: str, **settings: object) -> Sandbox:
     return made
 
 
-async def candidate(place: Path, name: str = "qwen") -> Candidate:
-    folders = ModelFolders(
-        [place / "models"], supported=ENDINGS, read_by_others=False, analyst=InThisProcess()
+def folders(place: Path, analyst: Analyst) -> ModelFolders:
+    return ModelFolders(
+        [place / "models"], supported=ENDINGS, read_by_others=False, analyst=analyst
     )
-    return (await folders.look(str(place / "models" / name))).candidate
+
+
+async def fingerprint(box: Sandbox, place: Path, name: str) -> str:
+    return (await folders(place, box).look(str(place / "models" / name))).fingerprint
+
+
+async def candidate(place: Path, name: str = "qwen") -> Candidate:
+    found = await folders(place, InThisProcess()).look(str(place / "models" / name))
+    return found.candidate
 
 
 async def analysed(box: Sandbox, place: Path, name: str = "qwen") -> Descriptor:
@@ -193,8 +201,21 @@ async def test_only_signed_models_pass_where_signatures_are_required(place: Path
 
 async def test_a_key_that_is_not_there_is_told_at_the_start(tmp_path: Path) -> None:
     box = sandbox(Level.LANDLOCK, require_signature=[tmp_path / "k.pub"])
-    with pytest.raises(SettingsError, match=r"security.require_signature: .*k.pub is not there"):
+    with pytest.raises(SettingsError, match=r"security.require_signature: .*k.pub cannot be read"):
         await box.prepare()
+
+
+async def test_with_other_trust_a_model_is_looked_at_again(place: Path) -> None:
+    public = signatures.new_key(place / "k.pem")
+    boxes = [
+        sandbox(Level.LANDLOCK),
+        sandbox(Level.LANDLOCK, require_signature=[public]),
+        sandbox(Level.LANDLOCK, require_signature=[public], trust_remote_code=["qwen"]),
+    ]
+    for box in boxes:
+        await box.prepare()
+    assert len({await fingerprint(box, place, "qwen") for box in boxes}) == 3
+    assert len({await fingerprint(box, place, "other") for box in boxes}) == 2
 
 
 async def test_a_trusted_model_may_have_code_of_its_own(place: Path) -> None:

@@ -28,6 +28,9 @@ class Analyst(Protocol):
     async def analyse(self, candidate: Candidate, supported: Sequence[str]) -> Descriptor:
         """What it is; raises `InvalidModel` when it cannot be served."""
 
+    def terms(self, path: str) -> str:
+        """What of the settings its verdict depends on: with other terms it is looked at again."""
+
 
 class ModelFolders:
     """The watch directories; see `handlers.ModelFiles` and `watch.Listings`."""
@@ -90,7 +93,7 @@ class ModelFolders:
 
     def _inspect(self, candidate: Candidate) -> Verdict:
         found, name = judge(candidate), name_of(candidate)
-        return Verdict(candidate, _fingerprint(candidate), found.missing, found.doubt, name)
+        return Verdict(candidate, self._fingerprint(candidate), found.missing, found.doubt, name)
 
     async def look(self, path: str) -> Verdict:
         """The model at a path that somebody has named.
@@ -108,7 +111,7 @@ class ModelFolders:
         candidate = self._lister.named(named, root)
         if candidate is None or not candidate.files:
             raise InvalidModel(f"no model is at {path}, or it may not be read")
-        return Verdict(candidate, _fingerprint(candidate), name=name_of(candidate))
+        return Verdict(candidate, self._fingerprint(candidate), name=name_of(candidate))
 
     async def analyse(self, candidate: Candidate) -> Descriptor:
         """See `Analyst`.
@@ -122,14 +125,13 @@ class ModelFolders:
             raise InvalidModel(lacks)
         return described
 
+    def _fingerprint(self, candidate: Candidate) -> str:
+        try:
+            config = (Path(candidate.path) / CONFIG).read_bytes() if not candidate.leaves else b""
+        except OSError:
+            config = b""
+        return fingerprint(candidate.files, config + self._analyst.terms(candidate.path).encode())
+
     def watches(self, path: str) -> bool:
         """Whether the path lies in a watch directory."""
         return is_inside(path, map(str, self.roots))
-
-
-def _fingerprint(candidate: Candidate) -> str:
-    try:
-        config = (Path(candidate.path) / CONFIG).read_bytes() if not candidate.leaves else b""
-    except OSError:
-        config = b""
-    return fingerprint(candidate.files, config)

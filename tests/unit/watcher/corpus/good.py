@@ -78,7 +78,7 @@ FOLDERS = [
     hf("a tokenizer of 20 MB", {"tokenizer.json": json.dumps({f"w{n}": n for n in range(10**6)})}),
     hf("a tokenizer with a word twice", {"vocab.json": '{"a": 1, "a": 2}'}),
     hf("texts, pictures and licences", {"README.md": "# x", "a.png": b"\x89PNG", "LICENSE": "x"}),
-    hf("results that are no JSON", {"eval_results.json": "nan,", "trainer_state.json": "["}),
+    hf("results that are no JSON", {"eval_results.json": "nan,", "trainer_state.json": "{oops}"}),
     hf("a cache of a downloader", {".cache/huggingface/.gitignore": "*", ".gitattributes": "*"}),
     hf("half a copy in a folder that nobody loads", {"original/x.safetensors": b"version https:"}),
     hf("an export to ONNX below", {"onnx/model.onnx": b"not looked at"}),

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import Any, Final
 
 from modelium.common.errors import InvalidModel
-from modelium.watcher.listing import CONFIG, GGUF, Candidate, File
+from modelium.watcher.listing import CONFIG, Candidate, File
 from modelium.watcher.safety import limits
 from modelium.watcher.safety.gguf_header import require_sound_gguf
 from modelium.watcher.safety.own_code import require_no_own_code
@@ -21,6 +21,7 @@ from modelium.watcher.safety.text import (
 )
 
 SAFETENSORS: Final = ".safetensors"
+GGUF: Final = ".gguf"
 ONNX: Final = ".onnx"
 PROGRAMS: Final = (".pt", ".pth", ".pt2")
 """TorchScript and exported programs, if they are no bare pickles."""

@@ -12,6 +12,7 @@ import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Sequence
 from enum import StrEnum
+from hashlib import sha256
 from math import ceil
 from pathlib import Path
 from typing import Final
@@ -80,6 +81,7 @@ class Sandbox:
         self._bwrap = bwrap
         self._program = tuple(program)
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._keys: list[str] = []
         self.level = Level.LIMITS
 
     async def prepare(self) -> Level:
@@ -89,9 +91,7 @@ class Sandbox:
             SettingsError: a key that models have to be signed by is not there.
             DependencyUnavailable: not well enough for what the settings demand.
         """
-        absent = [path for path in self._settings.require_signature if not path.is_file()]
-        if absent:
-            raise SettingsError((f"security.require_signature: {absent[0]} is not there",))
+        self._keys = [_digest(path) for path in self._settings.require_signature]
         self.level = await self._find_level()
         log.info("sandbox.ready", level=self.level)
         if self.level in SHUT_IN:
@@ -122,6 +122,14 @@ class Sandbox:
             return Level.LIMITS
         return Level.LANDLOCK if confined.files else Level.SECCOMP
 
+    def terms(self, path: str) -> str:
+        """See `filesystem.Analyst`: the trusted keys, and whether its own code is trusted."""
+        keys = " ".join(self._keys)
+        return f"{keys} own code" if self._trusts(path) else keys
+
+    def _trusts(self, path: str) -> bool:
+        return served_name(path) in self._settings.trust_remote_code
+
     async def analyse(self, candidate: Candidate, supported: Sequence[str]) -> Descriptor:
         """What the candidate is.
 
@@ -147,7 +155,7 @@ class Sandbox:
         return Request(
             candidate=candidate,
             supported=supported,
-            own_code=served_name(candidate.path) in settings.trust_remote_code,
+            own_code=self._trusts(candidate.path),
             trusted_keys=keys,
             readable=(*_paths(candidate), *keys),
             seconds=ceil(self._patience_s(candidate)),
@@ -188,6 +196,14 @@ class Sandbox:
             return argv
         readable = (*libraries(), *request.readable)
         return bubblewrap.wrapped(self._bwrap, argv, readable, _environment())
+
+
+def _digest(key: Path) -> str:
+    try:
+        return sha256(key.read_bytes()).hexdigest()
+    except OSError as error:
+        problem = f"security.require_signature: {key} cannot be read ({error.strerror})"
+        raise SettingsError((problem,)) from None
 
 
 def _paths(candidate: Candidate) -> list[Path]:
