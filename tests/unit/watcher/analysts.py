@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from modelium.common.descriptor import Descriptor
+from modelium.watcher import analysis
 from modelium.watcher.listing import Candidate
 from modelium.watcher.safety.inspection import inspect
 from modelium.watcher.safety.request import Request
@@ -13,6 +14,16 @@ class InThisProcess:
 
     async def analyse(self, candidate: Candidate, supported: Sequence[str]) -> Descriptor:
         return inspect(candidate, Request(supported=tuple(supported)))
+
+    def terms(self, path: str) -> str:
+        return ""
+
+
+class AnalysisAlone:
+    """Without what is looked for before it, which has reasons of its own."""
+
+    async def analyse(self, candidate: Candidate, supported: Sequence[str]) -> Descriptor:
+        return analysis.analyse(candidate, supported)
 
     def terms(self, path: str) -> str:
         return ""

@@ -11,6 +11,7 @@ from modelium.watcher.filesystem import ModelFolders
 from modelium.watcher.listing import Candidate
 
 from . import files, models
+from .analysts import InThisProcess
 
 
 @pytest.fixture
@@ -25,6 +26,7 @@ def folders(root: Path, *, links_outside: bool = False) -> ModelFolders:
         [root],
         supported=(".safetensors", ".onnx"),
         read_by_others=False,
+        analyst=InThisProcess(),
         links_outside=links_outside,
     )
 

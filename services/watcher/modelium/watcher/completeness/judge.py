@@ -23,7 +23,7 @@ from modelium.watcher.completeness.headers import (
     is_lfs_pointer,
 )
 from modelium.watcher.completeness.onnx_file import Outside, check_onnx
-from modelium.watcher.completeness.parts import JSON, require_named, unindexed, weight_files
+from modelium.watcher.completeness.parts import READ_JSON, require_named, unindexed, weight_files
 from modelium.watcher.completeness.writers import has_hole, is_being_written
 from modelium.watcher.listing import Candidate, File
 
@@ -74,7 +74,7 @@ def _doubts(candidate: Candidate) -> Iterator[str]:
         _require_no_pointer(candidate, file)
     weights = weight_files(candidate)
     for file in candidate.files:
-        if file.path.endswith(JSON):
+        if file.path.endswith(READ_JSON):
             _require_closed(candidate, file)
     require_named(candidate, weights, lambda file: _contents(candidate, file))
     found = [doubt for file in weights for doubt in _of_weights(candidate, file)]

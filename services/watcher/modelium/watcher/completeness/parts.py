@@ -10,7 +10,11 @@ from modelium.common.errors import InvalidModel
 from modelium.watcher.completeness.names import absent_parts, is_hidden, is_part
 from modelium.watcher.listing import CONFIG, WEIGHTS, Candidate, File
 
-JSON: Final = ".json"
+READ_JSON: Final = (
+    *("config.json", ".index.json", "modules.json", "chat_template.json", "tokenizer.json"),
+    *("vocab.json", "added_tokens.json", "special_tokens_map.json"),
+)
+"""Endings of the JSON files that something reads; people's own may be as they like."""
 _SAFETENSORS: Final = ".safetensors"
 _INDEX_ENDING: Final = ".safetensors.index.json"
 _MODULES: Final = "modules.json"
