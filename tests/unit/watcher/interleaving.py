@@ -47,6 +47,9 @@ class Careless:
     async def analyse(self, candidate: Candidate, supported: Sequence[str]) -> Descriptor:
         return a_descriptor()
 
+    def terms(self, path: str) -> str:
+        return ""
+
 
 @dataclass
 class Model:
