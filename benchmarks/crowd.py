@@ -78,11 +78,12 @@ class Size:
         """Of both agents and of everything else."""
         sizes = {"overhead_bytes": OVERHEAD_MIB * MIB, "kv_cache_bytes": CACHE_MIB * MIB}
         policies = {"min_residency_seconds": 5.0, "drain_deadline_seconds": DRAIN_S}
+        discovery = {"doubtful_after_seconds": 0}  # the weights are holes, and stay so
         return {
             "vllm": sizes | PATIENCE,
             "runtime_agent": {"cpu_slots": self.slots // AGENTS},
             "gateway": {"max_queue_per_model": QUEUE},
-            "orchestration": {"policies": policies},
+            "orchestration": {"policies": policies, "model_discovery": discovery},
         }
 
 

@@ -112,6 +112,12 @@ GETS_IT = [Removal("/a/qwen", "qwen-2"), Discovery("/a/qwen", "qwen", "f2", 10)]
             [Discovery("/a/qwen-2", "qwen-2", "f3", 10)],
         ),
         (
+            "refused for something else, under the name that somebody gave it",
+            [WHOLE, OTHER],
+            [a_model_record(), STAND_IN.model_copy(update={"reason": "it is no model"})],
+            [],
+        ),
+        (
             "served under a number by an earlier version",
             [WHOLE, OTHER],
             [a_model_record(), STAND_IN.model_copy(update={"state": ModelState.UNLOADED})],

@@ -123,10 +123,11 @@ def wanted_name(verdict: Verdict) -> str:
 
 def _stands_in(record: ModelRecord, verdict: Verdict | None) -> bool:
     """Whether the record's name is only there to say that another path has the one it wants."""
-    if record.state not in (*_NOT_ANALYSED, ModelState.REJECTED):
-        return False
     wanted = wanted_name(verdict) if verdict else served_name(record.path)
-    return _is_numbered(record.model, wanted)
+    if not _is_numbered(record.model, wanted):
+        return False
+    refused = record.state is ModelState.REJECTED and record.reason.startswith(_belongs(wanted))
+    return refused or record.state in _NOT_ANALYSED
 
 
 def _is_numbered(name: str, wanted: str) -> bool:
@@ -137,9 +138,13 @@ def name_is_taken(verdict: Verdict, owner: str) -> str:
     """The reason for which a path is rejected whose name another one has."""
     path = verdict.candidate.path
     return (
-        f"the name {wanted_name(verdict)} belongs to {owner}: rename {path}, "
+        f"{_belongs(wanted_name(verdict))}{owner}: rename {path}, "
         "or remove the other, to have it served"
     )
+
+
+def _belongs(name: str) -> str:
+    return f"the name {name} belongs to "
 
 
 def _is_renamed(record: ModelRecord, verdict: Verdict) -> bool:
