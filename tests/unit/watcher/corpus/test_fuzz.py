@@ -14,6 +14,8 @@ import pytest
 from modelium.common import signatures
 from modelium.common.errors import InvalidModel
 from modelium.common.settings import ModelDiscovery
+from modelium.watcher.completeness.judge import judge
+from modelium.watcher.formats.overrides import name_of
 from modelium.watcher.listing import Candidate, File
 from modelium.watcher.safety.inspection import inspect
 from modelium.watcher.safety.request import Request
@@ -22,7 +24,7 @@ from . import made
 from .made import TORCH, array, call, folder, gguf, key, onnx_file, text, torch
 
 SEED = os.environ.get("MODELIUM_FUZZ_SEED", "1")
-ROUNDS = int(os.environ.get("MODELIUM_FUZZ_ROUNDS", "100"))
+ROUNDS = int(os.environ.get("MODELIUM_FUZZ_ROUNDS", "80"))
 SUPPORTED = ModelDiscovery().supported_extensions
 NUMBERS = [0, 1, 7, 127, 128, 255, 1 << 15, (1 << 31) - 1, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63]
 WORDS = [
@@ -102,9 +104,12 @@ def candidate(path: Path) -> Candidate:
 
 
 def judged(path: Path) -> None:
-    """As in the process of the analysis."""
+    """What the watcher itself looks at, and then what the process of the analysis does."""
+    found = candidate(path)
+    judge(found)
+    name_of(found)
     try:
-        inspect(candidate(path), Request(supported=SUPPORTED))
+        inspect(found, Request(supported=SUPPORTED))
     except InvalidModel as error:
         assert error.reason
 
