@@ -86,6 +86,7 @@ class FakeRuntime:
     answers: Health = Health.STARTING
     refuses: str = ""
     at: Work = Work(0, "")  # noqa: RUF009 - frozen
+    asked_within_s: float | None = None
     limits: Limits = Limits(10.0, 100.0, 5.0, 30.0)  # noqa: RUF009 - frozen
     last_line_says_why: bool = False
 
@@ -101,7 +102,10 @@ class FakeRuntime:
     async def work(self, endpoint: str) -> Work:
         return self.at
 
-    async def prove(self, endpoint: str, record: EngineRecord) -> Proof:
+    async def prove(
+        self, endpoint: str, record: EngineRecord, *, within_s: float | None = None
+    ) -> Proof:
+        self.asked_within_s = within_s
         if self.refuses:
             raise NotServing(self.refuses)
         return Proof("vllm-1.0", "1 2 3")

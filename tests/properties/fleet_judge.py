@@ -144,9 +144,12 @@ class Judge:
         return not asleep or not self.touched.isdisjoint(engine.devices)
 
     def _loads(self, name: str) -> bool:
-        """A load under way ends by its own deadline."""
-        engine = self._fleet.engines.get(name)
-        return engine is not None and engine.state is ModelState.LOADING
+        """A load under way ends by its own deadline, or with what an operator has it stopped by."""
+        engine, model = self._fleet.engines.get(name), self._fleet.models[name]
+        if engine is None:
+            return False
+        stopped = engine.changing and (model.unload_asked or model.stale)
+        return engine.state is ModelState.LOADING or stopped
 
     def _refusal(self, name: str) -> None:
         """Nobody is refused who fits somewhere and whose wait nothing has disturbed."""

@@ -231,3 +231,13 @@ class NarrowFleetMachine(FleetMachine):
     def begin(self, takes_s: list[int]) -> None:  # type: ignore[override]
         models = [Model(size=3 * GIB, takes_s=each) for each in takes_s]
         self.fleet = Fleet(dict(zip(NAMES, models, strict=False)), {"d0": Place(total=5 * GIB)})
+
+
+class MixedFleetMachine(FleetMachine):
+    """One model that needs a whole device, and small ones that take turns there."""
+
+    @initialize(takes_s=st.lists(st.integers(1, 4), min_size=4, max_size=4))
+    def begin(self, takes_s: list[int]) -> None:  # type: ignore[override]
+        sizes = [5 * GIB] + [2 * GIB] * len(takes_s)
+        models = [Model(size=size, takes_s=s) for size, s in zip(sizes, takes_s, strict=False)]
+        self.fleet = Fleet(dict(zip(NAMES, models, strict=False)), {"d0": Place(total=5 * GIB)})

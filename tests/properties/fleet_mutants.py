@@ -2,14 +2,23 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from modelium.common.figures import DecidedAction
 from modelium.common.records import ModelState
-from modelium.core import books, decide, displace, guard, ledger, victims
-from modelium.core.snapshot import DeviceView, ModelView, Snapshot
+from modelium.core import books, decide, displace, guard, ledger, spanning, tiers, victims
+from modelium.core.actions import Action, Load, Sleep
+from modelium.core.policy import Policy
+from modelium.core.snapshot import DeviceView, ModelView, SleepView, Snapshot
+from tests.properties.fleet_machine import (
+    FleetMachine,
+    MixedFleetMachine,
+    NarrowFleetMachine,
+    SleepingFleetMachine,
+    SpanningFleetMachine,
+)
 
 Mutate = Callable[[pytest.MonkeyPatch], None]
 
@@ -52,6 +61,46 @@ def _as_it_was(*given: Any) -> Sequence[Any]:
     return given[2]  # type: ignore[no-any-return]
 
 
+class _Unclaimed(dict[str, str]):
+    def __setitem__(self, *_: str) -> None:
+        pass
+
+
+_post_init: Final = books.Books.__post_init__
+
+
+def _without_claims(self: books.Books) -> None:
+    _post_init(self)
+    self.claimed = _Unclaimed()
+
+
+def _sleep_anyhow(_: Any, leaving: ModelView, way: SleepView, reason: str, __: Any) -> Sleep:
+    return Sleep(leaving.model, way.level, reason)
+
+
+def _load_anyhow(_: Any, part: ModelView, devices: Sequence[DeviceView], __: Any) -> list[Load]:
+    """A model that does not run yet is loaded, on all of them."""
+    if part.live:
+        return []
+    ids = tuple(device.device_id for device in devices)
+    return [Load(part.model, devices[0].agent_id, ids, part.needed[devices[0].kind], "all")]
+
+
+def _of_any_agent(these: books.Books, _: str, part: ModelView, count: int) -> Any:
+    large = [device for device in these.snapshot.devices if these.can_hold(device, part)]
+    return spanning._Group(part, tuple(large[:count])) if len(large) >= count else None
+
+
+def _nothing_more(model: ModelView, device: DeviceView) -> int:
+    return 0 if model.state is ModelState.SLEEPING else model.needed.get(device.kind, 0)
+
+
+def _on_one_of_them(
+    these: books.Books, part: ModelView, devices: Sequence[DeviceView], policy: Policy
+) -> Sequence[Action]:
+    return displace.make_room(these, part, devices, policy)
+
+
 # The rules that may be seen broken, what was switched off, and how.
 MUTANTS: list[tuple[str, str, Mutate]] = [
     (
@@ -86,7 +135,63 @@ MUTANTS: list[tuple[str, str, Mutate]] = [
         "commands are forgotten",
         switched_off(books.Books, "command", lambda *_: None),
     ),
-    ("served or bound", "nobody grows old", switched_off(displace, "_aged", lambda *_: False)),
     ("served", "the youngest go first", switched_off(decide, "_waiters", _youngest_first)),
     ("bound", "nobody is refused for his age", switched_off(decide, "_within_bound", _as_it_was)),
+]
+# The same, and the fleet in which it is missed.
+SHAPED: list[tuple[str, str, Mutate, type[FleetMachine]]] = [
+    (
+        "served or bound",
+        "nobody grows old",
+        switched_off(displace, "_aged", lambda *_: False),
+        NarrowFleetMachine,
+    ),
+    (
+        "claim or served or bound",
+        "anybody takes what is emptied for another",
+        switched_off(books.Books, "__post_init__", _without_claims),
+        MixedFleetMachine,
+    ),
+    (
+        "host_memory",
+        "engines sleep wherever they are",
+        switched_off(tiers, "_sleep", _sleep_anyhow),
+        SleepingFleetMachine,
+    ),
+    (
+        "pinned",
+        "advice puts pinned ones to sleep",
+        _without_guard(DecidedAction.SLEEP, "pinned"),
+        SleepingFleetMachine,
+    ),
+    (
+        "in_use",
+        "advice puts to sleep what is used",
+        _without_guard(DecidedAction.SLEEP, "in_use"),
+        SleepingFleetMachine,
+    ),
+    (
+        "ledger or driver",
+        "to wake takes nothing",
+        switched_off(ModelView, "more_bytes", _nothing_more),
+        SleepingFleetMachine,
+    ),
+    (
+        "one_agent",
+        "devices of several agents are one",
+        switched_off(spanning, "_of_agent", _of_any_agent),
+        SpanningFleetMachine,
+    ),
+    (
+        "ledger or driver",
+        "a model is loaded where its devices have not all room",
+        switched_off(spanning, "make_room_on_all", _load_anyhow),
+        SpanningFleetMachine,
+    ),
+    (
+        "served or bound",
+        "room is made on one of several devices",
+        switched_off(spanning, "make_room_on_all", _on_one_of_them),
+        SpanningFleetMachine,
+    ),
 ]

@@ -1,6 +1,7 @@
 """What an agent does with all its engines together."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from modelium.runtime_agent.journal import Entry, Journal
 from modelium.runtime_agent.lanes import Lanes
 from modelium.runtime_agent.launcher import Status
 from modelium.runtime_agent.memory import MemoryMeter
-from modelium.runtime_agent.runtime import Health
+from modelium.runtime_agent.runtime import Health, Work
 from modelium.runtime_agent.supervisor import KILL_S, STOP_S, Supervisor
 from modelium.runtime_agent.tools import Tools
 from tests.agent_fakes import FakeDevices, FakeEngine, FakeLauncher, FakeRuntime
@@ -46,6 +47,7 @@ class _Agent:
     supervisor: Supervisor
     bus: InMemoryBus
     runtime: FakeRuntime
+    drains: DrainTracker
 
     async def told(self, kind: type[E], count: int = 1) -> E:
         """The last event of `kind`, once there are `count` of them."""
@@ -89,7 +91,7 @@ async def _agent(
     running = asyncio.ensure_future(supervisor.run())
     try:
         await clock.until_sleeping(len(engines))
-        yield _Agent(supervisor, bus, runtime)
+        yield _Agent(supervisor, bus, runtime, tools.drains)
     finally:
         running.cancel()
         await asyncio.wait([running])
@@ -240,3 +242,35 @@ async def test_an_old_load_of_an_engine_that_runs_is_answered_with_its_state(
     async with _agent(tmp_path, clock, FakeEngine()) as agent:
         agent.supervisor.load(a_load(tmp_path, occurred_at=at))
         await agent.told(RuntimeLoaded, 2)
+
+
+async def test_an_engine_that_hangs_while_it_is_drained_is_not_waited_for(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    """Else whoever its memory is for would wait for the whole of a drain."""
+    engine = FakeEngine(a_record("a"))
+    async with _agent(tmp_path, clock, engine) as agent:
+        agent.drains.missed_some(math.inf)  # nobody is seen to let go
+        agent.runtime.at, agent.runtime.refuses = Work(1, "stuck"), "no answer within 15 s"
+        await clock.advance(10)
+        agent.supervisor.tell(an_unload(drain_s=600, model="a"))
+        await agent.told(RuntimeUnloading)
+        await clock.advance(agent.runtime.limits.silence_timeout_s)
+        failed = await agent.told(RuntimeFailed)
+        assert failed.kind is FailureKind.TIMEOUT
+        assert engine.killed
+        assert not [m for m in agent.bus.published if isinstance(m, RuntimeUnloaded)]
+
+
+async def test_an_engine_that_gets_on_is_drained_to_the_deadline(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with _agent(tmp_path, clock, FakeEngine(a_record("a"), clock=clock)) as agent:
+        agent.drains.missed_some(math.inf)
+        agent.supervisor.tell(an_unload(drain_s=600, model="a"))
+        await agent.told(RuntimeUnloading)
+        agent.runtime.at = Work(1, "slow")
+        await clock.advance(590)
+        assert [i.state for i in agent.supervisor.instances()] == [InstanceState.UNLOADING]
+        await clock.advance(40)
+        await agent.told(RuntimeUnloaded)

@@ -9,6 +9,7 @@ from modelium.common.records import FailureKind
 from modelium.common.testing import FakeClock
 from modelium.runtime_agent.launcher import Status
 from modelium.runtime_agent.runtime import Health
+from modelium.runtime_agent.standstill import Standstill
 from modelium.runtime_agent.steady import SteadyEngine
 from modelium.runtime_agent.watch import USAGE_EVERY, EngineFailed, Watch
 from tests.agent_fakes import FakeEngine, FakeRuntime
@@ -34,7 +35,9 @@ class _Scene:
     async def serving(self) -> asyncio.Task[None]:
         self.runtime.answers = Health.SERVING
         noted = self.watch.while_serving(
-            lambda usage: self.resident.append(usage.resident_bytes), lambda: self.in_use
+            lambda usage: self.resident.append(usage.resident_bytes),
+            lambda: self.in_use,
+            Standstill(self.runtime.limits.unmoved_s),
         )
         task = asyncio.ensure_future(noted)
         await self.clock.until_sleeping()
@@ -158,14 +161,15 @@ async def test_memory_is_measured_now_and_then(scene: _Scene) -> None:
 async def test_an_engine_that_hangs_behind_a_health_check_of_200_is_killed(scene: _Scene) -> None:
     serving = await scene.serving()
     scene.in_use = True
-    scene.runtime.refuses = "no answer within 120 s"
-    await scene.clock.advance(30)
-    assert not serving.done()
+    scene.runtime.refuses = "no answer within 15 s"
     await scene.clock.advance(20)
+    assert not serving.done()
+    await scene.clock.advance(10)
     failed = await _failure(serving)
     assert failed.failure.kind is FailureKind.TIMEOUT
     assert "has not got on with its requests for 30 s" in failed.failure.reason
-    assert "no answer within 120 s" in failed.failure.reason
+    assert "no answer within 15 s" in failed.failure.reason
+    assert scene.runtime.asked_within_s == 15.0
     assert scene.engine.killed
 
 

@@ -49,7 +49,10 @@ class Vllm(Section):
     )
     silence_timeout_seconds: PositiveFloat = Field(
         default=60.0,
-        description="Seconds a loaded engine may answer no health check or get on with no request.",
+        description="Seconds a loaded engine may answer no health check or get on with no request."
+        " The second half is given to a test request, which an engine that is only busy answers; as"
+        " progress is looked at every 10 s, one that hangs is given up after 60 to 70 s by default:"
+        " hardly later than its clients, which wait about a minute.",
     )
     sleep_mode: bool = Field(
         default=False,
@@ -119,5 +122,6 @@ class RayServe(Section):
     )
     silence_timeout_seconds: PositiveFloat = Field(
         default=60.0,
-        description="Seconds a loaded engine may answer no health check or get on with no request.",
+        description="The same as for vLLM: seconds without an answer or progress, half of them for"
+        " a test request.",
     )

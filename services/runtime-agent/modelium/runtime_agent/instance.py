@@ -5,15 +5,14 @@
                      └───────────┴────────────┴──▶ unloading ──▶ unloaded
 
 Orders arrive in a mailbox; `UnloadModel` interrupts whatever is being done, a load by killing it:
-vLLM swallows SIGTERM then. Turns on a device are in `lanes.py`, ready and alive in `watch.py`.
+vLLM swallows SIGTERM then. Turns on a device are in `lanes.py`, ready and alive in `watch.py`,
+and what is looked after while it serves or is drained in `tending.py`.
 """
 
 import asyncio
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any
 
-from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import (
     Command,
     LoadModel,
@@ -27,14 +26,15 @@ from modelium.common.records import DeviceKind, FailureKind, Instance, InstanceS
 from modelium.runtime_agent.facts import fact, failed, instance_of, state_of
 from modelium.runtime_agent.failures import Failure
 from modelium.runtime_agent.journal import Entry
-from modelium.runtime_agent.launcher import Engine, EngineRecord, LaunchFailed, LaunchSpec, Usage
+from modelium.runtime_agent.launcher import Engine, EngineRecord, Usage
+from modelium.runtime_agent.launching import launch
 from modelium.runtime_agent.memory import Free
-from modelium.runtime_agent.model_files import unreadable
 from modelium.runtime_agent.runtime import Proof
 from modelium.runtime_agent.sleeping import fall_asleep, wake_up, while_asleep
 from modelium.runtime_agent.steady import SteadyEngine
+from modelium.runtime_agent.tending import Tending, tending
 from modelium.runtime_agent.tools import Tools
-from modelium.runtime_agent.waiting import to_the_end, until_told
+from modelium.runtime_agent.waiting import until_told
 from modelium.runtime_agent.watch import EngineFailed, Watch
 
 STOP_MARGIN_S = 10.0
@@ -55,6 +55,7 @@ class Life:
         """All that the next agent has to know of it."""
         self._orders: asyncio.Queue[Command] = asyncio.Queue()
         self._was_killed = False
+        self._tending: Tending | None = None
 
     @property
     def state(self) -> InstanceState:
@@ -72,7 +73,7 @@ class Life:
 
     async def resume(self, engine: Engine, entry: Entry | None) -> RuntimeEvent:
         """The same for an engine that an earlier agent has started."""
-        self._engine = SteadyEngine(engine, self._tools.clock)
+        self._launched(engine)
         if entry is not None:
             self._at = entry
             if entry.unload is not None:
@@ -134,8 +135,7 @@ class Life:
         elif self._at.sleep_level:
             await while_asleep(self._watching())
         else:
-            watch, tools = self._watching(), self._tools
-            await watch.while_serving(self._note_usage, lambda: tools.in_use(self.record))
+            await self._tended().while_serving()
 
     async def _load(self, command: LoadModel) -> None:
         await self._enter(InstanceState.LOADING)
@@ -149,25 +149,10 @@ class Life:
 
     async def _start(self, command: LoadModel) -> None:
         """Launch it and wait until it is ready."""
-        readable = self._tools.launcher.readable_by_engine
-        problem = await asyncio.to_thread(unreadable, Path(command.path), readable)
-        if problem is not None:
-            raise EngineFailed(Failure(FailureKind.START_FAILED, problem))
-        try:
-            # Never half: an engine that was started must be known, or it could not be killed.
-            await to_the_end(self._launch(self._spec(command)))
-        except (LaunchFailed, DependencyUnavailable) as wrong:
-            raise EngineFailed(Failure(FailureKind.START_FAILED, str(wrong))) from wrong
+        await launch(command, self.record, self._tools, self._runtime, self._launched)
         await self._until_ready()
 
-    def _spec(self, command: LoadModel) -> LaunchSpec:
-        tools = self._tools
-        devices = [t for d in command.device_ids if (t := tools.devices.traits(d)) is not None]
-        site = tools.launcher.site(self.record, command.path)
-        return self._runtime.spec(command, self.record, site, devices)
-
-    async def _launch(self, spec: LaunchSpec) -> None:
-        engine = await self._tools.launcher.start(spec)
+    def _launched(self, engine: Engine) -> None:
         self._engine = SteadyEngine(engine, self._tools.clock)
 
     async def _until_ready(self) -> None:
@@ -213,7 +198,7 @@ class Life:
     async def _unload(self, order: UnloadModel) -> RuntimeEvent:
         await self._enter(InstanceState.UNLOADING)
         if self._at.served and not (self._at.sleep_level or self._was_killed):
-            await self._tools.drained(self.record, order.drain_deadline_s)
+            await self._tended().until_drained(order.drain_deadline_s)
         async with self._tools.lanes.hold(self.record.device_ids):
             await self._stop()
         return await self._over(fact(RuntimeUnloaded, self.record, reason=order.reason))
@@ -231,7 +216,7 @@ class Life:
     async def _sleep(self, order: SleepModel) -> None:
         """Its state on the way is that of an unload: gateways must route nothing more to it."""
         await self._enter(InstanceState.UNLOADING)
-        idle = await self._tools.drained(self.record, order.drain_deadline_s)
+        idle = await self._tended().until_drained(order.drain_deadline_s)
         async with self._tools.lanes.hold(self.record.device_ids):
             await self._or_killed(self._fall_asleep(order.level, idle=idle))
         await self._enter(InstanceState.SLEEPING)
@@ -253,6 +238,7 @@ class Life:
             free = await self._tools.meter.free(self.record.device_ids)
             began_s = self._tools.clock.monotonic()
             await self._or_killed(self._wake_up())
+            self._tending = None
             self._note(wake_s=self._tools.clock.monotonic() - began_s, sleep_level=0)
             # What held nobody knows how much asleep holds nobody knows how much awake.
             taken = await self._tools.meter.taken(self.record.device_ids, free)
@@ -280,6 +266,12 @@ class Life:
         if self._engine is None:
             raise RuntimeError("an engine is watched only after it was launched")
         return Watch(self._engine, self._runtime, self._tools.clock)
+
+    def _tended(self) -> Tending:
+        """The same from when it serves until it has slept, so that what was seen still counts."""
+        if self._tending is None:
+            self._tending = tending(self._watching(), self._tools, self._note_usage)
+        return self._tending
 
     async def _enter(self, state: InstanceState) -> None:
         """Note the new state, for the next agent too, and announce it."""

@@ -36,6 +36,12 @@ class Limits:
     section: str = "vllm"
     """Of the settings that these come from."""
 
+    @property
+    def unmoved_s(self) -> float:
+        """How long an engine may get on with none of its requests before it is asked to prove
+        itself, and how long it then has: both together are the time of its silence."""
+        return self.silence_timeout_s / 2
+
 
 @dataclass(frozen=True)
 class Work:
@@ -97,8 +103,12 @@ class Runtime(Protocol):
     async def work(self, endpoint: str) -> Work:
         """Answers within a few seconds, and never raises."""
 
-    async def prove(self, endpoint: str, record: EngineRecord) -> Proof:
+    async def prove(
+        self, endpoint: str, record: EngineRecord, *, within_s: float | None = None
+    ) -> Proof:
         """See that it serves this model and answers one tiny request.
+
+        `within_s`: how long it may take; else as long as a load may stand still.
 
         Raises:
             NotServing: it does not.

@@ -67,19 +67,22 @@ class Watch:
             await self._broken(was_ready=was_ready, symptom=broken.reason)
 
     async def while_serving(
-        self, measured: Callable[[Usage], None], in_use: Callable[[], bool] | None = None
+        self,
+        measured: Callable[[Usage], None],
+        in_use: Callable[[], bool] | None = None,
+        standstill: Standstill | None = None,
     ) -> None:
         """Look every second, for ever; tell now and then what it uses.
 
-        `in_use` says whether gateways have requests there; without it nobody expects progress.
+        `in_use` says whether gateways have requests there, `standstill` what was seen of it before;
+        without them nobody expects progress.
         """
         answered_s = self.clock.monotonic()
-        standstill = Standstill(self.runtime.limits.silence_timeout_s)
         for turn in count(1):
             if turn % USAGE_EVERY == 0:
                 usage = await self.engine.usage()
                 measured(usage)
-                if in_use is not None:
+                if in_use is not None and standstill is not None:
                     await self._ensure_progress(standstill, usage, in_use=in_use())
             if await self._health(was_ready=True) is Health.SERVING:
                 answered_s = self.clock.monotonic()
@@ -92,18 +95,18 @@ class Watch:
 
     async def _ensure_progress(self, standstill: Standstill, usage: Usage, *, in_use: bool) -> None:
         """Prove it once more if it seems to stand still: only who fails then is given up."""
-        engine, clock = self.engine, self.clock
+        engine, clock, limits = self.engine, self.clock, self.runtime.limits
         work = await self.runtime.work(engine.endpoint)
         cpu_s = usage.cpu_s if engine.record.device_kind is DeviceKind.CPU else None
         if not standstill.suspects(work, in_use=in_use, cpu_s=cpu_s, now_s=clock.monotonic()):
             return
         try:
-            await self.runtime.prove(engine.endpoint, engine.record)
+            await self.runtime.prove(engine.endpoint, engine.record, within_s=limits.unmoved_s)
         except NotServing as broken:
             await self.ensure_running(was_ready=True)
             await self._give_up(
                 "The engine answers its health check, but has not got on with its requests for"
-                f" {standstill.timeout_s:.0f} s ({broken.reason})"
+                f" {limits.silence_timeout_s:.0f} s ({broken.reason})"
             )
         standstill.moved(clock.monotonic())
 

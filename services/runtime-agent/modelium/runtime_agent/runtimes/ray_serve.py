@@ -106,16 +106,17 @@ class RayServeRuntime:
             return Work(0, "")
         return work_of(answer.body.decode(errors="replace"))
 
-    async def prove(self, endpoint: str, record: EngineRecord) -> Proof:
+    async def prove(
+        self, endpoint: str, record: EngineRecord, *, within_s: float | None = None
+    ) -> Proof:
         served = f"/v2/models/{record.model}"
         about = await self._ask("GET", endpoint + served, HEALTH_TIMEOUT_S)
         if about.get("name") != record.model:
             raise NotServing(f"its engine serves {about.get('name')}, not {record.model}")
         row = row_for(about.get("inputs") or [])
         if row is not None:
-            answer = await self._answer(
-                "POST", f"{endpoint}{served}/infer", self.limits.stall_timeout_s, row
-            )
+            timeout_s = within_s or self.limits.stall_timeout_s
+            answer = await self._answer("POST", f"{endpoint}{served}/infer", timeout_s, row)
             # The row is a guess of ours: that it does not fit is an answer too.
             _ensure_answered(f"{served}/infer", answer, {200, 400})
         version = (await self._ask("GET", f"{endpoint}/v2", HEALTH_TIMEOUT_S)).get("version", "")

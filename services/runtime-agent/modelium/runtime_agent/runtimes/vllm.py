@@ -106,13 +106,16 @@ class VllmRuntime:
             return Work(0, "")
         return work_of(answer.body.decode(errors="replace"))
 
-    async def prove(self, endpoint: str, record: EngineRecord) -> Proof:
+    async def prove(
+        self, endpoint: str, record: EngineRecord, *, within_s: float | None = None
+    ) -> Proof:
         served = await self._ask("GET", f"{endpoint}/v1/models", timeout_s=HEALTH_TIMEOUT_S)
         names = [card.get("id") for card in served.get("data", [])]
         if record.model not in names:
             raise NotServing(f"its engine serves {', '.join(map(str, names))}, not {record.model}")
         path, body = canary(record)
-        answer = await self._ask("POST", endpoint + path, self.limits.stall_timeout_s, body)
+        timeout_s = within_s or self.limits.stall_timeout_s
+        answer = await self._ask("POST", endpoint + path, timeout_s, body)
         reasons = [choice.get("finish_reason") for choice in answer.get("choices", [])]
         if "abort" in reasons:
             raise NotServing(f"{path} aborted the test request")
