@@ -134,6 +134,28 @@ async def test_the_queue_is_bounded(world: World) -> None:
         one.cancel()
 
 
+@pytest.mark.parametrize("loaded", [True, False])
+async def test_a_full_queue_is_to_be_tried_again_when_it_will_have_emptied(loaded: bool) -> None:
+    """It said a second, or when the model is loaded, however slowly others were served."""
+    world = World(max_waiting=10, max_in_flight=1)
+    world.loaded(1)
+    lease = world.enter()
+    waiting = [await held(world, 600) for _ in range(10)]
+    for number in range(8):
+        await world.clock.advance(3)
+        lease.leave()
+        lease = await waiting[number]
+    waiting += [await held(world, 600) for _ in range(8)]
+    if not loaded:
+        world.become(state=ModelState.LOADING, load_s=20.0)
+    with pytest.raises(ApiError) as error:
+        world.holding.join(a_call(), "")
+    assert error.value.status == 429
+    assert error.value.retry_after_s == pytest.approx(30 if loaded else 50)
+    for one in waiting:
+        one.cancel()
+
+
 async def test_a_suspect_engine_gets_the_request_when_the_second_is_over(world: World) -> None:
     world.become(state=ModelState.LOADED, endpoint="http://e", generation=1)
     failing = world.dispatch.enter(a_call(), "")

@@ -73,7 +73,7 @@ class Dispatch:
             lease = self._take(waiter.call, waiter.organization)
             if lease is None:
                 return
-            self._room.leave(waiter)
+            self._room.let_go(waiter, self.clock.monotonic())
             waiter.grant(lease)
 
     def changed(self, model: str) -> None:

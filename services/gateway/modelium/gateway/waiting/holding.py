@@ -162,13 +162,18 @@ class Holding:
             return errors.model_unavailable(
                 model, reason, retry_after_s=_BUSY_RETRY_S, should_retry=True
             )
-        return errors.model_busy(model, self._room.count(model), _BUSY_RETRY_S)
+        return errors.model_busy(model, self._room.count(model), self._turn_in_s(model))
 
     def _refusal(self, full: QueueFull) -> ApiError:
-        eta_s = self._eta_s(full.model) or _BUSY_RETRY_S
+        turn_in_s = self._turn_in_s(full.model)
         if full.max_bytes is not None:
-            return errors.queue_bytes_full(full.model, full.max_bytes, eta_s)
-        return errors.queue_full(full.model, full.waiting, eta_s)
+            return errors.queue_bytes_full(full.model, full.max_bytes, turn_in_s)
+        return errors.queue_full(full.model, full.waiting, turn_in_s)
+
+    def _turn_in_s(self, model: str) -> float:
+        """When all that wait for it now will have had their turn."""
+        loaded_in_s = 0 if self.serves(model) else self._eta_s(model) or 0
+        return max(_BUSY_RETRY_S, loaded_in_s + self._room.empties_in_s(model))
 
     def refuse_hopeless(self, model: str) -> None:
         """Raise an ApiError if waiting for `model` leads nowhere now: 404, 400 or 503."""

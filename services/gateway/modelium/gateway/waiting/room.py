@@ -14,6 +14,7 @@ from typing import Final
 from modelium.common.errors import ModeliumError
 from modelium.gateway.edge.call import Call
 from modelium.gateway.engines.instance import Lease
+from modelium.gateway.waiting.flow import Flow
 from modelium.gateway.waiting.shares import Claim, giving_way, next_organization, position
 
 _AGAIN: Final = 1 << 62
@@ -112,6 +113,7 @@ class WaitingRoom:
     _bytes: dict[str, int] = field(default_factory=dict)
     """By organisation, over all models."""
     _total_bytes: int = 0
+    _flows: dict[str, Flow] = field(default_factory=dict)
 
     def enter(self, call: Call, organization: str, now_s: float, *, again: bool = False) -> Waiter:
         """Join the end of the model's queue; `again`: its beginning, however full it is.
@@ -185,6 +187,20 @@ class WaitingRoom:
             del self._queues[waiter.model]
         self._hold(waiter.organization, -waiter.size_bytes)
         return True
+
+    def let_go(self, waiter: Waiter, now_s: float) -> None:
+        """It leaves the queue for an engine."""
+        self.leave(waiter)
+        flow = self._flows.setdefault(waiter.model, Flow())
+        flow.went(now_s, behind=self.count(waiter.model))
+
+    def empties_in_s(self, model: str) -> float:
+        """Until all that wait for a model have gone, as fast as they go when it is loaded.
+
+        0 where nobody knows that.
+        """
+        flow = self._flows.get(model)
+        return flow.takes_s(self.count(model)) if flow else 0.0
 
     def _hold(self, organization: str, size_bytes: int) -> None:
         self._total_bytes += size_bytes
