@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
@@ -16,16 +16,19 @@ from modelium.common.events import (
     LoadModel,
     Message,
     Question,
+    RuntimeEvent,
     SleepModel,
     UnloadModel,
     WakeModel,
 )
 from modelium.common.figures import GatewayModelStats
 from modelium.common.records import DeviceKind, InstanceId, instance_id
-from modelium.common.testing import a_descriptor
+from modelium.common.testing import InMemoryBus, a_descriptor
 from modelium.runtime_agent.launcher import EngineRecord
 
 MIB = 1 << 20
+
+E = TypeVar("E", bound=RuntimeEvent)
 
 
 async def eventually(
@@ -39,6 +42,20 @@ async def eventually(
                 await clock.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"not within {within_s} s: {what}") from None
+
+
+async def heard(bus: InMemoryBus, kind: type[E], *, count: int = 1, within_s: float = 30.0) -> E:
+    """The newest event of `kind` that an agent has published, once there are `count` of them."""
+
+    def events() -> list[RuntimeEvent]:
+        return [message for message in bus.published if isinstance(message, RuntimeEvent)]
+
+    async def is_there() -> bool:
+        return sum(isinstance(event, kind) for event in events()) >= count
+
+    what = f"{kind.__name__} x {count} on the bus"
+    await eventually(is_there, what, within_s=within_s)
+    return next(event for event in reversed(events()) if isinstance(event, kind))
 
 
 def is_alive(process: psutil.Process) -> bool:

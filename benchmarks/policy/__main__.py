@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -93,8 +94,15 @@ def _runs(case: Case, trace: Trace, seeds: int) -> dict[str, list[Outcome]]:
                 host_bytes=HOST_BYTES if case.levels else 0,
                 levels=case.levels if name == OURS else (),
             )
-            outcomes[name].append(run(node, trace.requests, driver()))
+            outcomes[name].append(_run(node, trace, driver()))
     return outcomes
+
+
+def _run(node: Node, trace: Trace, driver: Driver) -> Outcome:
+    outcome = run(node, trace.requests, driver)
+    if not isinstance(driver, Modelium):
+        return outcome
+    return replace(outcome, bound_s=driver.bound_s(node, outcome.longest_request_s))
 
 
 if __name__ == "__main__":

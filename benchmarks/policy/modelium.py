@@ -1,11 +1,12 @@
 """Modelium: `decide`, seen and obeyed as by the orchestrator."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.policy.node import ASLEEP_BYTES, Level, Model, Node, State
 from benchmarks.policy.simulate import someone_waits
 from modelium.common.records import DeviceKind, ModelState
 from modelium.core.actions import Action, Load, Sleep, Unload, Wake
+from modelium.core.bound import wait_bounds_s
 from modelium.core.decide import decide
 from modelium.core.policy import Policy
 from modelium.core.snapshot import DeviceView, HostView, ModelView, SleepView, Snapshot
@@ -43,6 +44,15 @@ class Modelium:
                 break
             node.changed = False
 
+    def bound_s(self, node: Node, longest_request_s: float) -> float:
+        """What nobody waits longer than, now that all loads are known.
+
+        On a node an engine is gone as soon as its last request has ended.
+        """
+        self._cold.clear()
+        policy = replace(self.policy, drain_deadline_s=longest_request_s, stop_s=0)
+        return max(wait_bounds_s(self.snapshot(node), policy).values())
+
     def snapshot(self, node: Node) -> Snapshot:
         """What the orchestrator would make of it."""
         return Snapshot(
@@ -58,7 +68,7 @@ class Modelium:
                 )
                 for device in node.devices
             ),
-            hosts=(HostView(AGENT, node.host_bytes, node.host_free_bytes),),
+            hosts=(HostView(AGENT, node.host_free_bytes),),
         )
 
     def _view(self, node: Node, model: Model) -> ModelView:

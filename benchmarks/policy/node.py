@@ -144,8 +144,6 @@ class Node:
         """Of host memory in which engines may sleep."""
         self.levels = levels
         self.waits_s: list[float] = []
-        self.most_waiting = 0
-        """Models with waiters at the same time."""
         self.changed = False
         self._coming: list[tuple[float, int, Happening, Model]] = []
         self._order = 0
@@ -177,7 +175,6 @@ class Node:
             return
         if not model.waiting:
             self.wanted[model.name] = model
-            self.most_waiting = max(self.most_waiting, len(self.wanted))
             self.changed = True
         model.waiting.append(request)
 

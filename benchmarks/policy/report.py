@@ -7,7 +7,6 @@ from typing import Final
 
 from benchmarks.policy.node import Level, LoadTime
 from benchmarks.policy.simulate import Outcome
-from modelium.common.settings import Policies
 
 LRU: Final = "LRU"
 OURS: Final = "Modelium"
@@ -47,7 +46,7 @@ def line(case: Case, outcomes: Outcomes, *, first: bool) -> str:
         f"| {case} | {name} | {_mean(o.cold / o.requests for o in of_one):.1%} "
         f"| {_mean(o.loads for o in of_one):.0f} | {_wait_s(of_one):.3f} "
         f"| {_mean(o.p99_wait_s for o in of_one):.0f} | {max(o.max_wait_s for o in of_one):.0f} "
-        f"| {_bound(name, of_one)} | {_wait_s(of_one) / _wait_s(outcomes[LRU]):.3f} |"
+        f"| {_bound(of_one)} | {_wait_s(of_one) / _wait_s(outcomes[LRU]):.3f} |"
         for name, of_one in outcomes.items()
     ]
     return "\n".join([HEAD, *rows] if first else rows)
@@ -74,13 +73,9 @@ def summary(results: Results, *, hours: float, seeds: int) -> str:
     )
 
 
-def _bound(name: str, outcomes: list[Outcome]) -> str:
-    """What `decide` lets nobody wait longer than: as if all that wait had one device, in turn."""
-    if name != OURS:
-        return ""
-    rules = Policies()
-    patience_s = rules.displace_after_seconds + rules.min_residency_seconds
-    return f"{max(o.most_waiting * (patience_s + o.longest_turn_s) for o in outcomes):.0f}"
+def _bound(outcomes: list[Outcome]) -> str:
+    promised_s = [o.bound_s for o in outcomes if o.bound_s is not None]
+    return f"{max(promised_s):.0f}" if promised_s else ""
 
 
 def _closed(outcomes: Outcomes) -> float:

@@ -30,10 +30,9 @@ class Outcome:
     mean_wait_s: float
     p99_wait_s: float
     max_wait_s: float
-    most_waiting: int
-    """Models with waiters at the same time."""
-    longest_turn_s: float
-    """The longest request and the longest load, one after the other."""
+    longest_request_s: float
+    bound_s: float | None = None
+    """What nobody may wait longer than; None: nothing is promised."""
 
 
 def run(node: Node, requests: Sequence[Request], driver: Driver) -> Outcome:
@@ -83,8 +82,7 @@ def outcome(node: Node, longest_request_s: float) -> Outcome:
         mean_wait_s=sum(waits) / count,
         p99_wait_s=waits[min(count - 1, int(0.99 * count))],
         max_wait_s=waits[-1],
-        most_waiting=node.most_waiting,
-        longest_turn_s=longest_request_s + max(model.load_s for model in node.models.values()),
+        longest_request_s=longest_request_s,
     )
 
 

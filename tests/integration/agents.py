@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import psutil
 
@@ -34,11 +34,8 @@ from modelium.runtime_agent.runtimes.ray_serve import RayServeRuntime
 from modelium.runtime_agent.runtimes.vllm import VllmRuntime
 from modelium.runtime_agent.supervisor import Supervisor
 from modelium.runtime_agent.tools import Tools
-from tests.agent_kit import a_load, eventually, is_alive
+from tests.agent_kit import E, a_load, eventually, heard, is_alive
 from tests.system import stub_python
-
-E = TypeVar("E", bound=RuntimeEvent)
-
 
 GPU = "GPU-1"
 GPU_BYTES = 1 << 30
@@ -92,13 +89,7 @@ class RunningAgent:
 
     async def heard(self, kind: type[E], *, count: int = 1, within_s: float = 30.0) -> E:
         """The newest event of `kind`, once there are `count` of them."""
-
-        async def is_there() -> bool:
-            return self.kinds.count(kind) >= count
-
-        what = f"{kind.__name__} x {count}; there are {self.kinds}"
-        await eventually(is_there, what, within_s=within_s)
-        return cast(E, next(e for e in reversed(self.events) if isinstance(e, kind)))
+        return await heard(self.bus, kind, count=count, within_s=within_s)
 
     def processes(self) -> list[psutil.Process]:
         """Of engines that were started below this agent's folder, oldest first."""

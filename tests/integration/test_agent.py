@@ -19,14 +19,6 @@ from tests.agent_kit import a_load, an_unload, eventually, is_alive
 from tests.integration.agents import a_clean_agent, loaded
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    path = tmp_path / "qwen"
-    path.mkdir()
-    (path / "config.json").write_text("{}")
-    return path
-
-
 async def test_a_loaded_engine_is_announced_with_an_endpoint_that_answers(
     tmp_path: Path, model: Path
 ) -> None:

@@ -17,14 +17,6 @@ from tests.agent_kit import a_load, a_record, an_unload, stats
 from tests.integration.agents import a_clean_agent, an_agent, loaded
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    path = tmp_path / "qwen"
-    path.mkdir()
-    (path / "config.json").write_text("{}")
-    return path
-
-
 async def test_a_stopped_agent_stops_its_engines(tmp_path: Path, model: Path) -> None:
     async with an_agent(tmp_path) as agent:
         await loaded(agent, model)

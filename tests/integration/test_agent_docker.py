@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from modelium.common.clock import SystemClock
 from modelium.common.descriptor import RuntimeKind
 from modelium.common.errors import DependencyUnavailable
-from modelium.common.events import RuntimeEvent, RuntimeFailed, RuntimeLoaded
+from modelium.common.events import RuntimeFailed, RuntimeLoaded
 from modelium.common.records import FailureKind
 from modelium.common.testing import InMemoryBus
 from modelium.runtime_agent.announcing import Announcer
@@ -31,7 +31,7 @@ from modelium.runtime_agent.runtime import Health
 from modelium.runtime_agent.supervisor import Supervisor
 from modelium.runtime_agent.tools import Tools
 from tests.agent_fakes import FakeDevices, FakeRuntime
-from tests.agent_kit import a_record, eventually
+from tests.agent_kit import a_record, eventually, heard
 from tests.fake_docker import FakeDocker, fake_docker
 
 
@@ -91,16 +91,6 @@ class _Agent:
     supervisor: Supervisor
     bus: InMemoryBus
 
-    async def told(self, kind: type[RuntimeEvent]) -> RuntimeEvent:
-        found: list[RuntimeEvent] = []
-
-        async def is_there() -> bool:
-            found[:] = [m for m in self.bus.published if isinstance(m, kind)]
-            return bool(found)
-
-        await eventually(is_there, kind.__name__)
-        return found[-1]
-
 
 @asynccontextmanager
 async def _agent(launcher: ContainerLauncher, folder: Path) -> AsyncIterator[_Agent]:
@@ -141,7 +131,7 @@ async def test_engines_live_or_die_with_docker_and_the_agent_goes_on(
 ) -> None:
     await launcher.start(_spec(launcher, tmp_path))
     async with _agent(launcher, tmp_path) as agent:
-        await agent.told(RuntimeLoaded)
+        await heard(agent.bus, RuntimeLoaded)
         with capture_logs() as logs:
             daemon.stop(live_restore=live_restore)
             await eventually(partial(_has_looked, logs), "it looks at its engine in vain")
@@ -152,7 +142,7 @@ async def test_engines_live_or_die_with_docker_and_the_agent_goes_on(
             assert [i.instance_id for i in agent.supervisor.instances()] == ["qwen.1"]
             assert list(daemon.containers) == ["c1"]
             return
-        failed = await agent.told(RuntimeFailed)
+        failed = await heard(agent.bus, RuntimeFailed)
         assert isinstance(failed, RuntimeFailed)
         assert failed.kind is FailureKind.CRASHED
         assert failed.reason == "The engine broke down (exit code 137); it last said: INFO fine"

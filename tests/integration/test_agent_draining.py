@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from modelium.common.events import (
     RuntimeUnloaded,
     RuntimeUnloading,
@@ -11,14 +9,6 @@ from modelium.common.events import (
 from modelium.common.records import InstanceState
 from tests.agent_kit import a_sleep, an_unload, stats
 from tests.integration.agents import a_clean_agent, loaded
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    path = tmp_path / "qwen"
-    path.mkdir()
-    (path / "config.json").write_text("{}")
-    return path
 
 
 async def test_an_engine_is_stopped_only_when_the_gateway_has_let_go(

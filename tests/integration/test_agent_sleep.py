@@ -24,7 +24,6 @@ from tests.integration.sleepers import (
     HELD,
     ON_GPU,
     STUB,
-    a_model,
     a_sleepy_agent,
     an_http,
     free_bytes,
@@ -33,11 +32,6 @@ from tests.integration.sleepers import (
     put_to_sleep,
     trapped,
 )
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    return a_model(tmp_path)
 
 
 @pytest.mark.parametrize("level", [1, 2])

@@ -17,17 +17,11 @@ from tests.integration.agents import an_agent
 from tests.integration.sleepers import (
     HELD,
     STUB,
-    a_model,
     a_sleepy_agent,
     load_on_gpu,
     put_to_sleep,
     trapped,
 )
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    return a_model(tmp_path)
 
 
 @pytest.mark.parametrize("level", [1, 2])

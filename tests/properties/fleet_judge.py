@@ -47,7 +47,7 @@ class Judge:
     def wake(self, wake: Wake) -> None:
         """It sleeps, and there is room for the rest of it."""
         engine = self._fleet.engines[wake.model]
-        if engine.state is not ModelState.SLEEPING or wake.reserve_bytes != engine.size:
+        if engine.state is not ModelState.SLEEPING:
             raise Broken("wakes_what_sleeps", wake)
         self.starts(wake, engine.devices, engine.size - engine.kept)
 

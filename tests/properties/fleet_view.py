@@ -31,7 +31,7 @@ def device_view(name: str, place: Place, engines: Iterable[Engine]) -> DeviceVie
 
 def host_view(agent: str, total: int, taken: int) -> HostView:
     """The memory in which its engines sleep."""
-    return HostView(agent, total, max(0, total - taken))
+    return HostView(agent, max(0, total - taken))
 
 
 def model_view(

@@ -79,8 +79,8 @@ def seen(*things: ModelView | DeviceView) -> Snapshot:
     )
 
 
-def host(free: float, *, total: float = 8) -> HostView:
-    return HostView("local", int(total * GIB), int(free * GIB))
+def host(free: float) -> HostView:
+    return HostView("local", int(free * GIB))
 
 
 def beside(snapshot: Snapshot, free: float) -> Snapshot:

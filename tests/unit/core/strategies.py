@@ -65,7 +65,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         free = min(total - held, draw(st.integers(0, 6)) * GIB)
         view = DeviceView(slot, "local", DeviceKind.CPU, slot, total, free, draw(st.booleans()))
         devices.append(view)
-    host = HostView("local", 8 * GIB, draw(st.integers(0, 8)) * GIB)
+    host = HostView("local", draw(st.integers(0, 8)) * GIB)
     return Snapshot(models=tuple(chosen), devices=tuple(devices), hosts=(host,))
 
 

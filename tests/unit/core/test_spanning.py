@@ -86,7 +86,20 @@ def test_asleep_it_wakes_on_all_of_its_devices() -> None:
         asleep=LEVEL_2,
     )
     fits = seen(gpu(0, free=3), gpu(1, free=2.5), sleeper)
-    assert decide(fits, (), POLICY) == [Wake("a", 3 * GIB, "somebody waits")]
+    assert decide(fits, (), POLICY) == [Wake("a", "somebody waits")]
     short = seen(gpu(0, free=3), gpu(1, free=2), sleeper)
     [queue] = decide(short, (), POLICY)
     assert isinstance(queue, Queue)
+
+
+def test_it_wakes_when_room_is_made_on_the_one_device_that_lacks_it() -> None:
+    """It waited for ever: of its devices that was emptied which had room already."""
+    sleeper = large(
+        state=ModelState.SLEEPING,
+        device_ids=("gpu-0", "gpu-1"),
+        held_bytes=LEVEL_2.asleep_bytes,
+        asleep=LEVEL_2,
+    )
+    place = seen(gpu(0, free=3), gpu(1, free=1), on(1, "b"), sleeper)
+    actions = decide(place, (), POLICY)
+    assert [action.model for action in actions if isinstance(action, Unload)] == ["b"]

@@ -11,7 +11,6 @@ from modelium.core.guard import guard
 from modelium.core.habit import Habit
 from modelium.core.snapshot import ModelView
 from tests.unit.core.places import (
-    GIB,
     LEVEL_1,
     LEVEL_2,
     POLICY,
@@ -92,7 +91,7 @@ def test_a_sleeper_that_is_wanted_sooner_is_left_asleep() -> None:
 def test_a_sleeper_wakes_where_it_sleeps() -> None:
     place = seen(device(free=3.5), device(1), asleep("a", waiting=1, wanted_for_s=1.0))
     actions = decide(place, (), POLICY)
-    assert actions == [Wake("a", reserve_bytes=3 * GIB, reason="somebody waits")]
+    assert actions == [Wake("a", reason="somebody waits")]
 
 
 def test_others_make_room_for_a_sleeper_that_is_wanted() -> None:

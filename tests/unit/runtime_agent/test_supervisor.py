@@ -7,13 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, timedelta, tzinfo
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from modelium.common.descriptor import RuntimeKind
 from modelium.common.events import (
-    RuntimeEvent,
     RuntimeFailed,
     RuntimeLoaded,
     RuntimeLoading,
@@ -34,11 +32,10 @@ from modelium.runtime_agent.runtime import Health, Work
 from modelium.runtime_agent.supervisor import KILL_S, STOP_S, Supervisor
 from modelium.runtime_agent.tools import Tools
 from tests.agent_fakes import FakeDevices, FakeEngine, FakeLauncher, FakeRuntime
-from tests.agent_kit import a_load, a_record, an_unload, eventually
+from tests.agent_kit import E, a_load, a_record, an_unload, heard
 
 GIB = 1 << 30
 
-E = TypeVar("E", bound=RuntimeEvent)
 NAMES = ("a", "b", "c")
 
 
@@ -51,15 +48,7 @@ class _Agent:
 
     async def told(self, kind: type[E], count: int = 1) -> E:
         """The last event of `kind`, once there are `count` of them."""
-
-        def found() -> list[E]:
-            return [m for m in self.bus.published if isinstance(m, kind)]
-
-        async def enough() -> bool:
-            return len(found()) >= count
-
-        await eventually(enough, f"{kind.__name__} x {count}")
-        return found()[-1]
+        return await heard(self.bus, kind, count=count)
 
 
 @asynccontextmanager

@@ -38,10 +38,9 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """Wake the model's engine, which takes these bytes of each of its devices in all."""
+    """Wake the model's engine."""
 
     model: str
-    reserve_bytes: int
     reason: str
 
 

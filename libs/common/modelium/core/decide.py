@@ -151,7 +151,7 @@ def _wake_if_it_fits(books: Books, model: ModelView, reason: str) -> Sequence[Ac
     for device in devices:
         books.take(device, model)
     books.command(model.device_ids, model)
-    return [Wake(model.model, model.awake_bytes(devices[0]), reason)]
+    return [Wake(model.model, reason)]
 
 
 def _load(books: Books, model: ModelView, idle: Sequence[DeviceView], *, reason: str) -> Load:

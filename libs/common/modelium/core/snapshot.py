@@ -37,9 +37,8 @@ class HostView:
     """The host memory in which the engines of one agent may sleep."""
 
     agent_id: str
-    total_bytes: int
     free_bytes: int
-    """The total less what its sleeping engines have, and those that are being put to sleep."""
+    """What there is less what its sleeping engines have, and those that are being put to sleep."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,6 @@ def hosts(
     return tuple(
         HostView(
             agent_id=beat.agent_id,
-            total_bytes=beat.sleep_memory_bytes,
             free_bytes=max(0, beat.sleep_memory_bytes - taken[beat.agent_id]),
         )
         for beat in state.agents.alive(now_s)
