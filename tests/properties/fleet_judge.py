@@ -26,9 +26,20 @@ class Judge:
         """Device to the waiter for which others leave it."""
 
     def queue(self, queue: Queue) -> None:
-        """Whoever is younger does not get what is being emptied for it."""
-        if queue.victims:
+        """Whoever is younger does not get what is being emptied for it, or will be."""
+        waits_for_fresh = queue.cause.startswith("fresh:") and self._may_displace_all(queue.model)
+        if queue.victims or waits_for_fresh:
             self._emptied.setdefault(queue.device_id, queue.model)
+
+    def _may_displace_all(self, name: str) -> bool:
+        """Whether it is old enough, on devices that are as their drivers say."""
+        fleet = self._fleet
+        if any(place.outside or place.lie for place in fleet.places.values()):
+            return False
+        waiting = sum(bool(m.waits_s) and not fleet.serves(n) for n, m in fleet.models.items())
+        since_s = fleet.models[name].waits_s[:1]
+        patience_s = fleet.policy.displace_after_s * waiting
+        return bool(since_s) and fleet.now_s - since_s[0] >= patience_s
 
     def load(self, load: Load) -> None:
         """There is room, nobody else is started, and it has no engine yet."""
@@ -95,6 +106,7 @@ class Judge:
             raise Broken("one_at_a_time", order)
 
     def _gives_way(self, order: Action, engine: Engine, model: Model) -> None:
+        self._for_whom(order, engine)
         if engine.state is ModelState.SLEEPING:
             return
         fleet = self._fleet
@@ -104,6 +116,13 @@ class Judge:
             raise Broken("residency", order)
         if engine.ends_s and not self._somebody_may_displace(len(engine.ends_s)):
             raise Broken("in_use", order)
+
+    def _for_whom(self, order: Action, engine: Engine) -> None:
+        """Nobody gives way to one for whom the device is not emptied."""
+        for waiter in filter(None, map(self._emptied.get, engine.devices)):
+            makes_room = order.reason.startswith("makes room for ")
+            if makes_room and order.reason != f"makes room for {waiter}":
+                raise Broken("claim", order)
 
     def _somebody_may_displace(self, served: int) -> bool:
         """Somebody whose wait is long, or with as many requests as lose their engine."""
