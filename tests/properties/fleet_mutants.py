@@ -78,11 +78,17 @@ def _sleep_anyhow(_: Any, leaving: ModelView, way: SleepView, reason: str, __: A
     return Sleep(leaving.model, way.level, reason)
 
 
-def _load_anyhow(_: Any, part: ModelView, devices: Sequence[DeviceView], __: Any) -> list[Load]:
-    """A model that does not run yet is loaded, on all of them."""
-    if part.live:
-        return []
+_make_room: Final = spanning.make_room_on_all
+
+
+def _load_anyhow(
+    these: books.Books, part: ModelView, devices: Sequence[DeviceView], policy: Policy
+) -> Sequence[Action]:
+    """A model that does not run yet is loaded on all of them, unless one is at something else."""
+    if part.live or any(map(these.busy, devices)):
+        return _make_room(these, part, devices, policy)
     ids = tuple(device.device_id for device in devices)
+    these.command(ids, part)
     return [Load(part.model, devices[0].agent_id, ids, part.needed[devices[0].kind], "all")]
 
 
@@ -147,7 +153,7 @@ SHAPED: list[tuple[str, str, Mutate, type[FleetMachine]]] = [
         NarrowFleetMachine,
     ),
     (
-        "claim or served or bound",
+        "claim",
         "anybody takes what is emptied for another",
         switched_off(books.Books, "__post_init__", _without_claims),
         MixedFleetMachine,
@@ -156,12 +162,6 @@ SHAPED: list[tuple[str, str, Mutate, type[FleetMachine]]] = [
         "host_memory",
         "engines sleep wherever they are",
         switched_off(tiers, "_sleep", _sleep_anyhow),
-        SleepingFleetMachine,
-    ),
-    (
-        "pinned",
-        "advice puts pinned ones to sleep",
-        _without_guard(DecidedAction.SLEEP, "pinned"),
         SleepingFleetMachine,
     ),
     (

@@ -50,6 +50,8 @@ class Judge:
     over: dict[str, tuple[int, float]] = field(default_factory=dict)
     """Model to the newest generation whose end was told, and when."""
     disturbed_s: float = 0.0
+    epoch: int = 0
+    """Of the newest orchestrator that has said that it leads; 0: there is only one."""
     bounds_s: dict[str, float] = field(default_factory=dict)
     """As published in the ticks: the highest since anybody waits."""
 
@@ -57,7 +59,8 @@ class Judge:
         self.disturbed_s = self.clock.monotonic()
 
     def sent(self, message: ev.Message) -> None:
-        """What the orchestrator publishes."""
+        """What an orchestrator publishes."""
+        self._by_whom(message)
         if isinstance(message, ev.LoadModel):
             over, over_s = self.over.get(message.model, (0, 0.0))
             if message.generation <= over and self.clock.monotonic() - over_s > RESYNCED_S:
@@ -70,6 +73,13 @@ class Judge:
             for model in message.models:
                 known_s = self.bounds_s.get(model.model, 0.0)
                 self.bounds_s[model.model] = max(known_s, model.wait_bound_s)
+
+    def _by_whom(self, message: ev.Message) -> None:
+        """Nobody commands any more once another has said that it leads."""
+        if isinstance(message, ev.OrchestratorHeartbeat):
+            self.epoch = max(self.epoch, message.epoch)
+        if isinstance(message, ev.Command) and (message.epoch or 0) < self.epoch:
+            raise Broken("fence", message)
 
     def _new_load(self, load: ev.LoadModel) -> None:
         self.commanded.add(load.instance_id)

@@ -3,15 +3,24 @@
 from dataclasses import replace
 from typing import Any, Final
 
+from modelium.common.lease import Lease
 from modelium.core import decide, displace
 from modelium.core.actions import Load
 from modelium.core.books import Books
 from modelium.orchestrator import commands, engines
+from modelium.orchestrator.fenced_bus import FencedBus
 from modelium.orchestrator.left_behind import LeftBehind
 from modelium.orchestrator.placement_state import PlacementState
 from modelium.registry import handlers
 from tests.properties.fleet_mutants import Mutate, load_what_runs, pinned_may_go, switched_off
-from tests.properties.system_machine import Absences, Copies, Crowd, Everything, Patient
+from tests.properties.system_machine import (
+    Absences,
+    Copies,
+    Crowd,
+    Everything,
+    Leaders,
+    Patient,
+)
 from tests.properties.system_rules import Begun
 
 _load_model: Final = commands.load_model
@@ -70,6 +79,18 @@ MUTANTS: list[tuple[str, str, Mutate, type[Begun]]] = [
         "engines are stopped at once",
         switched_off(commands, "unload_model", _at_once),
         Everything,
+    ),
+    (
+        "fence",
+        "who does not lead speaks",
+        switched_off(FencedBus, "publish", lambda self, message: self._bus.publish(message)),
+        Leaders,
+    ),
+    (
+        "fence",
+        "a lease is trusted for ever",
+        switched_off(Lease, "trusted_for_s", 60.0),
+        Leaders,
     ),
     ("pinned", "anybody may go", switched_off(displace, "_may_go", pinned_may_go), Crowd),
     (

@@ -81,14 +81,14 @@ class System:
     def close(self) -> None:
         """Leave nothing behind."""
         for name in list(self._tasks):
-            self.loop.run_until_complete(self._stop(name))
+            self.loop.run_until_complete(self.stop(name))
         self.loop.close()
 
     async def _begin(self, models: Sequence[ModelRecord]) -> None:
         for model in models:
             await self.store.models.save(model)
         needs = {"store": self.store, "bus": self.bus, "clock": self.clock}
-        self._start(
+        self.begin(
             "registry",
             self.bus.consume("registry", bind(registry.EVENT_HANDLERS, **needs)),
             self.bus.follow(bind(registry.LIVE_HANDLERS, **needs)),
@@ -102,36 +102,42 @@ class System:
         """Its agent takes commands, also those that have waited for it."""
         orders = {ev.LoadModel: host.on_load_model, ev.UnloadModel: host.on_unload_model}
         name = f"agent-{host.agent_id}"
-        self._start(name, self.bus.consume(name, orders, agent_id=host.agent_id))
+        leaders = {ev.OrchestratorHeartbeat: host.on_orchestrator_heartbeat}
+        self.begin(
+            name,
+            self.bus.consume(name, orders, agent_id=host.agent_id),
+            self.bus.follow(leaders),
+        )
         host.up = True
 
     async def disconnect(self, host: Host) -> None:
         """Nothing reaches it, and nobody hears it."""
         host.up = False
-        await self._stop(f"agent-{host.agent_id}")
+        await self.stop(f"agent-{host.agent_id}")
 
     def start_orchestrator(self) -> None:
         """One that knows nothing yet."""
         owner = Owner(bus=self.bus, clock=self.clock, settings=self.settings)
-        resync = Resync(store=self.store, owner=owner, clock=self.clock)
+        jobs = self.minding(owner, Resync(store=self.store, owner=owner, clock=self.clock))
+        self.begin("orchestrator", *jobs, self.consuming(owner))
+
+    def minding(self, owner: Owner, resync: Resync) -> list[Coroutine[Any, Any, None]]:
+        """What an orchestrator does whether it leads or not."""
 
         async def hear(message: ev.Message) -> None:
             if self.deaf_s <= 0:
                 owner.post(message)
 
-        self._start(
-            "orchestrator",
-            resync.run(),
-            resync.remind(),
-            self.bus.follow(dict.fromkeys(LIVE_HANDLERS, hear), on_gap=resync.soon),
-            self.bus.consume("orchestrator", bind(EVENT_HANDLERS, owner=owner)),
-            owner.tick(),
-            owner.run(),
-        )
+        live = self.bus.follow(dict.fromkeys(LIVE_HANDLERS, hear), on_gap=resync.soon)
+        return [resync.run(), resync.remind(), live, owner.tick(), owner.run()]
+
+    def consuming(self, owner: Owner) -> Coroutine[Any, Any, None]:
+        """What only one does that leads."""
+        return self.bus.consume("orchestrator", bind(EVENT_HANDLERS, owner=owner))
 
     async def kill_orchestrator(self) -> None:
         """With all it knew."""
-        await self._stop("orchestrator")
+        await self.stop("orchestrator")
 
     def seconds(self, count: int) -> None:
         """Time goes by."""
@@ -164,10 +170,10 @@ class System:
             for p in host.processes.values()
         )
 
-    def _start(self, name: str, *jobs: Coroutine[Any, Any, None]) -> None:
+    def begin(self, name: str, *jobs: Coroutine[Any, Any, None]) -> None:
         self._tasks[name] = [self.loop.create_task(job) for job in jobs]
 
-    async def _stop(self, name: str) -> None:
+    async def stop(self, name: str) -> None:
         tasks = self._tasks.pop(name, [])
         for task in tasks:
             task.cancel()

@@ -3,6 +3,8 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
+from tests.properties.pair import NAMES as LEADERS
+from tests.properties.pair import Pair
 from tests.properties.system_rules import (
     Absence,
     Clients,
@@ -73,3 +75,33 @@ class Patient(Patience):
     @initialize(sizes=st.lists(st.integers(3, 5), min_size=2, max_size=2))
     def begin(self, sizes: list[int]) -> None:  # type: ignore[override]
         self.start(sizes, [[5]], pinned=False)
+
+
+class Leaders(Clients, Hosts):
+    """Of two orchestrators one leads, until it loses the lease or is killed."""
+
+    kind = Pair
+
+    @rule(number=numbers, seconds=st.integers(1, 12), once=some_numbers)
+    def lose_the_lease(self, number: int, seconds: int, once: set[int]) -> None:
+        """It cannot renew it, and goes on without knowing whether another leads."""
+        door = self._pair.doors[LEADERS[number % 2]]
+        door.shut = True
+        self._ask(once, 1)
+        self._disturbed(seconds)
+        door.shut = False
+        self._disturbed(1)
+
+    @rule(number=numbers, seconds=st.integers(0, 12), once=some_numbers)
+    def kill_an_orchestrator(self, number: int, seconds: int, once: set[int]) -> None:
+        name = LEADERS[number % 2]
+        self.here.run(self._pair.kill_one(name))
+        self._ask(once, 1)
+        self._disturbed(seconds)
+        self._pair.start_one(name)
+        self._disturbed(1)
+
+    @property
+    def _pair(self) -> Pair:
+        assert isinstance(self.here, Pair)
+        return self.here

@@ -53,6 +53,7 @@ class Begun(RuleBasedStateMachine):
     """Models, hosts and engines are chosen by number, whoever is there."""
 
     system: System | None = None
+    kind: type[System] = System
 
     @initialize(
         sizes=st.lists(st.integers(3, 5), min_size=2, max_size=4),
@@ -69,7 +70,7 @@ class Begun(RuleBasedStateMachine):
         models = [a_sized_model(number, size) for number, size in enumerate(sizes)]
         devices = [a_host(number, totals) for number, totals in enumerate(hosts)]
         settings = some_settings([NAMES[0]] if pinned else [], **policies)
-        self.system = System(models, devices, settings)
+        self.system = self.kind(models, devices, settings)
 
     def teardown(self) -> None:
         if self.system is not None:

@@ -10,9 +10,9 @@ from tests.properties.machines import search
 pytestmark = pytest.mark.timeout(600)
 """It counts examples, which take longer where the machine is busy."""
 EXAMPLES: dict[type[FleetMachine], int] = {
-    FleetMachine: 200,
-    SleepingFleetMachine: 150,
-    SpanningFleetMachine: 150,
+    FleetMachine: 120,
+    SleepingFleetMachine: 90,
+    SpanningFleetMachine: 90,
 }
 ATTEMPTS = 5
 AT_MOST = 1000

@@ -14,14 +14,35 @@ from tests.properties.fleet_mutants import Mutate
 from tests.properties.fleet_parts import Broken
 from tests.properties.machines import search
 from tests.properties.orchestrator_mutants import MUTANTS
-from tests.properties.system_machine import Absences, Copies, Crowd, Everything, Patient
+from tests.properties.system_machine import (
+    Absences,
+    Copies,
+    Crowd,
+    Everything,
+    Leaders,
+    Patient,
+)
 from tests.properties.system_rules import Begun
 
 pytestmark = pytest.mark.timeout(600)
 """As in `test_fleet.py`."""
-STEPS: dict[type[Begun], int] = {Everything: 20, Absences: 4, Crowd: 20, Patient: 4, Copies: 20}
+STEPS: dict[type[Begun], int] = {
+    Everything: 20,
+    Absences: 4,
+    Crowd: 20,
+    Leaders: 12,
+    Patient: 4,
+    Copies: 20,
+}
 """Those of the patient last minutes."""
-EXAMPLES: dict[type[Begun], int] = {Everything: 30, Absences: 15, Crowd: 10, Patient: 2, Copies: 10}
+EXAMPLES: dict[type[Begun], int] = {
+    Everything: 25,
+    Absences: 15,
+    Crowd: 10,
+    Leaders: 12,
+    Patient: 2,
+    Copies: 10,
+}
 ATTEMPTS = 5
 AT_MOST = 200
 """Until a rule that is switched off is missed; most are within fifty."""

@@ -78,22 +78,33 @@ class Host:
     ended: dict[str, ev.RuntimeEvent] = field(default_factory=dict)
     outbox: list[ev.Message] = field(default_factory=list)
     said: list[ev.RuntimeEvent] = field(default_factory=list)
+    epoch: int = 0
+    """Of the newest orchestrator that it has heard of."""
     heard_s: float = 0.0
     """When its last heartbeat was sent."""
 
     async def on_load_model(self, command: ev.LoadModel) -> None:
         """As `Supervisor.load`."""
-        if self._forgotten():
+        if self._forgotten() or self._is_replaced(command):
             return
         for _ in range(2 if self.repeats else 1):
             self._load(command)
 
     async def on_unload_model(self, command: ev.UnloadModel) -> None:
         """As `Supervisor.tell`."""
-        if self._forgotten():
+        if self._forgotten() or self._is_replaced(command):
             return
         for _ in range(2 if self.repeats else 1):
             self._unload(command)
+
+    async def on_orchestrator_heartbeat(self, heartbeat: ev.OrchestratorHeartbeat) -> None:
+        """As `Fence.heard`."""
+        self.epoch = max(self.epoch, heartbeat.epoch)
+
+    def _is_replaced(self, command: ev.Command) -> bool:
+        """As `Fence.check`: whether who commands it does not lead any more."""
+        self.epoch = max(self.epoch, command.epoch or 0)
+        return command.epoch is not None and command.epoch < self.epoch
 
     def _forgotten(self) -> bool:
         self.forgets -= 1
