@@ -120,6 +120,14 @@ async def test_tensors_go_in_and_come_out(rig: Rig) -> None:
     assert (await rig.ask("POST", "/predict", json={"inputs": {"x": [[1, 2]]}}))[1] == found
 
 
+async def test_it_answers_to_its_further_names_and_calls_itself_by_the_first() -> None:
+    async with a_rig(aliases=("best", "m-1")) as rig:
+        for name in ("m", "best", "m-1"):
+            status, found = await rig.ask("GET", f"/v2/models/{name}")
+            assert (status, found["name"]) == (200, "m")
+        assert (await rig.ask("GET", "/v2/models/other"))[0] == 404
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
     [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelium.common.descriptor import RuntimeKind, Task, TensorSpec
+from modelium.common.descriptor import Overrides, RuntimeKind, Task, TensorSpec
 from modelium.common.events import LoadModel
 from modelium.common.records import DeviceKind
 from modelium.common.settings import LauncherKind, RayServe
@@ -76,6 +76,13 @@ def test_a_process_is_told_the_model_and_finds_nothing_of_ours_but_the_host() ->
     }
     assert (_option(spec, "--mode"), _option(spec, "--device")) == ("solo", "cpu")
     assert spec.environment["PYTHONPATH"] == "/state/model-host"
+
+
+def test_it_answers_to_the_names_that_the_models_own_file_gives() -> None:
+    spec = _spec(load=_command(overrides=Overrides(aliases=("net-1", "best"))))
+    given = [spec.argv[at + 1] for at, word in enumerate(spec.argv) if word == "--alias"]
+    assert given == ["net-1", "best"]
+    assert "--alias" not in _spec().argv
 
 
 def test_all_that_limits_it_comes_from_the_settings() -> None:

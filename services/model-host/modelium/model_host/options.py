@@ -16,6 +16,7 @@ class Options:
     """What the host serves, and within which limits."""
 
     name: str
+    aliases: tuple[str, ...] = ()
     path: Path
     format: str
     task: str
@@ -36,13 +37,15 @@ class Options:
 
 def parse(arguments: list[str]) -> Options:
     """The options of a command line; a wrong one ends the process with 2 and says what is."""
-    return Options(**vars(_parser().parse_args(arguments)))
+    given = vars(_parser().parse_args(arguments))
+    return Options(**given | {"aliases": tuple(given["aliases"])})
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("modelium.model_host", description=__doc__)
     add = parser.add_argument
     add("--name", required=True, help="under which the model is served")
+    add("--alias", dest="aliases", action="append", default=[], help="a further name for it")
     add("--path", required=True, type=Path, help="its file or folder")
     add("--format", required=True, choices=FORMATS)
     add("--task", required=True, choices=TASKS)

@@ -20,7 +20,8 @@ _VERSION = "1"
 
 
 def _require(request: Request, serving: Serving) -> None:
-    require_model(request.path_params["model"], serving.options.name)
+    options = serving.options
+    require_model(request.path_params["model"], options.name, options.aliases)
     version = request.path_params.get("version", _VERSION)
     if version != _VERSION:
         raise NotFound(f"version {version!r} is not served here; '{_VERSION}' is")

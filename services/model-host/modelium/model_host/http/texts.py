@@ -52,7 +52,7 @@ async def _asked(request: Request, serving: Serving, task: str) -> dict[str, Any
         raise NotFound(f"{text}; {serving.options.name!r} is one for {serving.options.task}")
     asked = read_object(await read_body(request, serving.options.max_body_bytes))
     if "model" in asked:
-        require_model(str(asked["model"]), serving.options.name)
+        require_model(str(asked["model"]), serving.options.name, serving.options.aliases)
     return asked
 
 

@@ -1,7 +1,7 @@
 """Requests and answers of `/v2/models/{m}/infer`, in JSON and with binary tensor data; pure."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -162,7 +162,7 @@ def write_answer(
     return Answer(b"".join([text, *blobs]), len(text) if blobs else None)
 
 
-def require_model(asked: str, served: str) -> None:
-    """Raises NotFound unless it is the model that is served here."""
-    if asked != served:
+def require_model(asked: str, served: str, aliases: Collection[str] = ()) -> None:
+    """Raises NotFound unless it is a name of the model that is served here."""
+    if asked != served and asked not in aliases:
         raise NotFound(f"model {asked!r} is not served here; {served!r} is")

@@ -163,6 +163,7 @@ class RayServeRuntime:
         settings, about = self._settings, command.descriptor
         options = [
             *("--name", command.model, "--path", site.model_path),
+            *(part for alias in _aliases(about) for part in ("--alias", alias)),
             *("--format", about.format, "--task", about.task),
             *("--host", site.host, "--port", str(site.port), "--mode", settings.mode),
             *("--device", devices[0].kind, "--threads", str(self._threads(devices))),
@@ -196,6 +197,10 @@ def work_of(metrics: str) -> Work:
     named = [(name.partition("{")[0], value) for name, _, value in samples]
     requests = sum(float(value) for name, value in named if name in _REQUESTS)
     return Work(int(requests), " ".join(value for name, value in named if name == _PROGRESS))
+
+
+def _aliases(about: Descriptor) -> tuple[str, ...]:
+    return about.overrides.aliases if about.overrides else ()
 
 
 def _signature(about: Descriptor) -> str:
