@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from modelium.common.settings import GIB
+from modelium.runtime_agent.process_tree import MARKER
+from tests.agent_kit import is_alive
 from tests.host_kit import make_models, tensor
 from tests.onnx_models import Array, write_linear
 from tests.system import System, running, wait_until
@@ -39,6 +42,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Path:
     folder = tmp_path_factory.mktemp("made")
     make_models(folder)
     write_linear(folder / "linear.onnx")
+    (folder / "apart").mkdir()
+    write_linear(folder / "apart" / "model.onnx", weights_in="weights.bin")
     files = [folder / name for name in ("linear.onnx", "small.npz", "linear.npy")]
     subprocess.run([python, "-c", RUNS_ONNX, *files], check=True)
     return folder
@@ -127,6 +132,13 @@ def test_onnx_by_name_and_its_metadata_from_the_file(system: System, made: Path)
     _equal(_output(answer), np.load(made / "linear.npy"))
 
 
+def test_onnx_with_its_weights_in_another_file_of_its_folder(system: System, made: Path) -> None:
+    name = _drop(system, made / "apart")
+    rows = np.load(made / "small.npz")["x"]
+    answer = system.post(f"/predict/{name}", {"inputs": {"x": rows.tolist()}})
+    _equal(_output(answer), np.load(made / "linear.npy"))
+
+
 def test_an_image_in_every_form_that_clients_send_it_in(system: System, made: Path) -> None:
     name = _drop(system, made / "vision")
     image = (made / "picture.png").read_bytes()
@@ -154,8 +166,37 @@ def test_what_was_measured_is_remembered_and_no_model_was_in_the_way_of_another(
     system: System,
 ) -> None:
     pages = {page["model"]: page for page in system.get("/models")["models"]}
-    assert len(pages) == 4
+    assert len(pages) == 5
     assert {page["state"] for page in pages.values()} <= {"loaded", "unloaded"}
     assert all(page["failures"] == 0 for page in pages.values())
     assert pages["vision"]["state"] == "loaded"
     assert 0 < pages["vision"]["resident_bytes"] < GIB
+
+
+def test_under_ray_serve_the_same_model_answers_and_dies_with_all_its_processes(
+    tmp_path: Path, made: Path, python: Path
+) -> None:
+    in_ray = {"ray_serve": {"mode": "ray"}}
+    folder = tmp_path / "ray"
+    with running(folder, engine_python=python, settings=in_ray, slot_bytes=3 * GIB) as ray:
+        name = _drop(ray, made / "linear.onnx")
+        rows = np.load(made / "small.npz")["x"]
+        answer = ray.post(f"/predict/{name}", {"inputs": {"x": rows.tolist()}})
+        _equal(_output(answer), np.load(made / "linear.npy"))
+        engine = [p for p in ray.processes() if _instance_of(p).startswith(f"{name}.1@")]
+        assert len(engine) > 5
+        engine[0].kill()
+        wait_until("its death was seen", lambda: _state(ray, name) == "error")
+        assert not any(is_alive(process) for process in engine)
+
+
+def _instance_of(process: psutil.Process) -> str:
+    try:
+        return process.environ().get(MARKER, "")
+    except psutil.Error:
+        return ""
+
+
+def _state(system: System, name: str) -> str:
+    seen = system.model(name)
+    return str(seen["state"]) if seen else ""

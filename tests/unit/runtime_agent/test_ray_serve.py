@@ -1,6 +1,7 @@
 """How a model host is started, and what its answers are taken for."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,12 @@ def test_it_answers_to_the_names_that_the_models_own_file_gives() -> None:
     given = [spec.argv[at + 1] for at, word in enumerate(spec.argv) if word == "--alias"]
     assert given == ["net-1", "best"]
     assert "--alias" not in _spec().argv
+
+
+def test_of_a_folder_it_is_told_the_file_that_is_the_model() -> None:
+    folder = replace(CONTAINER, source_path="/m/net", model_path="/models/net")
+    spec = _spec(site=folder, load=_command(format="onnx", file="model.onnx"))
+    assert _option(spec, "--path") == "/models/net/model.onnx"
 
 
 def test_all_that_limits_it_comes_from_the_settings() -> None:

@@ -6,7 +6,7 @@ else of Modelium's, so a process is given a folder in which there is nothing els
 
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -162,7 +162,7 @@ class RayServeRuntime:
     def _options(self, command: LoadModel, site: Site, devices: Sequence[Traits]) -> list[str]:
         settings, about = self._settings, command.descriptor
         options = [
-            *("--name", command.model, "--path", site.model_path),
+            *("--name", command.model, "--path", str(PurePosixPath(site.model_path, about.file))),
             *(part for alias in _aliases(about) for part in ("--alias", alias)),
             *("--format", about.format, "--task", about.task),
             *("--host", site.host, "--port", str(site.port), "--mode", settings.mode),
