@@ -185,7 +185,7 @@ def test_under_ray_serve_the_same_model_answers_and_dies_with_all_its_processes(
         _equal(_output(answer), np.load(made / "linear.npy"))
         engine = [p for p in ray.processes() if _instance_of(p).startswith(f"{name}.1@")]
         assert len(engine) > 5
-        engine[0].kill()
+        min(engine, key=lambda process: process.create_time()).kill()
         wait_until("its death was seen", lambda: _state(ray, name) == "error")
         assert not any(is_alive(process) for process in engine)
 
