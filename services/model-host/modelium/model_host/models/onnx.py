@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 
 from modelium.model_host.errors import CannotLoad, InvalidInput
-from modelium.model_host.models.providers import choose
+from modelium.model_host.models.providers import CPU, choose, has_tensorrt, tensorrt_shapes
 from modelium.model_host.options import Options
 from modelium.model_host.protocol.signature import Signature
 from modelium.model_host.protocol.tensors import BYTES, Array, Tensors, TensorSpec
@@ -78,7 +78,15 @@ def load(options: Options) -> OnnxModel:
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     settings.add_session_config_entry("session.inter_op.allow_spinning", "0")
     available = onnxruntime.get_available_providers()
-    providers = choose(available, device=options.device, memory_bytes=options.memory_bytes)
+    shapes: dict[str, str] = {}
+    if has_tensorrt(available, options.device):
+        # Its shapes are said before there is a session; one for the CPU knows them.
+        looked = onnxruntime.InferenceSession(str(options.path), settings, providers=[CPU])
+        shapes = tensorrt_shapes(_signature(looked).inputs, options.max_batch)
+        del looked
+    providers = choose(
+        available, device=options.device, memory_bytes=options.memory_bytes, shapes=shapes
+    )
     if not providers:
         raise CannotLoad(f"this ONNX Runtime has no provider for a GPU; it has {available}")
     session = onnxruntime.InferenceSession(str(options.path), settings, providers=providers)
