@@ -28,7 +28,10 @@ def _run_solo(options: Options) -> str:
 def _run_on_ray(options: Options) -> str:
     # Short, wherever TMPDIR is: paths of sockets in it have at most 107 characters.
     place = "/tmp" if os.access("/tmp", os.W_OK) else None
-    with tempfile.TemporaryDirectory("", "mh-", place, ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory("", "mh-", place, ignore_cleanup_errors=True) as shut:
+        # Ray lets everybody write to its folder, and HAProxy anybody command it by a socket there;
+        # the one around it is this user's alone.
+        folder = f"{shut}/r"
         os.environ.update(ray_environment(folder, options.threads))
         from modelium.model_host import ray_serve
 
