@@ -6,6 +6,7 @@ import pytest
 
 from modelium.brain.backend import NoAnswer
 from modelium.brain.deciding import Deciding
+from modelium.brain.seat import MOST_FAILURES
 from modelium.common.advice import AdvisorChanged, DecisionMade, Standing
 from modelium.common.figures import DecisionSource
 from modelium.common.testing import FakeClock, InMemoryBus
@@ -108,3 +109,24 @@ async def test_where_both_say_the_same_nothing_is_judged() -> None:
     brain = deciding(Scripted([AGREES]), InMemoryBus())
     await brain.on_tick(CONTESTED)
     assert brain.seat.disputes == []
+
+
+async def test_one_that_leads_and_fails_again_and_again_loses_the_lead() -> None:
+    bus = InMemoryBus()
+    brain = deciding(Scripted([NoAnswer("it is down")]), bus)
+    brain.seat.standing = LLM_LEADS
+    for _ in range(MOST_FAILURES):
+        assert brain.seat.llm_leads
+        await brain.on_tick(CONTESTED)
+    assert not brain.seat.llm_leads
+    (change,) = bus.of(AdvisorChanged)
+    assert isinstance(change, AdvisorChanged)
+    assert change.reason.endswith("has lost the lead to the rules: it failed 3 times: it is down")
+
+
+async def test_an_answer_in_between_forgives_failures() -> None:
+    brain = deciding(Scripted([NoAnswer("x"), NoAnswer("x"), KEEPS, NoAnswer("x")]), InMemoryBus())
+    brain.seat.standing = LLM_LEADS
+    for _ in range(5):
+        await brain.on_tick(CONTESTED)
+    assert brain.seat.llm_leads

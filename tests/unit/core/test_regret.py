@@ -81,7 +81,8 @@ def test_the_lead_is_earned_by_enough_judgements_and_not_by_a_few() -> None:
 def test_the_lead_is_lost_by_doing_worse_and_probation_begins_anew() -> None:
     led = judged(Standing(), right(ENOUGH))
     lost = judged(led, wrong(ENOUGH))
-    assert lost == Standing(promotions=1, demotions=1)
+    assert (lost.leader, lost.promotions, lost.demotions) == (DecisionSource.RULES, 1, 1)
+    assert (lost.compared, lost.regret_s > 0) == (0, True)
 
 
 def test_between_earning_and_losing_nothing_changes() -> None:

@@ -136,6 +136,15 @@ def judged(standing: Standing, cases: Iterable[Dispute]) -> Standing:
     return _led(standing)
 
 
+def given_up(standing: Standing) -> Standing:
+    """Without the lead, on probation anew: whoever does not answer cannot be judged."""
+    return Standing(
+        regret_s=standing.regret_s,
+        promotions=standing.promotions,
+        demotions=standing.demotions + 1,
+    )
+
+
 def _led(standing: Standing) -> Standing:
     """Who leads from now on; whoever lost the lead is on probation anew."""
     if standing.compared < ENOUGH:
@@ -148,5 +157,5 @@ def _led(standing: Standing) -> Standing:
             demotions=standing.demotions,
         )
     if standing.leader is DecisionSource.LLM and standing.regret_s > 0:
-        return Standing(promotions=standing.promotions, demotions=standing.demotions + 1)
+        return given_up(standing)
     return standing

@@ -13,7 +13,7 @@ from modelium.brain.advisor import RulesAdvisor
 from modelium.brain.answering import Answering
 from modelium.brain.language_model import Answer, LanguageModel
 from modelium.brain.prompts import DECISIONS
-from modelium.brain.seat import Seat
+from modelium.brain.seat import MOST_FAILURES, Seat
 from modelium.common.advice import AdvisorChanged, BrainStatus, DecisionMade, MetricsTick
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
@@ -52,7 +52,11 @@ class Deciding:
     async def on_tick(self, tick: MetricsTick) -> None:
         """Judge what was said before, then advise."""
         if self.seat.watch(tick, self._clock.monotonic()):
-            await self._tell_of_change()
+            regret_s = self.seat.standing.regret_s
+            await self._tell_of_change(
+                f"its advice cost {regret_s:+.2f} s of waiting for each disagreement, beside the "
+                "rules'"
+            )
         by_rules = self._rules.advise(tick) if self._rules_may_answer else ()
         contestants = contest(tick, self._rules.policy) if self._llm else ()
         if not contestants or self._llm is None:
@@ -75,6 +79,8 @@ class Deciding:
         answer = await llm.decide(tick, contestants)
         if answer.failure:
             await self._answer(tick, by_rules, failure=answer.failure)
+            if self.seat.failed():
+                await self._tell_of_change(f"it failed {MOST_FAILURES} times: {answer.failure}")
             return
         await self._publish(_by_llm(llm, tick, answer, shadow=False))
         await self._publish(self._by_rules(tick, by_rules, shadow=True))
@@ -119,14 +125,11 @@ class Deciding:
                 decisions={d.model: d.action.value for d in message.decisions},
             )
 
-    async def _tell_of_change(self) -> None:
-        standing = self.seat.standing
+    async def _tell_of_change(self, why: str) -> None:
         leads = "leads from now on" if self.seat.llm_leads else "has lost the lead to the rules"
-        reason = (
-            f"{self._advisor} {leads}: its advice cost {standing.regret_s:+.2f} s of waiting "
-            "for each disagreement, beside the rules'"
-        )
+        reason = f"{self._advisor} {leads}: {why}"
         log.info("advisor.changed", reason=reason)
+        standing = self.seat.standing
         change = AdvisorChanged(advisor=self._advisor, standing=standing, reason=reason)
         await self._bus.publish(change)
 

@@ -11,10 +11,12 @@ from typing import Final
 from modelium.common.advice import MetricsTick, Standing
 from modelium.common.figures import DecidedAction, Decision, DecisionSource
 from modelium.core.contest import KEEP, Contestant
-from modelium.core.regret import Dispute, dispute, judged
+from modelium.core.regret import Dispute, dispute, given_up, judged
 
 MOST_DISPUTES: Final = 200
 """Open at a time; the oldest make room."""
+MOST_FAILURES: Final = 3
+"""In a row, after which a language model leads no more: each costs its whole deadline."""
 
 
 @dataclass(slots=True)
@@ -24,6 +26,8 @@ class Seat:
     unknown_load_s: float
     standing: Standing = field(default_factory=Standing)
     disputes: list[Dispute] = field(default_factory=list)
+    failures: int = 0
+    """Of the language model, in a row."""
 
     @property
     def llm_leads(self) -> bool:
@@ -39,6 +43,14 @@ class Seat:
         self.standing = judged(self.standing, due)
         return self.standing.leader is not led
 
+    def failed(self) -> bool:
+        """The language model that leads did not answer; whether it loses the lead by that."""
+        self.failures += 1
+        if not self.llm_leads or self.failures < MOST_FAILURES:
+            return False
+        self.standing = given_up(self.standing)
+        return True
+
     def note(
         self,
         contestants: Sequence[Contestant],
@@ -48,6 +60,7 @@ class Seat:
         now_s: float,
     ) -> None:
         """Both have answered; one dispute of a model at a time."""
+        self.failures = 0
         open_ = {case.model for case in self.disputes}
         said = {each.model: each.action for each in llm}
         by_rules = {each.model: each.action for each in rules}
