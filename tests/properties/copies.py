@@ -21,6 +21,7 @@ from tests.properties.fleet_parts import GIB, POLICY, Broken, Engine, Model, Pla
 from tests.properties.fleet_view import KIND
 
 SEVERAL = replace(POLICY, max_engines=3, copy_above_requests=2, copy_after_s=2, drop_copy_after_s=6)
+AT_ONCE_S = 2
 _WORTH = (ModelState.LOADED, ModelState.LOADING, ModelState.UNLOADING)
 
 
@@ -31,6 +32,8 @@ class Copying(Fleet):
     policy: Policy = SEVERAL
     crowds: dict[str, Crowd] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
+    unmoved_s: int = 0
+    """For how long old files are served although nothing is in the way."""
     copied: int = 0
     """How many copies were ever begun."""
 
@@ -50,6 +53,15 @@ class Copying(Fleet):
             self.disturb()
         self._arrange()
 
+    def step(self) -> None:
+        super().step()
+        loaded = [e for e in self.engines.values() if e.state is ModelState.LOADED]
+        moving = len(loaded) < len(self.engines) or self._somebody_waits()
+        old = any(map(self.is_old, loaded))
+        self.unmoved_s = self.unmoved_s + 1 if old and not moving else 0
+        if self.unmoved_s > AT_ONCE_S:
+            raise Broken("old_files", [e.model for e in loaded if self.is_old(e)])
+
     def snapshot(self) -> Snapshot:
         self._arrange()
         for name in self.models:
@@ -63,12 +75,15 @@ class Copying(Fleet):
         for name in self.models:
             engines = self.of(name)
             if engines:
-                best = min(engines, key=lambda k: (_WORTH.index(engines[k].state), k != name))
+                best = min(engines, key=lambda k: (*self._worth(engines[k]), k != name))
                 if best != name:
                     first, beside = self.engines.pop(name, None), self.engines.pop(best)
                     self.engines[name] = beside
                     if first is not None:
                         self.engines[best] = first
+
+    def _worth(self, engine: Engine) -> tuple[int, bool]:
+        return _WORTH.index(engine.state), self.is_old(engine)
 
     def _look(self, name: str) -> None:
         engines = [e for e in self.of(name).values() if e.state is ModelState.LOADED]
@@ -100,7 +115,7 @@ class Copying(Fleet):
             device_ids=engine.devices,
             held_bytes=engine.size,
             in_flight=len(engine.ends_s),
-            stale_files=model.stale,
+            stale_files=self.is_old(engine) and engine.files != self.engines[engine.model].files,
             unload_requested=model.unload_asked,
             generation=int(key.rpartition(".")[2]),
         )
@@ -110,12 +125,12 @@ class Copying(Fleet):
         key = next(key for key, known in self.engines.items() if known is engine)
         rest = {k: e for k, e in self.engines.items() if e is not engine}
         model = self.models[engine.model]
-        stale, asked = model.stale, model.unload_asked
+        asked = model.unload_asked
         self.engines = {engine.model: engine}  # as if it were the only one
         super()._go_on(engine)
         self.engines = rest | ({key: engine} if self.engines else {})
         if self.of(engine.model):
-            model.stale, model.unload_asked = stale, asked
+            model.unload_asked = asked
         self.ended[engine.model] = self.ended.get(engine.model, 0) + served
         self._share(engine.model)
 
@@ -134,9 +149,7 @@ class Copying(Fleet):
             judge.starts(action, action.device_ids, action.reserve_bytes)
             judge.touched.update(action.device_ids)
             self.copied += 1
-            ready_s = self.now_s + self.models[action.model].takes_s
-            engine = Engine(action.model, action.device_ids, action.reserve_bytes, ready_s)
-            self.engines[f"{action.model}.{self.copied}"] = engine
+            self.engines[f"{action.model}.{self.copied}"] = self._begun(action)
         else:
             super()._carry_out(action, judge)
 
@@ -159,13 +172,16 @@ class Copying(Fleet):
     def _is_needed(self, order: Unload | Sleep | Wake, rule: str) -> None:
         """Somebody waits, or it must go."""
         model = self.models[order.model]
-        if not (model.unload_asked or model.stale or self._somebody_waits()):
+        old = any(map(self.is_old, self.of(order.model).values()))
+        if not (model.unload_asked or old or self._somebody_waits()):
             raise Broken(rule, order)
 
     def _judge_copy(self, load: Load) -> None:
         engines, (device,) = self.of(load.model), load.device_ids
         if any(e.state is not ModelState.LOADED for e in engines.values()) or not engines:
             raise Broken("single_flight", load)
+        if self.is_old(self.engines[load.model]):
+            return  # it is to replace that one
         if len(engines) >= self.policy.max_engines:
             raise Broken("copy_maximum", load)
         if any(device in e.devices for e in engines.values()):

@@ -101,6 +101,10 @@ class Fleet:
         """Whether an engine there is being started, stopped, woken or put to sleep."""
         return any(e.changing and device in e.devices for e in self.engines.values())
 
+    def is_old(self, engine: Engine) -> bool:
+        """Whether its model's files were replaced since."""
+        return engine.files != self.models[engine.model].files
+
     def serves(self, model: str) -> bool:
         """Whether it has an engine that does not sleep."""
         engine = self.engines.get(model)
@@ -128,7 +132,7 @@ class Fleet:
         engine.ends_s.clear()
         if engine.sleep is None:
             del self.engines[engine.model]
-            model.stale = model.unload_asked = False
+            model.unload_asked = False
         elif engine.falls_asleep_s is None:
             engine.falls_asleep_s = self.now_s + math.ceil(engine.sleep.sleep_s)
         elif self.now_s >= engine.falls_asleep_s:
@@ -140,6 +144,10 @@ class Fleet:
         match action:
             case Queue():
                 judge.queue(action)
+            case Load(is_copy=True):
+                judge.replaces(action)
+                self._replace(action)
+                judge.touched.update(action.device_ids)
             case Load():
                 judge.load(action)
                 self._load(action)
@@ -148,8 +156,18 @@ class Fleet:
                 self._tell(action, judge)
 
     def _load(self, load: Load) -> None:
-        ready_s = self.now_s + self.models[load.model].takes_s
-        self.engines[load.model] = Engine(load.model, load.device_ids, load.reserve_bytes, ready_s)
+        self.engines[load.model] = self._begun(load)
+
+    def _begun(self, load: Load) -> Engine:
+        model = self.models[load.model]
+        ready_s = self.now_s + model.takes_s
+        return Engine(load.model, load.device_ids, load.reserve_bytes, ready_s, model.files)
+
+    def _replace(self, load: Load) -> None:
+        """At once; `copies.py` lets it take its time."""
+        old, new = self.engines[load.model], self._begun(load)
+        new.state, new.loaded_s, new.ends_s = ModelState.LOADED, self.now_s, old.ends_s
+        self.engines[load.model] = new
 
     def _tell(self, action: Unload | Sleep | Wake, judge: Judge) -> None:
         engine = self.engines.get(action.model)

@@ -62,6 +62,14 @@ class Judge:
             raise Broken("wakes_what_sleeps", wake)
         self.starts(wake, engine.devices, engine.size - engine.kept)
 
+    def replaces(self, load: Load) -> None:
+        """There is room beside the engine of old files that goes on until then."""
+        engine = self._fleet.engines.get(load.model)
+        old = engine is not None and self._fleet.is_old(engine)
+        if engine is None or not old or engine.state is not ModelState.LOADED:
+            raise Broken("single_flight", load)
+        self.starts(load, load.device_ids, load.reserve_bytes)
+
     def starts(self, order: Load | Wake, devices: Sequence[str], more: int) -> None:
         """There is room on each device, nothing else is done there, and nobody older waits."""
         fleet = self._fleet
@@ -80,10 +88,11 @@ class Judge:
         """Nobody is stopped who is needed, or who is at something else."""
         model = self._fleet.models[unload.model]
         cancelled = model.unload_asked and engine.state is ModelState.LOADING
-        if model.pinned and not model.stale:
+        old = self._fleet.is_old(engine)
+        if model.pinned and not old:
             raise Broken("pinned", unload)
         self._one_at_a_time(unload, engine, cancelled=cancelled)
-        if not (model.unload_asked or model.stale):
+        if not (model.unload_asked or old):
             self._gives_way(unload, engine, model)
 
     def sleep(self, sleep: Sleep, engine: Engine) -> None:
@@ -167,7 +176,7 @@ class Judge:
         engine, model = self._fleet.engines.get(name), self._fleet.models[name]
         if engine is None:
             return False
-        stopped = engine.changing and (model.unload_asked or model.stale)
+        stopped = engine.changing and (model.unload_asked or self._fleet.is_old(engine))
         return engine.state is ModelState.LOADING or stopped
 
     def _refusal(self, name: str) -> None:

@@ -128,7 +128,7 @@ class FleetMachine(RuleBasedStateMachine):
     @rule(number=numbers)
     def replace_files(self, number: int) -> None:
         for name in self._engine(number):
-            self.fleet.models[name].stale = True
+            self.fleet.models[name].files += 1
             self._disturbed(1)
 
     @rule(number=numbers, pinned=st.booleans())

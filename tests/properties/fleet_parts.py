@@ -29,6 +29,8 @@ class Engine:
     size: int
     """Of each of its devices."""
     ready_s: int
+    files: int = 0
+    """Those of its model that it serves: how often they had been replaced."""
     state: ModelState = ModelState.LOADING
     loaded_s: int | None = None
     drained_by_s: int = 0
@@ -82,7 +84,8 @@ class Model:
     load_s: float | None = None
     retry_s: int = 0
     pinned: bool = False
-    stale: bool = False
+    files: int = 0
+    """How often they were replaced."""
     unload_asked: bool = False
     keep_alive_s: float | None = None
 

@@ -61,7 +61,7 @@ def model_view(
         held_bytes=engine.holds,
         in_flight=len(engine.ends_s),
         loaded_for_s=None if serves_s is None else float(now_s - serves_s),
-        stale_files=model.stale,
+        stale_files=engine.files != model.files,
         unload_requested=model.unload_asked,
         sleeps=model.sleeps if hosts[engine.devices[0]] else (),
         asleep=engine.sleep if engine.state is ModelState.SLEEPING else None,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from modelium.core import replicas
+from modelium.core import replacing, replicas
 from modelium.core.actions import Load, Unload
 from modelium.core.books import Books
 from modelium.core.policy import Policy
@@ -68,10 +68,20 @@ MUTANTS: list[tuple[str, str, Mutate]] = [
     (
         "ledger or driver",
         "what is free does not matter",
-        switched_off(replicas, "_spare_bytes", _all_of_it),
+        switched_off(replicas, "spare_bytes", _all_of_it),
     ),
     ("copy_elsewhere", "any device will do", switched_off(replicas, "_where", _anywhere)),
     ("copy_last", "nobody is waited for", _nobody_is_waited_for),
+    (
+        "ledger or driver",
+        "replacing needs no room",
+        switched_off(replacing, "spare_bytes", _all_of_it),
+    ),
+    (
+        "old_files",
+        "nothing is replaced",
+        switched_off(replacing, "replace_in_use", lambda *_, **__: []),
+    ),
     ("copy_displaces", "others go for copies", switched_off(replicas, "one_more", _by_displacing)),
     ("copy_kept", "copies go for nothing", switched_off(replicas, "_why_less", lambda *_: "so")),
 ]

@@ -41,7 +41,13 @@ def broken(snapshot: Snapshot, actions: list[Action]) -> list[str]:
         "pinned": any(
             model.pinned and not (model.removed or model.stale_files) for model in unloads
         ),
-        "single_flight": any(by_name[load.model].live for load in loads),
+        "single_flight": any(by_name[load.model].live for load in loads if not load.is_copy),
+        "replaces_old_files": any(
+            not by_name[load.model].stale_files
+            or by_name[load.model].state is not ModelState.LOADED
+            for load in loads
+            if load.is_copy
+        ),
         "one_action_per_model": max(Counter(_what(a) for a in actions).values(), default=0) > 1,
         "one_command_per_device": _commands_per_device(actions, by_name) > 1,
         "busy_device": any(
@@ -63,7 +69,8 @@ def broken(snapshot: Snapshot, actions: list[Action]) -> list[str]:
             for model in unloads
         ),
         "loads_what_can_be_loaded": any(
-            by_name[load.model].blocked or by_name[load.model].retry_in_s for load in loads
+            by_name[load.model].blocked or (by_name[load.model].retry_in_s and not load.is_copy)
+            for load in loads
         ),
     }
     return [name for name, is_broken in rules.items() if is_broken]

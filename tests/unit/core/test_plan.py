@@ -202,6 +202,8 @@ def test_the_plan_is_what_is_decided_once_the_request_is_there(
         actions = decide(with_one_more(snapshot, model), advice, POLICY)
         stopped = {action.model for action in actions if isinstance(action, Unload)}
         match next((action for action in actions if action.model == model.model), None):
+            case Load(is_copy=True):
+                assert found.outcome is PlanOutcome.ROUTE
             case Load(device_ids=device_ids):
                 assert (found.outcome, found.device_ids) == (PlanOutcome.LOAD, device_ids)
             case Queue(reason=reason, victims=victims):

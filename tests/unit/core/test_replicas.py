@@ -148,7 +148,7 @@ def test_a_plan_names_the_copy_that_would_give_way_and_all_that_serve() -> None:
     assert serving.device_name == "CPU slot 0 and CPU slot 1"
 
 
-@pytest.mark.parametrize("going", ["removed", "stale_files", "unload_requested"])
+@pytest.mark.parametrize("going", ["removed", "unload_requested"])
 def test_a_model_that_must_go_goes_with_all_its_engines(going: str) -> None:
     engines = with_copies(seen(*FULL, busy(**{going: True})), copy(**{going: True}))
     assert done(engines) == ["unload a", "unload a.2"]

@@ -221,7 +221,10 @@ def test_new_files_of_a_live_model_change_what_is_known_but_not_its_state() -> N
         facts.analyzing(fingerprint="f2"),
         facts.analyzed(fingerprint="f2", descriptor=wider),
     )
-    assert (record.state, record.reason, record.descriptor) == (S.LOADED, "", wider)
+    assert (record.state, record.descriptor, record.files_analysed) == (S.LOADED, wider, True)
+    assert (
+        record.reason == "its files have changed; it serves the old ones until the new are loaded"
+    )
 
 
 @pytest.mark.parametrize("end", [facts.unloaded(), facts.failed()])

@@ -150,6 +150,12 @@ class ModelRecord(Record):
     path: str
     fingerprint: str = ""
     size_bytes: int = Field(default=0, ge=0, description="of all its files")
+    files_analysed: bool = Field(
+        default=True, description="without, descriptor is of the files that were there before"
+    )
+    failed_fingerprint: str = Field(
+        default="", description="of files that failed to load beside an engine of older ones"
+    )
     discovered_at: datetime | None = Field(default=None, description="when it was first seen")
     descriptor: Descriptor | None = None
     refused: bool = Field(
@@ -210,6 +216,15 @@ class ModelRecord(Record):
     def newest_generation(self) -> int:
         """Of all engines that were announced."""
         return max(self.generation, self.copies_generation)
+
+    @property
+    def has_new_files(self) -> bool:
+        """Whether its engine serves other files than are there now."""
+        return self.state in LIVE_STATES and self.are_older(self.loaded_fingerprint)
+
+    def are_older(self, fingerprint: str | None) -> bool:
+        """Whether such files are no longer there; one that is not known says nothing."""
+        return bool(fingerprint and self.fingerprint) and fingerprint != self.fingerprint
 
     def copy_of(self, generation: int) -> Copy | None:
         """That load attempt, where it is beside another."""

@@ -2,7 +2,8 @@
 
 `decide` is the only place where that is chosen. In this order: engines that must go (their files
 are gone or replaced, an operator asked, the time is over for which a client wanted them kept), then
-everybody who waits, the oldest first, then models that are always to be loaded, then advice. For
+everybody who waits, the oldest first, then models that are always to be loaded, then models whose
+files were replaced while they are in use (`replacing.py`), then advice. For
 one who waits: its load is in flight, join it; it fits, load it; it fits once a device is no longer
 busy, wait for that; a set of engines gives way, stop them (`displace.py`); no device is large
 enough, take several (`spanning.py`); else queue with the reason. Whoever waits for what cannot be,
@@ -17,7 +18,7 @@ from dataclasses import replace
 
 from modelium.common.figures import DecidedAction, Decision
 from modelium.common.records import ModelState
-from modelium.core import displace, reasons, replicas, spanning
+from modelium.core import displace, reasons, replacing, replicas, spanning
 from modelium.core.actions import Action, Load, Queue, Unload, Wake
 from modelium.core.books import Books
 from modelium.core.bound import turn_s, wait_bounds_s
@@ -50,6 +51,7 @@ def decide(
     for pinned in pinned_out:
         actions += _serve(books, pinned, policy)
     actions += replicas.give_up_loads(books, (*waiters, *pinned_out), actions)
+    actions += replacing.replace_in_use(books, policy, quiet=not _somebody_queues(actions))
     actions += _follow(books, followed, policy)
     actions += overslept(books, policy)
     actions += replicas.too_many(books, policy)
@@ -71,13 +73,18 @@ def _must_go(books: Books) -> Iterable[Unload]:
 def _reason_to_go(model: ModelView) -> str:
     if model.removed:
         return "its files are gone"
-    if model.stale_files and model.state in STOPPABLE:
-        return "its files have changed"
+    if _must_not_serve_old_files(model):
+        return replacing.REASON
     if model.unload_requested and not model.pinned:
         return "an operator asked for it"
     if _kept_long_enough(model):
         return f"not used for the {model.keep_alive_s:g} s it was to be kept"
     return ""
+
+
+def _must_not_serve_old_files(model: ModelView) -> bool:
+    replaced = model.stale_files and model.state in STOPPABLE
+    return replaced and not replacing.is_replaced_in_use(model)
 
 
 def _kept_long_enough(model: ModelView) -> bool:
@@ -104,6 +111,11 @@ def _pinned(snapshot: Snapshot) -> list[ModelView]:
         for m in snapshot.models
         if m.pinned and m.wanted_for_s is None and m.state in WAITABLE and not m.removed
     ]
+
+
+def _somebody_queues(actions: Iterable[Action]) -> bool:
+    """Whether anybody waits for memory or a device who may get it."""
+    return any(isinstance(action, Queue) and not action.never for action in actions)
 
 
 def _serve(books: Books, waiter: ModelView, policy: Policy) -> Sequence[Action]:

@@ -171,6 +171,8 @@ def too_many(books: Books, policy: Policy) -> list[Unload]:
 def _why_less(model: ModelView, copies: list[ModelView], policy: Policy) -> str:
     if any(engine.state in _CHANGING for engine in (model, *copies)):
         return ""  # one after the other
+    if model.stale_files:
+        return ""  # `replacing.py` sees to them
     if len(copies) >= model.max_engines:
         return f"its model may have {model.max_engines} engines"
     asleep = any(copy.state is ModelState.SLEEPING for copy in copies)
@@ -213,12 +215,13 @@ def _where(books: Books, model: ModelView, policy: Policy) -> DeviceView | None:
         for device in books.snapshot.devices
         if device.device_id not in taken
         and not books.busy(device)
-        and 0 < model.needed.get(device.kind, 0) <= _spare_bytes(books, device, policy)
+        and 0 < model.needed.get(device.kind, 0) <= spare_bytes(books, device, policy)
     ]
     return min(roomy, key=lambda d: (-books.free[d.device_id], d.device_id), default=None)
 
 
-def _spare_bytes(books: Books, device: DeviceView, policy: Policy) -> float:
+def spare_bytes(books: Books, device: DeviceView, policy: Policy) -> float:
+    """What is free there without it being fuller than idle models may keep it."""
     kept = device.total_bytes * (1 - policy.evict_when_memory_above_percent / 100)
     return books.free[device.device_id] - kept
 

@@ -71,7 +71,10 @@ class ModelView:
     pinned: bool = False
     removed: bool = False
     stale_files: bool = False
-    """Its engine serves files that have been replaced."""
+    """Its engine serves files that others have replaced which can be served; or it could not serve
+    its own again. Of a copy: it serves other files than its model's first engine."""
+    new_files_failed: bool = False
+    """They have failed to load beside an engine that serves old ones."""
     unload_requested: bool = False
     device_ids: tuple[str, ...] = ()
     held_bytes: int = 0

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from modelium.common.records import ModelRecord
+from modelium.common.records import ModelRecord, ModelState
 from modelium.core.snapshot import ModelView
 from modelium.orchestrator.engines import Engine
 from modelium.orchestrator.placement_state import PlacementState
@@ -19,12 +19,15 @@ def copy_view(
     """Alone, with the requests that it serves itself."""
     known = record.copy_of(copy.generation)
     files = known.fingerprint if known else ""
+    first = record.loaded_fingerprint or record.fingerprint
+    # Its record is to tell that it serves, and what.
+    unseen = known is None and copy.state is ModelState.LOADED
     return ModelView(
         model=record.model,
         copy_id=copy.instance_id,
-        state=copy.state,
+        state=ModelState.LOADING if unseen else copy.state,
         removed=record.removed,
-        stale_files=bool(files) and bool(record.fingerprint) and files != record.fingerprint,
+        stale_files=record.are_older(files) and files != first,
         unload_requested=record.model in state.unload_requested,
         device_ids=copy.device_ids,
         held_bytes=held_bytes.get(copy.instance_id, 0),

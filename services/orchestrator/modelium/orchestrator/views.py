@@ -8,7 +8,7 @@ from typing import Final
 
 from modelium.common.descriptor import RuntimeKind
 from modelium.common.figures import DeviceFigures, ModelFigures
-from modelium.common.records import LIVE_STATES, DeviceKind, InstanceState, ModelRecord, ModelState
+from modelium.common.records import DeviceKind, InstanceState, ModelRecord, ModelState
 from modelium.core.bound import wait_bounds_s
 from modelium.core.habit import next_use_s
 from modelium.core.ledger import free_bytes
@@ -29,6 +29,11 @@ NOT_YET: Final = {
     ModelState.ANALYZING: "its files are being analysed",
     ModelState.REJECTED: "its files cannot be served",
 }
+
+
+_SERVING: Final = frozenset({ModelState.LOADED, ModelState.LOADING})
+_ON_DISK: Final = 2
+"""The level of sleep at which an engine has no weights, and reads them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,8 @@ def _model(moment: _Moment, record: ModelRecord) -> ModelView:
     demand = state.demand.of(record.model, now_s)
     loaded_for_s = state.loaded_for_s(record, now_s)
     deepest = moment.numbers.policy.deepest_sleep
+    if record.has_new_files:
+        deepest = min(deepest, _ON_DISK - 1)  # its own files are gone
     return ModelView(
         model=record.model,
         state=engine.state if engine else record.state,
@@ -123,7 +130,8 @@ def _model(moment: _Moment, record: ModelRecord) -> ModelView:
         blocked=_blocked(moment, record),
         pinned=_is_pinned(moment, record),
         removed=record.removed,
-        stale_files=_serves_old_files(record),
+        stale_files=_must_be_replaced(moment, record),
+        new_files_failed=record.failed_fingerprint == (record.fingerprint or None),
         unload_requested=record.model in state.unload_requested,
         device_ids=engine.device_ids if engine else (),
         held_bytes=moment.found.held_bytes.get(engine.instance_id, 0) if engine else 0,
@@ -191,10 +199,12 @@ def _needed(moment: _Moment, record: ModelRecord, kind: DeviceKind) -> int:
     )
 
 
-def _serves_old_files(record: ModelRecord) -> bool:
-    """A fingerprint that is not known says nothing."""
-    old, new = record.loaded_fingerprint, record.fingerprint
-    return record.state in LIVE_STATES and bool(old) and bool(new) and old != new
+def _must_be_replaced(moment: _Moment, record: ModelRecord) -> bool:
+    """Whether its new files can be served, or it would read them when it wakes."""
+    if not record.has_new_files:
+        return False
+    asleep_on_disk = record.state is ModelState.SLEEPING and record.sleep_level == _ON_DISK
+    return asleep_on_disk or (record.files_analysed and not _blocked(moment, record))
 
 
 def _blocked(moment: _Moment, record: ModelRecord) -> str:
@@ -204,6 +214,8 @@ def _blocked(moment: _Moment, record: ModelRecord) -> str:
         return NOT_YET[record.state]
     if record.descriptor is None:
         return "its files are not analysed"
+    if record.has_new_files and not record.files_analysed and record.state in _SERVING:
+        return "its new files are not analysed, or cannot be served"
     return obstacle(record.descriptor, moment.numbers.runtimes, moment.largest)
 
 

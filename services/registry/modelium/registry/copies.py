@@ -2,7 +2,9 @@
 
 The record tells of its best engine as if there were no other, and of the others in `copies`: an
 engine that begins, fails or drains beside one that serves leaves the model loaded. Which engine is
-the best is seen to after every event, so that one that serves takes over from one that does not.
+the best is seen to after every event, so that one that serves takes over from one that does not,
+and one of the files that are there now from one of older files. Requests go to engines of the same
+files only.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +21,7 @@ from modelium.common.records import (
     ModelState,
 )
 from modelium.registry import reasons
-from modelium.registry.failing import FIRST_RETRY_S, LONGEST_RETRY_S
+from modelium.registry.failing import BLAMELESS, FIRST_RETRY_S, LONGEST_RETRY_S
 from modelium.registry.instances import instance_of
 
 _WORTH: Final = (
@@ -42,22 +44,40 @@ def with_copy(record: ModelRecord, event: ev.RuntimeEvent, now: datetime) -> Mod
             "copies": tuple(sorted((*others, *changed), key=lambda copy: copy.generation)),
             "copies_generation": max(record.copies_generation, event.generation),
             "copy_retry_at": _retry_at(record, event, now),
+            **_of_replacement(record, event),
         }
     )
 
 
 def arranged(record: ModelRecord, now: datetime) -> ModelRecord:
-    """The same engines, the best of them first, and requests go to all that serve."""
+    """The same engines, the best of them first, and requests go to all that serve its files."""
     first = instance_of(record)
     engines = [*([_as_copy(record)] if first else []), *record.copies]
     if not engines:
         return record
-    best = min(engines, key=lambda copy: _WORTH.index(copy.state))
+    best = min(engines, key=lambda c: (_WORTH.index(c.state), record.are_older(c.fingerprint)))
     if not first or best.instance_id != first.instance_id:
         record = _with_first(record, best, now)
     others = tuple(copy for copy in engines if copy.instance_id != best.instance_id)
-    endpoints = tuple(endpoint for copy in (best, *others) for endpoint in _endpoints(copy))
+    alike = (best, *(copy for copy in others if _serves_the_same(copy, best)))
+    endpoints = tuple(endpoint for copy in alike for endpoint in _endpoints(copy))
     return record.model_copy(update={"copies": others, "endpoints": endpoints})
+
+
+def _serves_the_same(copy: Copy, best: Copy) -> bool:
+    """A fingerprint that is not known says nothing."""
+    return not (copy.fingerprint and best.fingerprint) or copy.fingerprint == best.fingerprint
+
+
+def _of_replacement(record: ModelRecord, event: ev.RuntimeEvent) -> dict[str, Any]:
+    """What is said of new files that did not load beside the engine of the old ones."""
+    of_new = record.has_new_files and record.state is ModelState.LOADED
+    if not isinstance(event, ev.RuntimeFailed) or not of_new or event.kind in BLAMELESS:
+        return {}
+    if event.fingerprint != record.fingerprint:
+        return {}
+    reason = reasons.new_files_failed(event.reason)
+    return {"failed_fingerprint": record.fingerprint, "reason": reason}
 
 
 def _with_first(record: ModelRecord, best: Copy, now: datetime) -> ModelRecord:
@@ -76,6 +96,7 @@ def _with_first(record: ModelRecord, best: Copy, now: datetime) -> ModelRecord:
             "reserved_bytes": best.reserved_bytes,
             "resident_bytes": best.resident_bytes,
             "sleep_level": best.sleep_level,
+            "load_s": record.load_s if best.load_s is None else best.load_s,
             "loaded_at": (best.loaded_at or now) if serves else None,
             "retry_at": None,
             "copy_retry_at": record.retry_at or record.copy_retry_at,

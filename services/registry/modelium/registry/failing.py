@@ -20,12 +20,13 @@ STEADY_S: Final = LONGEST_RETRY_S
 NEVER_FAILED: Final[dict[str, Any]] = {"failures": 0, "out_of_memory": 0, "retry_at": None}
 _OTHER_MEANS: Final = ("a smaller cache or more memory", "more memory")
 """With what loads that ran out of memory are tried again at once."""
-_BLAMELESS: Final = frozenset({FailureKind.CANCELLED, FailureKind.LOST})
+BLAMELESS: Final = frozenset({FailureKind.CANCELLED, FailureKind.LOST})
+"""These say nothing of the model's files."""
 
 
 def after_failure(record: ModelRecord, event: RuntimeFailed, now: datetime) -> dict[str, Any]:
     """The fields that tell when, how and whether not to load it again, and why it failed."""
-    if event.kind in _BLAMELESS:
+    if event.kind in BLAMELESS:
         return {"reason": reasons.failed(event.reason, None)}
     if event.kind is FailureKind.SLEEP_FAILED:
         return _unfit_to_sleep(record, event)

@@ -77,7 +77,8 @@ def _is_analysis_news(record: ModelRecord, event: ev.ModelAnalyzed) -> bool:
     if event.fingerprint != record.fingerprint:
         return record.state in (ModelState.ERROR, ModelState.REJECTED)
     unfinished = (ModelState.DISCOVERED, ModelState.ANALYZING, ModelState.REJECTED)
-    return record.state in unfinished or record.descriptor != event.descriptor
+    another = record.descriptor != event.descriptor or not record.files_analysed
+    return record.state in unfinished or another
 
 
 def _is_engine_news(record: ModelRecord, event: ev.RuntimeEvent) -> bool:

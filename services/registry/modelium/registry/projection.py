@@ -40,6 +40,8 @@ _NEVER_SLEPT: Final[Mapping[str, Any]] = {
     "asleep_bytes": 0,
     "sleepless": "",
 }
+_NEVER_TRIED: Final[Mapping[str, Any]] = {"copy_retry_at": None, "failed_fingerprint": ""}
+"""Beside an engine of older files."""
 _DECIDED_BY_ENGINE: Final = frozenset(
     {ModelState.LOADED, ModelState.LOADING, ModelState.UNLOADING, ModelState.REJECTED}
 )
@@ -85,14 +87,17 @@ def _first(event: Event, state: ModelState, now: datetime) -> ModelRecord:
 def _at_rest(record: ModelRecord) -> ModelRecord | None:
     """A model without an engine: forgotten if its files are gone.
 
-    Files that changed while the engine ran and could not be served leave no descriptor: they are
-    to be analysed once more, which brings their reason back.
+    Files that changed while the engine ran and could not be served, or are not analysed yet, are to
+    be analysed once more, which brings their reason back.
     """
     if record.removed:
         return None
-    if record.descriptor is None and record.state in (ModelState.UNLOADED, ModelState.ERROR):
+    known = record.descriptor is not None and record.files_analysed
+    if not known and record.state in (ModelState.UNLOADED, ModelState.ERROR):
         state = next_state(record.state, ev.ModelDiscovered)
-        return record.model_copy(update={"state": state, "reason": reasons.NOT_ANALYSED})
+        return record.model_copy(
+            update={"state": state, "descriptor": None, "reason": reasons.NOT_ANALYSED}
+        )
     return record
 
 
@@ -118,17 +123,26 @@ def _discovered(record: ModelRecord, event: ev.ModelDiscovered, _now: datetime) 
         "fingerprint": event.fingerprint,
         "size_bytes": event.size_bytes,
         "removed": False,
+        "files_analysed": False,
         **_new_files(record, event.fingerprint),
     }
     if is_live(record):
-        return files
+        return files | _of_new_files(record, event.fingerprint, reasons.NEW_FILES)
     return files | {"descriptor": None, "reason": reasons.NOT_ANALYSED}
 
 
 def _new_files(record: ModelRecord, fingerprint: str) -> Changes:
     """How well an engine slept says nothing about one of other files."""
     same = fingerprint == record.fingerprint
-    return dict(_NEW_FILES) if same else {**_NEW_FILES, **_NEVER_SLEPT}
+    return dict(_NEW_FILES) if same else {**_NEW_FILES, **_NEVER_SLEPT, **_NEVER_TRIED}
+
+
+def _of_new_files(record: ModelRecord, fingerprint: str, reason: str) -> Changes:
+    """What is said of files while an engine serves; none where these are what it serves."""
+    if record.state is not ModelState.LOADED:
+        return {}
+    others = fingerprint and record.loaded_fingerprint not in (None, "", fingerprint)
+    return {"reason": reason if others else ""}
 
 
 def _analyzing(_record: ModelRecord, _event: ev.ModelAnalyzing, _now: datetime) -> Changes:
@@ -140,16 +154,20 @@ def _analyzed(record: ModelRecord, event: ev.ModelAnalyzed, _now: datetime) -> C
         "fingerprint": event.fingerprint,
         "size_bytes": event.size_bytes,
         "descriptor": event.descriptor,
+        "files_analysed": True,
         **_new_files(record, event.fingerprint),
     }
-    return files if is_live(record) else files | {"reason": reasons.NOT_REQUESTED}
+    if is_live(record):
+        return files | _of_new_files(record, event.fingerprint, reasons.REPLACED)
+    return files | {"reason": reasons.NOT_REQUESTED}
 
 
 def _rejected(record: ModelRecord, event: ev.ModelRejected, _now: datetime) -> Changes:
-    """While an engine serves other files, nothing is known of these: see `_at_rest`."""
+    """While an engine serves, the descriptor stays that of what it serves: see `_at_rest`."""
     if is_live(record):
-        return {"descriptor": None}
-    return {"descriptor": event.descriptor, "reason": event.reason}
+        reason = reasons.new_files_refused(event.reason)
+        return {"files_analysed": False, **_of_new_files(record, record.fingerprint, reason)}
+    return {"descriptor": event.descriptor, "files_analysed": False, "reason": event.reason}
 
 
 def _removed(record: ModelRecord, _event: ev.ModelRemoved, _now: datetime) -> Changes:
@@ -193,7 +211,7 @@ def _loaded(record: ModelRecord, event: ev.RuntimeLoaded, now: datetime) -> Chan
         "resident_bytes": event.resident_bytes,
         "sleep_level": 0,
         "loaded_at": record.loaded_at if repeated else now,
-        "reason": "",
+        "reason": record.reason if repeated else "",
         "retry_at": None,
     }
 

@@ -9,7 +9,20 @@ from typing import Final
 NOT_ANALYSED: Final = "waiting for its files to be analysed"
 ANALYSING: Final = "analysing its files"
 NOT_REQUESTED: Final = "not requested yet"
+NEW_FILES: Final = "its files have changed; it serves the old ones while the new are analysed"
+REPLACED: Final = "its files have changed; it serves the old ones until the new are loaded"
 FILES_GONE: Final = "its files are gone; it ends with its engine"
+
+
+def new_files_refused(why: str) -> str:
+    """An engine goes on with the files that were there before."""
+    return f"its new files cannot be served, it serves the old ones: {why}"
+
+
+def new_files_failed(why: str) -> str:
+    """The new files did not load beside the engine of the old ones."""
+    why = why.rstrip(".") or "their engine failed"
+    return f"its new files failed to load, it serves the old ones: {why}"
 
 
 def loading(device_ids: Sequence[str]) -> str:
