@@ -97,6 +97,13 @@ def test_nobody_is_displaced_for_it_and_whoever_waits_is_first() -> None:
     )
 
 
+def test_it_is_not_begun_beside_an_engine_that_is_told_to_go() -> None:
+    # c has waited for longer than anybody may: it is refused, although a makes room for it.
+    late = waiting("c", 4, since_s=10_000.0)
+    place = seen(device(total=4, free=0), device(1, total=3), old(size=3, held_bytes=4 * GIB), late)
+    assert done(place, POLICY) == ["unload a"]
+
+
 def test_who_cannot_be_loaded_is_not_waited_for() -> None:
     for other in (cold("c", 20, pinned=True), waiting("c", retry_in_s=5.0), waiting("c", 20)):
         assert done(seen(ROOM, old(), other), POLICY) == ["copy a on 0"]

@@ -53,7 +53,8 @@ def _goes_anyway(model: ModelView) -> bool:
 
 def _step(books: Books, model: ModelView, policy: Policy, *, quiet: bool) -> Load | Unload | None:
     copies = books.copies.get(model.model, ())
-    if any(copy.state in CHANGING for copy in copies) or model.copy_retry_in_s > 0:
+    ordered = not all(books.is_here(engine) for engine in (model, *copies))
+    if ordered or any(copy.state in CHANGING for copy in copies) or model.copy_retry_in_s > 0:
         return None  # one after the other
     fitting = [d for d in books.snapshot.devices if _fits(books, d, model, policy)]
     idle = [device for device in fitting if not books.busy(device)]
