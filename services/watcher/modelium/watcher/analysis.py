@@ -1,36 +1,19 @@
-"""Reads a model's files: whether they are complete, and what they make.
+"""Reads a model's files, and says what they make.
 
 Only headers, small text files and programs' signatures are read, never weights, and nothing is run:
-`formats/` has a module for each format. The calls block; `filesystem.py` makes them in a thread.
+`formats/` has a module for each format. It runs in the process that `safety/child.py` shuts in.
 """
 
 from collections.abc import Iterable
 from pathlib import PurePath
 
 from modelium.common.descriptor import Descriptor
-from modelium.common.errors import Incomplete, InvalidModel
+from modelium.common.errors import InvalidModel
 from modelium.watcher.formats.content import content_fingerprint
 from modelium.watcher.formats.files import Files
 from modelium.watcher.formats.overrides import apply_overrides
-from modelium.watcher.formats.recognise import describe, require_whole
+from modelium.watcher.formats.recognise import describe
 from modelium.watcher.listing import Candidate
-
-
-def missing(candidate: Candidate, supported: Iterable[str]) -> str | None:
-    """What the model still lacks, for people; None when all of it is there.
-
-    More may come, so this is no verdict: `analyse` gives one.
-    """
-    if candidate.leaves or _unreadable(candidate):
-        return None  # no more files can help
-    try:
-        _require_supported(candidate, supported)
-        require_whole(Files(candidate))
-    except Incomplete as error:
-        return error.reason
-    except InvalidModel:
-        return None
-    return None
 
 
 def analyse(candidate: Candidate, supported: Iterable[str]) -> Descriptor:

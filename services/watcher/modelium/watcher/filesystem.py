@@ -1,7 +1,7 @@
 """Reads the watch directories and the models in them.
 
-All of it blocks, so every call goes through `asyncio.to_thread`; the work is in `folders.py`,
-`completeness/` and `analysis.py`.
+All of it blocks, so every call goes through `asyncio.to_thread`; the work is in `folders.py` and
+`completeness/`. What a model is, an `Analyst` finds out in a process of its own.
 """
 
 import asyncio

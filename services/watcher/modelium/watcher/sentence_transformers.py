@@ -102,19 +102,6 @@ class _Dense(BaseModel):
 _MODULES_FILE: Final = TypeAdapter(tuple[_Module, ...])
 
 
-def require_modules(files: Files) -> None:
-    """See that what `modules.json` names is there; more may still come.
-
-    Raises:
-        Incomplete: it names a file that is missing, or is cut off itself.
-    """
-    if MODULES not in files:
-        return
-    for module in _modules(files.read(MODULES)):
-        if module.kind in _CONFIGURED:
-            _config(module, files)
-
-
 def read_sentence_model(files: Files) -> SentenceModel | None:
     """None: it is no folder of this library.
 

@@ -14,6 +14,7 @@ from modelium.common.descriptor import Descriptor
 from modelium.common.errors import InvalidModel
 from modelium.common.settings import ModelDiscovery
 from modelium.watcher import analysis
+from modelium.watcher.completeness.judge import judge
 from modelium.watcher.listing import Candidate, File
 
 SUPPORTED = ModelDiscovery().supported_extensions
@@ -36,7 +37,7 @@ def described(path: Path) -> Descriptor:
 
 
 def missing(path: Path) -> str | None:
-    return analysis.missing(candidate(path), SUPPORTED)
+    return judge(candidate(path)).missing
 
 
 def reason(path: Path) -> str:

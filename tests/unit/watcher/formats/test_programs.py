@@ -30,9 +30,9 @@ def test_onnx_says_what_it_takes_and_gives(tmp_path: Path) -> None:
 
 def test_weights_beside_onnx_have_to_be_there_and_whole(tmp_path: Path) -> None:
     write_onnx(tmp_path / "m" / "model.onnx", external=True)
-    assert missing(tmp_path / "m") == "model.onnx.data, which model.onnx names, is missing"
+    assert reason(tmp_path / "m") == "model.onnx.data, which model.onnx names, is missing"
     (tmp_path / "m" / "model.onnx.data").write_bytes(bytes(47))
-    assert missing(tmp_path / "m") == "model.onnx.data is shorter than model.onnx says"
+    assert reason(tmp_path / "m") == "model.onnx.data is shorter than model.onnx says"
     (tmp_path / "m" / "model.onnx.data").write_bytes(bytes(48))
     assert missing(tmp_path / "m") is None
     found = described(tmp_path / "m")

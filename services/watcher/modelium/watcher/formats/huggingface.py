@@ -15,11 +15,7 @@ from modelium.watcher.hf_sizes import Sizes
 from modelium.watcher.hf_tasks import first_position, keeps_no_cache, task_of
 from modelium.watcher.listing import CONFIG
 from modelium.watcher.pooling import beyond_vllm, context_of
-from modelium.watcher.sentence_transformers import (
-    SentenceModel,
-    read_sentence_model,
-    require_modules,
-)
+from modelium.watcher.sentence_transformers import SentenceModel, read_sentence_model
 
 WEIGHTS: Final = ".safetensors"
 PREPROCESSOR: Final = "preprocessor_config.json"
@@ -29,17 +25,6 @@ _CHAT_TEMPLATES: Final = ("chat_template.jinja", "chat_template.json")
 _PICKLED: Final = (".bin", ".pt", ".pth", ".ckpt")
 _HOSTED: Final = frozenset({Task.VISION})
 """Tasks that vLLM does not have."""
-
-
-def require_whole(files: Files) -> None:
-    """Look whether all of it is there, without judging it.
-
-    Raises:
-        Incomplete: something is not.
-    """
-    weights_of(files, weight_files(files))
-    files.json(CONFIG)
-    require_modules(files)
 
 
 def describe(files: Files) -> Descriptor:

@@ -58,18 +58,6 @@ def describe(files: Files) -> Descriptor:
     return described if files.candidate.is_file else described.model_copy(update={"file": name})
 
 
-def require_whole(files: Files) -> None:
-    """Look whether all of it is there; cheaper than `describe` where that is not needed.
-
-    Raises:
-        InvalidModel: `Incomplete` while something is missing.
-    """
-    if adapter.CONFIG not in files and is_transformers(files):
-        huggingface.require_whole(files)
-    else:
-        describe(files)
-
-
 def is_transformers(files: Files) -> bool:
     """Whether `config.json` tells of the model, rather than a single file with a program."""
     if files.candidate.is_file:

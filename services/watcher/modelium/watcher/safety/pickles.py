@@ -20,7 +20,6 @@ from modelium.watcher.safety import limits
 from modelium.watcher.safety.archives import BROKEN, is_archive, open_archive, read_entry
 from modelium.watcher.safety.archives import MAGIC as ARCHIVE
 
-PICKLE_ENDINGS: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib")
 _IN_ARCHIVES: Final = (".pkl", ".pickle", ".debug_pkl")
 _MACHINE_CODE: Final = (".so", ".dll", ".dylib", ".pyd")
 _TOUCHES_FILES: Final = re.compile(rb"\b(?:torch\.|aten::)(?:save|from_file)\b")
