@@ -167,6 +167,14 @@ def packed() -> bytes:
     return made_of.getvalue()
 
 
+def beside_pickles(root: Path) -> Path:
+    """As where a model was trained and then exported."""
+    made.write(root / "m" / "m.pt2", torch("exported.pt2")())
+    made.write(root / "m" / "m.safetensors", safetensors({"w": tensor()}))
+    made.write(root / "m" / "checkpoint.ckpt", call("a", "B"))
+    return root / "m"
+
+
 def torch(name: str) -> Callable[[], bytes]:
     return lambda: (made.TORCH / name).read_bytes()
 
@@ -197,6 +205,9 @@ FILES = [
     file("TorchScript, traced", "x.pth", torch("traced.pt")),
     file("TorchScript, compressed", "x.pt", packed),
     file("an exported program", "x.pt2", torch("exported.pt2")),
+    file("an exported program in capital letters", "X.PT2", torch("exported.pt2")),
+    file("GGUF in capital letters", "X.GGUF", gguf()),
+    Case("an exported program beside weights that nobody loads", beside_pickles),
 ]
 
 CASES = [*FOLDERS, *FILES]

@@ -14,10 +14,10 @@ from modelium.common.settings import ModelDiscovery
 from modelium.watcher.filesystem import ModelFolders
 from tests.unit.watcher.analysts import InThisProcess
 
-from . import good, hostile_programs, hostile_text
+from . import good, hostile_endings, hostile_programs, hostile_text
 from .cases import Case
 
-HOSTILE = [*hostile_text.CASES, *hostile_programs.CASES]
+HOSTILE = [*hostile_text.CASES, *hostile_programs.CASES, *hostile_endings.CASES]
 GOOD = good.CASES
 RESULTS = Path(".modelium/test")
 SUPPORTED = ModelDiscovery().supported_extensions

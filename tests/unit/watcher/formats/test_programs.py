@@ -8,8 +8,11 @@ import onnx
 import pytest
 
 from modelium.common.descriptor import RuntimeKind, Task, TensorSpec
+from modelium.watcher.analysis import analyse
+from modelium.watcher.listing import Candidate, File
 
-from .files import TORCH, an_onnx_model, described, missing, reason, write_onnx
+from ..corpus import made
+from .files import SUPPORTED, TORCH, an_onnx_model, described, missing, reason, write_onnx
 
 X = TensorSpec(name="x", datatype="FP32", shape=(-1, 4))
 
@@ -43,6 +46,15 @@ def test_onnx_with_weights_beside_it_needs_a_folder(tmp_path: Path) -> None:
     write_onnx(tmp_path / "model.onnx", external=True)
     (tmp_path / "model.onnx.data").write_bytes(bytes(48))
     assert "put both in a folder" in reason(tmp_path / "model.onnx")
+
+
+def test_a_single_file_is_the_model_whatever_its_data_is_called(tmp_path: Path) -> None:
+    made.write(tmp_path / "a.onnx", made.onnx_file(location="a.pt2"))
+    made.write(tmp_path / "a.pt2", (TORCH / "exported.pt2").read_bytes())
+    files = [tmp_path / "a.onnx", tmp_path / "a.pt2"]
+    beside = tuple(File(it.name, it.stat().st_size, 1) for it in files)
+    model = Candidate(str(files[0]), beside, is_file=True)
+    assert analyse(model, SUPPORTED).format == "onnx"
 
 
 def test_weights_deep_in_an_onnx_graph_count(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from modelium.common.descriptor import Descriptor, RuntimeKind, Task
 from modelium.common.errors import Incomplete, InvalidModel
 from modelium.watcher.formats.files import Files
 from modelium.watcher.formats.safetensors_header import weights_of
+from modelium.watcher.loaded import ADAPTER as CONFIG
 
-CONFIG: Final = "adapter_config.json"
 _WEIGHTS: Final = "adapter_model.safetensors"
 _PICKLED: Final = "adapter_model.bin"
 _TASKS: Final = {

@@ -11,7 +11,6 @@ from modelium.common.errors import Incomplete, InvalidModel
 from modelium.watcher.formats.files import Files, unreadable
 from modelium.watcher.formats.gguf_header import DAMAGED, Header
 
-ENDING: Final = ".gguf"
 _PART: Final = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
 _KV_BYTES: Final = 2
 

@@ -14,15 +14,15 @@ from modelium.watcher.hf_config import Config, has_chat_template, longest_text, 
 from modelium.watcher.hf_sizes import Sizes
 from modelium.watcher.hf_tasks import first_position, keeps_no_cache, task_of
 from modelium.watcher.listing import CONFIG
+from modelium.watcher.loaded import PICKLES
+from modelium.watcher.loaded import SAFETENSORS as WEIGHTS
 from modelium.watcher.pooling import beyond_vllm, context_of
 from modelium.watcher.sentence_transformers import SentenceModel, read_sentence_model
 
-WEIGHTS: Final = ".safetensors"
 PREPROCESSOR: Final = "preprocessor_config.json"
 _INDEX: Final = ".safetensors.index.json"
 _TOKENIZER: Final = "tokenizer_config.json"
 _CHAT_TEMPLATES: Final = ("chat_template.jinja", "chat_template.json")
-_PICKLED: Final = (".bin", ".pt", ".pth", ".ckpt")
 _HOSTED: Final = frozenset({Task.VISION})
 """Tasks that vLLM does not have."""
 
@@ -90,10 +90,12 @@ def _cache(architecture: str, sizes: Sizes) -> dict[str, int | bool]:
 def weight_files(files: Files) -> list[str]:
     """The weights that are loaded: those the index names, else all that lie in the folder itself.
 
+    Engines look for them by an ending in small letters.
+
     Raises:
         InvalidModel: there are none, or the index names one that is not there.
     """
-    top = files.top(WEIGHTS)
+    top = [name for name in files.top(WEIGHTS) if name.endswith(WEIGHTS)]
     shards = {shard for index in files.top(_INDEX) for shard in _shards(files, index)}
     absent = sorted(shards - set(top))
     if absent:
@@ -112,7 +114,7 @@ def _shards(files: Files, index: str) -> set[str]:
 
 
 def _no_weights(files: Files) -> str:
-    pickled = files.top(*_PICKLED)
+    pickled = files.top(*PICKLES)
     if not pickled:
         return f"it has no weight file ({WEIGHTS})"
     return (

@@ -8,6 +8,7 @@ from typing import Final
 
 from modelium.common.descriptor import Descriptor
 from modelium.common.errors import Incomplete, InvalidModel
+from modelium.watcher import loaded
 from modelium.watcher.formats import (
     adapter,
     exported,
@@ -19,10 +20,9 @@ from modelium.watcher.formats import (
     torchscript,
 )
 from modelium.watcher.formats.files import Files
-from modelium.watcher.listing import CONFIG
+from modelium.watcher.listing import CONFIG, GGUF
 
 _DIFFUSERS: Final = "model_index.json"
-_PICKLES: Final = (".pt", ".pth", ".bin", ".ckpt")
 
 
 def _torch(files: Files, name: str) -> Descriptor:
@@ -32,15 +32,13 @@ def _torch(files: Files, name: str) -> Descriptor:
 
 
 _OF_ONE_FILE: Final[dict[str, Callable[[Files, str], Descriptor]]] = {
-    ".pt2": exported.describe,
-    ".onnx": onnx_file.describe,
-    ".gguf": gguf_file.describe,
-    ".safetensors": safetensors_file.describe,
-    **dict.fromkeys(_PICKLES, _torch),
+    loaded.EXPORTED: exported.describe,
+    loaded.ONNX: onnx_file.describe,
+    GGUF: gguf_file.describe,
+    loaded.SAFETENSORS: safetensors_file.describe,
+    **dict.fromkeys(loaded.PICKLES, _torch),
 }
-"""Formats whose model is one file, alone or in a folder, in the order in which they are taken."""
-_PROGRAMS: Final = (".pt2", ".onnx", ".gguf", ".pt", ".pth")
-"""Files that need no `config.json`."""
+"""By ending; which goes before which is in `loaded.py`."""
 
 
 def describe(files: Files) -> Descriptor:
@@ -49,23 +47,13 @@ def describe(files: Files) -> Descriptor:
     Raises:
         InvalidModel: its format is none that is known, or something is wrong with it or missing.
     """
-    if adapter.CONFIG in files:
+    if loaded.is_adapter(files.candidate):
         return adapter.describe(files)
-    if is_transformers(files):
+    if loaded.is_transformers(files.candidate):
         return huggingface.describe(files)
     name = model_file(files)
-    described = _OF_ONE_FILE[_ending(name)](files, name)
+    described = _OF_ONE_FILE[loaded.ending(name)](files, name)
     return described if files.candidate.is_file else described.model_copy(update={"file": name})
-
-
-def is_transformers(files: Files) -> bool:
-    """Whether `config.json` tells of the model, rather than a single file with a program."""
-    if files.candidate.is_file:
-        return False
-    deep = any(name.endswith(f"/{CONFIG}") for name in files.sizes)
-    if CONFIG not in files:
-        return deep or not files.top(*_PROGRAMS)
-    return bool(files.top(".safetensors", ".index.json")) or not files.top(*_PROGRAMS)
 
 
 def model_file(files: Files) -> str:
@@ -79,25 +67,21 @@ def model_file(files: Files) -> str:
             "it is a diffusers pipeline (model_index.json): no engine here makes images; "
             "vLLM-Omni would"
         )
-    for ending in _OF_ONE_FILE:
-        found = files.top(ending)
-        if ending == gguf_file.ENDING and found:
-            found = _first_parts(files, found)
-        if len(found) > 1:
-            raise InvalidModel(
-                f"it has {len(found)} {ending} files ({found[0]}, {found[1]} …): "
-                "a folder holds one model"
-            )
-        if found:
-            return found[0]
-    raise Incomplete(f"{CONFIG} is missing")
+    found = loaded.model_files(files.candidate)
+    if not found:
+        raise Incomplete(f"{CONFIG} is missing")
+    ending = loaded.ending(found[0])
+    if ending == GGUF:
+        found = _first_parts(files, found)
+    if len(found) > 1:
+        raise InvalidModel(
+            f"it has {len(found)} {ending} files ({found[0]}, {found[1]} …): "
+            "a folder holds one model"
+        )
+    return found[0]
 
 
 def _first_parts(files: Files, found: list[str]) -> list[str]:
     """One name for a model in parts; what accompanies a model that sees is none of its own."""
     models = [name for name in found if not name.lower().startswith("mmproj")] or found
     return list(dict.fromkeys(gguf_file.parts_of(files, name)[0] for name in models))
-
-
-def _ending(name: str) -> str:
-    return next(ending for ending in _OF_ONE_FILE if name.lower().endswith(ending))

@@ -1,13 +1,15 @@
 """Looks at a candidate's files before any parser of their format does; runs nothing of them.
 
-What an engine never loads is not looked at: pickles in a folder with safetensors, for example.
+What an engine never loads is not looked at: `loaded.py` says what it loads.
 """
 
 from pathlib import Path, PurePath
 from typing import Any, Final
 
 from modelium.common.errors import InvalidModel
-from modelium.watcher.listing import CONFIG, Candidate, File
+from modelium.watcher import loaded
+from modelium.watcher.listing import CONFIG, GGUF, WEIGHTS, Candidate, File
+from modelium.watcher.loaded import ending
 from modelium.watcher.safety import limits
 from modelium.watcher.safety.gguf_header import require_sound_gguf
 from modelium.watcher.safety.own_code import require_no_own_code
@@ -20,12 +22,6 @@ from modelium.watcher.safety.text import (
     require_size,
 )
 
-SAFETENSORS: Final = ".safetensors"
-GGUF: Final = ".gguf"
-ONNX: Final = ".onnx"
-PROGRAMS: Final = (".pt", ".pth", ".pt2")
-"""TorchScript and exported programs, if they are no bare pickles."""
-PICKLES: Final = (*PROGRAMS, ".bin", ".ckpt", ".pkl", ".pickle", ".joblib")
 YAML: Final = (".yaml", ".yml")
 OVERRIDES: Final = ("model.yaml", "model.yml", "modelium.yaml", "modelium.yml")
 
@@ -47,9 +43,10 @@ def require_safe(candidate: Candidate, *, own_code: bool = False) -> None:
     """
     if candidate.leaves or not all(file.readable for file in candidate.files):
         return  # the analysis refuses it, and says what to do
-    folders, pickles = _loaded_folders(candidate), _loaded_pickles(candidate)
+    folders, pickles = loaded.weight_folders(candidate), loaded.pickles(candidate)
     for file in candidate.files:
-        if PurePath(file.path).parent not in folders and file.path.endswith((SAFETENSORS, GGUF)):
+        is_deeper = PurePath(file.path).parent not in folders
+        if is_deeper and ending(file.path) in (loaded.SAFETENSORS, GGUF):
             continue
         try:
             _require_sound(candidate, file, pickled=file.path in pickles, own_code=own_code)
@@ -60,15 +57,15 @@ def require_safe(candidate: Candidate, *, own_code: bool = False) -> None:
 
 def _require_sound(candidate: Candidate, file: File, *, pickled: bool, own_code: bool) -> None:
     path = folder_of(candidate) / file.path
-    if file.path.endswith(SAFETENSORS):
+    if ending(file.path) == loaded.SAFETENSORS:
         require_sound_safetensors(path, file.path)
-    elif file.path.endswith(GGUF):
+    elif ending(file.path) == GGUF:
         require_sound_gguf(path, file.path)
     elif pickled:
         _require_harmless(path, file.path)
-    elif file.path.endswith(ONNX) and "/" not in file.path:
+    elif ending(file.path) == loaded.ONNX and "/" not in file.path:
         _require_sound_onnx(path, folder_of(candidate))
-    elif candidate.is_file and file.path.endswith(YAML):
+    elif candidate.is_file and ending(file.path) in YAML:
         parse_yaml(_read(path, file.path, limits.YAML_BYTES), file.path)
     else:
         _require_sound_text(path, file.path, file.size_bytes, own_code)
@@ -89,33 +86,15 @@ def _require_sound_onnx(path: Path, folder: Path) -> None:
 def _require_harmless(path: Path, name: str) -> None:
     from modelium.watcher.safety.pickles import require_harmless  # not needed for most models
 
-    require_harmless(path, name, torchscript=name.endswith(PROGRAMS))
-
-
-def _loaded_pickles(candidate: Candidate) -> set[str]:
-    """Those that something reads: of folders that have no safetensors beside them."""
-    names = [PurePath(file.path) for file in candidate.files]
-    without = {name.parent for name in names} - {
-        name.parent for name in names if name.suffix == SAFETENSORS
-    }
-    if any(name.suffix in (GGUF, ONNX) for name in names if len(name.parts) == 1):
-        without.discard(PurePath())
-    folders = without & _loaded_folders(candidate)
-    return {str(name) for name in names if name.suffix in PICKLES and name.parent in folders}
-
-
-def _loaded_folders(candidate: Candidate) -> set[PurePath]:
-    """The model's own, and those of its modules."""
-    names = [PurePath(file.path) for file in candidate.files]
-    return {PurePath(), *(name.parent for name in names if name.name == CONFIG)}
+    programs = (loaded.EXPORTED, *loaded.SCRIPTS)
+    require_harmless(path, name, torchscript=ending(name) in programs)
 
 
 def _require_more_than_pickles(candidate: Candidate) -> None:
     """A Hugging Face folder whose weights are pickles only; TorchScript has no such config."""
     top = [file.path for file in candidate.files if "/" not in file.path]
-    pickles = [name for name in top if name.endswith((".bin", ".ckpt", ".pkl", ".pickle"))]
-    weights = (SAFETENSORS, GGUF, ONNX, *PROGRAMS)
-    if pickles and not any(name.endswith(weights) for name in top):
+    pickles = [name for name in top if ending(name) in loaded.BARE_PICKLES]
+    if pickles and not any(ending(name) in WEIGHTS for name in top):
         raise InvalidModel(
             f"its weights are pickles ({pickles[0]}), which can run code: convert them to "
             "safetensors"
