@@ -93,6 +93,15 @@ def test_an_alias_is_nobody_else_s() -> None:
     assert fitted(wants, mine).refusal == ""
 
 
+def test_a_name_is_nobody_else_s_alias() -> None:
+    """A folder `small` took over the requests of the model whose alias was `small`."""
+    has = a_base(descriptor=a_descriptor(overrides=Overrides(aliases=("style",))))
+    refusal = "the name style is an alias of /models/qwen2.5-0.5b: give one of them another"
+    assert fitted(a_descriptor(), has).refusal == refusal
+    for gone in ({"removed": True}, {"state": ModelState.REJECTED}):
+        assert fitted(a_descriptor(), has.model_copy(update=gone)).refusal == ""
+
+
 def test_the_runtime_and_its_reason_are_in_the_descriptor() -> None:
     found = fitted(a_descriptor(format="onnx", task=Task.TENSOR))
     assert found.descriptor.runtime is RuntimeKind.RAY_SERVE

@@ -2,8 +2,9 @@
 
 import pytest
 
+from modelium.common.descriptor import Overrides
 from modelium.common.records import ModelRecord, ModelState
-from modelium.common.testing import a_model_record
+from modelium.common.testing import a_descriptor, a_model_record
 from modelium.watcher.announcements import (
     Announcement,
     Discovery,
@@ -68,6 +69,33 @@ def test_of_two_new_folders_of_one_name_the_first_directory_s_has_it() -> None:
         ANNOUNCE,
         Discovery("/a/qwen", "qwen-2", "f2", 10, name_taken_by="/models/qwen"),
     ]
+
+
+ALIASED = a_model_record(
+    model="tiny",
+    path="/models/tiny",
+    descriptor=a_descriptor(overrides=Overrides(aliases=("qwen",))),
+)
+REFUSED_FOR_ALIAS = Discovery(QWEN.path, "qwen-2", "f1", 10, name_taken_by="/models/tiny")
+
+
+@pytest.mark.parametrize(
+    ("case", "records", "expected"),
+    [
+        ("another's alias", [ALIASED], [REFUSED_FOR_ALIAS]),
+        ("of one that is gone", [ALIASED.model_copy(update={"removed": True})], [ANNOUNCE]),
+        (
+            "of one that was refused",
+            [ALIASED.model_copy(update={"state": ModelState.REJECTED})],
+            [ANNOUNCE],
+        ),
+        ("the name was there first", [a_model_record(), ALIASED], []),
+    ],
+)
+def test_a_name_that_is_an_alias_is_taken(
+    case: str, records: list[ModelRecord], expected: list[Announcement]
+) -> None:
+    assert announcements(FOUND, {QWEN.path, ALIASED.path}, (ROOT,), records) == expected
 
 
 STAND_IN = a_model_record(

@@ -7,7 +7,8 @@ import pytest
 
 from modelium.common import events as ev
 from modelium.common.bus import bind
-from modelium.common.testing import a_model_record
+from modelium.common.descriptor import Overrides
+from modelium.common.testing import a_descriptor, a_model_record
 from modelium.watcher.handlers import HANDLERS
 
 from . import models
@@ -57,6 +58,19 @@ async def test_the_name_of_another_model_is_refused(system: System, tmp_path: Pa
     await system.bus.publish(ev.ModelDiscovered(path=str(folder), model="qwen"))
     await system.handled()
     assert ["belongs to /models/qwen" in it.reason for it in system.bus.dead_letters] == [True]
+
+
+async def test_the_alias_of_another_model_is_refused_as_a_name(
+    system: System, tmp_path: Path
+) -> None:
+    aliased = a_descriptor(overrides=Overrides(aliases=("small",)))
+    await system.start(a_model_record(path="/models/qwen", descriptor=aliased))
+    folder = models.write_model(tmp_path / "elsewhere")
+    await system.bus.publish(ev.ModelDiscovered(path=str(folder), model="small"))
+    await system.handled()
+    assert ["small belongs to /models/qwen" in it.reason for it in system.bus.dead_letters] == [
+        True
+    ]
 
 
 async def test_a_model_that_vanished_before_its_analysis_is_rejected(system: System) -> None:

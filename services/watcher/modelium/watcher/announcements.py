@@ -1,8 +1,8 @@
 """What the store does not know of the watch directories, and in whose name it is said; pure.
 
-A name belongs to the first path that has it. Another path of the same name is announced under one
-that stands in for it (`qwen-2`), only to be rejected with the reason: so people see it, and it gets
-its name as soon as that is free.
+A name, an alias too, belongs to the first path that has it. Another path of the same name is
+announced under one that stands in for it (`qwen-2`), only to be rejected with the reason: so people
+see it, and it gets its name as soon as that is free.
 """
 
 import re
@@ -14,6 +14,7 @@ from typing import Final
 
 from modelium.common.records import LIVE_STATES, ModelRecord, ModelState
 from modelium.watcher.adapters import is_missed
+from modelium.watcher.fitting import aliases_of
 from modelium.watcher.listing import served_name
 from modelium.watcher.scan import Verdict, is_inside
 
@@ -92,6 +93,9 @@ class _Names:
             for record in self._records
             if not record.removed and not _stands_in(record, found.get(record.path))
         }
+        for record in self._records:
+            for alias in aliases_of(record):
+                self._owners.setdefault(alias, record.path)
         self._used = {record.model for record in self._records}
 
     def announce(self, verdict: Verdict, known: ModelRecord | None) -> list[Announcement]:

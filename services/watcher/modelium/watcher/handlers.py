@@ -21,7 +21,7 @@ from modelium.common.events import (
 from modelium.common.records import ModelRecord
 from modelium.common.store import Store
 from modelium.watcher.announcements import name_is_taken, wanted_name
-from modelium.watcher.fitting import fit
+from modelium.watcher.fitting import fit, owner_of_alias
 from modelium.watcher.listing import Candidate
 from modelium.watcher.scan import Verdict
 
@@ -135,6 +135,9 @@ def _name(wanted: str | None, found: Verdict, records: list[ModelRecord]) -> str
     name = wanted or known or wanted_name(found)
     if known not in (None, name):
         raise Reject(f"{path} is served as {known} already")
+    others = [record for record in records if record.path != path]
+    if alias_owner := owner_of_alias(name, others):
+        taken.setdefault(name, alias_owner.path)
     if taken.get(name, path) != path:
         raise Reject(f"the name {name} belongs to {taken[name]}: give {path} another with `model`")
     return name
