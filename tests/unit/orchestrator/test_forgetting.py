@@ -38,3 +38,15 @@ def test_a_forgotten_models_numbers_are_not_used_again() -> None:
     state.resynced([], [], 20, NOW)
     assert state.loaded_for_s(record, 22) is None
     assert state.next_generation("qwen") == 4
+
+
+def test_what_is_kept_of_numbers_does_not_grow_with_the_models_that_were() -> None:
+    state = PlacementState(0)
+    for number in range(1, 50):
+        gone = a_model_record(model=f"m{number}", state=ModelState.UNLOADED, generation=number)
+        state.resynced([gone], [], number, NOW)
+    state.resynced([], [], 60, NOW)
+    assert len(state._newest_generation) == 0
+    assert state.next_generation("m3") == state.next_generation("m49") == 50
+    state.changed(a_model_record(model="m3", state=ModelState.DISCOVERED), 61, NOW)
+    assert state.next_generation("m3") == 50

@@ -55,7 +55,8 @@ class PlacementState:
         self._synced = False
         self._expected_agents: frozenset[str] = frozenset()
         self._newest_generation: dict[str, int] = {}
-        """Of forgotten models too: a load attempt's number is never used again."""
+        self._forgotten_generation = 0
+        """The newest of all forgotten models: a load attempt's number is never used again."""
         self._changed_at_s: dict[str, float] = {}
         self._retried: dict[str, int] = {}
         """Model to its load attempt after which an operator has asked for it."""
@@ -128,6 +129,9 @@ class PlacementState:
         for noted in (self._changed_at_s, self._loaded_at_s, self._retried):
             for gone in noted.keys() - known:
                 del noted[gone]
+        for gone in self._newest_generation.keys() - known:
+            forgotten = self._newest_generation.pop(gone)
+            self._forgotten_generation = max(self._forgotten_generation, forgotten)
         self.demand.keep_only(known)
 
     def heard_agent(self, heartbeat: AgentHeartbeat, now_s: float) -> None:
@@ -222,7 +226,10 @@ class PlacementState:
 
     def next_generation(self, model: str) -> int:
         """The number of a new load attempt: one more than any that is known."""
-        return self._newest_generation.get(model, 0) + 1
+        return self._newest(model) + 1
+
+    def _newest(self, model: str) -> int:
+        return self._newest_generation.get(model, self._forgotten_generation)
 
     def was_sent(self, sent: Sent) -> None:
         """A command is on its way."""
@@ -258,7 +265,7 @@ class PlacementState:
                 del commands[model]
 
     def _seen_generation(self, model: str, generation: int) -> None:
-        self._newest_generation[model] = max(self._newest_generation.get(model, 0), generation)
+        self._newest_generation[model] = max(self._newest(model), generation)
 
 
 def _is_of_copy(sent: Sent) -> bool:
