@@ -218,16 +218,22 @@ async def test_a_load_of_a_copy_is_given_up_for_whoever_waits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("replicas", "commands"), [(2, ["load a.1", "load a.2"]), (None, ["load a.1"])]
+    ("replicas", "allowed", "commands"),
+    [
+        (None, 2, ["load a.1", "load a.2"]),
+        (1, 2, ["load a.1"]),
+        (1_000_000_000, 2, ["load a.1", "load a.2"]),
+        (2, 1, ["load a.1"]),
+    ],
 )
-async def test_what_is_written_beside_a_models_files_counts_before_the_policy(
-    replicas: int | None, commands: list[str]
+async def test_what_is_written_beside_a_models_files_stays_within_the_policy(
+    replicas: int | None, allowed: int, commands: list[str]
 ) -> None:
     model = a_model("a")
     assert model.descriptor is not None
     overrides = Overrides(replicas=replicas)
     descriptor = model.descriptor.model_copy(update={"overrides": overrides})
-    settings = some_settings(**POLICIES | {"max_engines_per_model": 1})
+    settings = some_settings(**POLICIES | {"max_engines_per_model": allowed})
     models = (model.model_copy(update={"descriptor": descriptor}),)
     async with running(*models, devices=SLOTS, settings=settings) as rig:
         await loaded(rig, "a")

@@ -61,7 +61,9 @@ class Overrides(Frozen):
     runtime: RuntimeKind | None = None
     context: int | None = Field(default=None, ge=1, description="tokens, at most the model's own")
     pin: bool | None = Field(default=None, description="it is kept loaded")
-    replicas: int | None = Field(default=None, ge=1, description="its engines at most")
+    replicas: int | None = Field(
+        default=None, ge=1, description="its engines at most, within the policy's bound"
+    )
     engine_args: tuple[str, ...] = Field(default=(), description="for its engine's command line")
 
 

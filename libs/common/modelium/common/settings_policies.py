@@ -53,7 +53,7 @@ class Policies(Section):
         ge=1,
         description="Engines that a crowded model may have on different devices, where memory is "
         "free. 1, as free memory is what the next model loads into without a wait; more where a "
-        "few models matter most.",
+        "few models matter most. A model's own `replicas` may ask for fewer.",
     )
     copy_above_requests: int = Field(
         default=32,

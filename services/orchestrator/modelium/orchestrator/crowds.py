@@ -50,9 +50,10 @@ class Crowds:
 
 
 def max_engines(record: ModelRecord, policy: Policy) -> int:
-    """Of the model: what is written beside its files counts before the policy."""
+    """Of the model: what is written beside its files may ask for fewer than the policy allows."""
     overrides = record.descriptor.overrides if record.descriptor else None
-    return (overrides.replicas if overrides else None) or policy.max_engines
+    wanted = overrides.replicas if overrides else None
+    return min(wanted or policy.max_engines, policy.max_engines)
 
 
 def _matters(record: ModelRecord, policy: Policy) -> bool:
