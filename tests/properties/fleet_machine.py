@@ -241,3 +241,25 @@ class MixedFleetMachine(FleetMachine):
         sizes = [5 * GIB] + [2 * GIB] * len(takes_s)
         models = [Model(size=size, takes_s=s) for size, s in zip(sizes, takes_s, strict=False)]
         self.fleet = Fleet(dict(zip(NAMES, models, strict=False)), {"d0": Place(total=5 * GIB)})
+
+
+class CrowdedFleetMachine(FleetMachine):
+    """Two devices for one model each, and host memory in which one of them can sleep."""
+
+    @initialize(takes_s=st.lists(st.integers(4, 8), min_size=4, max_size=4))
+    def begin(self, takes_s: list[int]) -> None:  # type: ignore[override]
+        asleep = (_asleep(1, GIB // 2, 0),)
+        models = [Model(size=3 * GIB, takes_s=each, sleeps=asleep) for each in takes_s]
+        places = {name: Place(total=4 * GIB) for name in ("d0", "d1")}
+        self.fleet = Fleet(dict(zip(NAMES, models, strict=False)), places, {"local": 2 * GIB})
+
+    @rule(hot=some_numbers, seconds=st.integers(1, 20))
+    def pin_what_sleeps(self, hot: set[int], seconds: int) -> None:
+        """While others are used so much that it finds no room to wake."""
+        for name, engine in list(self.fleet.engines.items()):
+            if engine.state is ModelState.SLEEPING:
+                self.fleet.models[name].pinned = True
+        for _ in range(seconds):
+            for name in self._models(hot):
+                self.fleet.ask(name)
+            self._disturbed(1)

@@ -13,6 +13,7 @@ from modelium.core.actions import Action, Load, Sleep
 from modelium.core.policy import Policy
 from modelium.core.snapshot import DeviceView, ModelView, SleepView, Snapshot
 from tests.properties.fleet_machine import (
+    CrowdedFleetMachine,
     FleetMachine,
     MixedFleetMachine,
     NarrowFleetMachine,
@@ -163,6 +164,12 @@ SHAPED: list[tuple[str, str, Mutate, type[FleetMachine]]] = [
         "engines sleep wherever they are",
         switched_off(tiers, "_sleep", _sleep_anyhow),
         SleepingFleetMachine,
+    ),
+    (
+        "pinned",
+        "pinned ones that sleep make room in host memory",
+        switched_off(tiers, "_is_to_wake", lambda sleeper: sleeper.wanted_for_s is not None),
+        CrowdedFleetMachine,
     ),
     (
         "in_use",

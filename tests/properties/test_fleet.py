@@ -2,7 +2,12 @@
 
 import pytest
 
-from tests.properties.fleet_machine import FleetMachine, SleepingFleetMachine, SpanningFleetMachine
+from tests.properties.fleet_machine import (
+    CrowdedFleetMachine,
+    FleetMachine,
+    SleepingFleetMachine,
+    SpanningFleetMachine,
+)
 from tests.properties.fleet_mutants import MUTANTS, SHAPED, Mutate
 from tests.properties.fleet_parts import Broken
 from tests.properties.machines import search
@@ -13,6 +18,7 @@ EXAMPLES: dict[type[FleetMachine], int] = {
     FleetMachine: 120,
     SleepingFleetMachine: 90,
     SpanningFleetMachine: 90,
+    CrowdedFleetMachine: 60,
 }
 ATTEMPTS = 5
 AT_MOST = 1000

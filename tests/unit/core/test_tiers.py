@@ -88,6 +88,15 @@ def test_a_sleeper_that_is_wanted_sooner_is_left_asleep() -> None:
     assert done(beside(wanting, 2)) == ["unload b"]
 
 
+def test_a_pinned_sleeper_makes_no_room_in_host_memory() -> None:
+    """It sleeps only because there is no room yet for it to wake."""
+    small, other = device(1, total=1, free=0.5), asleep("c", on=1, idle_s=17)
+    for pinned, stopped in ((False, "c"), (True, "b")):
+        sleeper = replace(other, pinned=pinned)
+        place = seen(FULL, small, sleeper, sleepy("b", idle_s=4), waiting("a"))
+        assert done(beside(place, 2)) == [f"unload {stopped}"]
+
+
 def test_a_sleeper_wakes_where_it_sleeps() -> None:
     place = seen(device(free=3.5), device(1), asleep("a", waiting=1, wanted_for_s=1.0))
     actions = decide(place, (), POLICY)

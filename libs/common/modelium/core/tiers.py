@@ -31,9 +31,8 @@ def overslept(books: Books, policy: Policy) -> list[Unload]:
     """Engines that sleep, and are not worth any more what they keep of their devices."""
     stopped = []
     for model in (model for asleep in books.asleep.values() for model in asleep):
-        wanted = model.pinned or model.wanted_for_s is not None
         pays = model.asleep is None or _pays(books, model, model.asleep, policy)
-        if not wanted and not pays and books.can_stop(model):
+        if not _is_to_wake(model) and not pays and books.can_stop(model):
             books.command(model.device_ids, model)
             stopped.append(Unload(model.model, "it is used too seldom to be kept asleep"))
     return stopped
@@ -90,14 +89,22 @@ def _sleep(
 def _worth_less(
     books: Books, leaving: ModelView, way: SleepView, policy: Policy
 ) -> list[ModelView]:
-    """Sleepers in the same host memory that save less, those that save least first."""
+    """Sleepers in the same host memory that save less, those that save least first.
+
+    Neither those that somebody waits for nor those that are to be loaded always.
+    """
     limit = _worth(books, leaving, way, policy)
     valued = [
         (_worth(books, model, model.asleep, policy), model.model, model)
         for model in books.asleep.get(books.agent_of(leaving), ())
-        if model.asleep and model.asleep.host_bytes and model.wanted_for_s is None
+        if model.asleep and model.asleep.host_bytes and not _is_to_wake(model)
     ]
     return [model for worth, _, model in sorted(valued) if worth < limit]
+
+
+def _is_to_wake(sleeper: ModelView) -> bool:
+    """Whether it wakes as soon as it can."""
+    return sleeper.pinned or sleeper.wanted_for_s is not None
 
 
 def _worth(books: Books, model: ModelView, way: SleepView, policy: Policy) -> float:
