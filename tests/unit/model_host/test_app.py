@@ -66,7 +66,8 @@ class Rig:
 async def a_rig(*, load: bool = True, **options: Any) -> AsyncIterator[Rig]:
     model = Plain()
     model.may_run.set()
-    chosen = Options(name="m", path=Path("m.pt"), format="torchscript", task="tensor", **options)
+    given = {"path": Path("m.pt"), "format": "torchscript", "task": "tensor"} | options
+    chosen = Options(name="m", **given)
     held = Serving(chosen, lambda _: model)
     if load:
         await asyncio.to_thread(held.load)
@@ -169,6 +170,17 @@ async def test_a_body_beyond_the_limit_is_413_whether_its_length_is_said_or_not(
         status, found = await rig.ask("POST", "/v2/models/m/infer", data=pieces())
         assert status == 413
         assert rig.model.runs == 0
+
+
+@pytest.mark.parametrize("top_k", ["²", "9" * 5000, "0", "-1", "many"])
+async def test_a_forms_top_k_that_is_no_number_is_400(top_k: str) -> None:
+    async with a_rig(task="vision") as rig:
+        form = aiohttp.FormData({"top_k": top_k})
+        form.add_field("image", b"x", filename="a.png", content_type="image/png")
+        status, found = await rig.ask("POST", "/predict", data=form)
+        assert status == 400
+        assert found["error"].endswith("; a whole number of 1 or more is expected")
+        assert len(found["error"]) < 100
 
 
 async def test_a_body_that_is_compressed_is_415(rig: Rig) -> None:

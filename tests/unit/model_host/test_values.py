@@ -92,3 +92,11 @@ def test_bytes_that_are_no_text_cannot_be_had_as_json() -> None:
     array = np.array([b"\xff"], object)
     with pytest.raises(InvalidInput, match="ask for it as binary data"):
         to_json("y", "BYTES", array)
+
+
+def test_texts_nested_deeper_than_any_tensor_are_refused() -> None:
+    nested: list[Any] = ["a"]
+    for _ in range(2000):
+        nested = [nested]
+    with pytest.raises(InvalidInput, match="input 'x': its data is nested too deep"):
+        from_json("x", "BYTES", (1,), nested)

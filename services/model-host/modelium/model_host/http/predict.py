@@ -20,11 +20,13 @@ from modelium.model_host.http.texts import run_texts
 from modelium.model_host.models.model import Model
 from modelium.model_host.protocol.messages import InferRequest, read_request
 from modelium.model_host.protocol.tensors import Tensors
-from modelium.model_host.protocol.values import from_json
+from modelium.model_host.protocol.values import from_json, whole_number
 from modelium.model_host.serving import Serving
 
 _MAX_FILES: Final = 64
 _TOP_K: Final = 5
+_SHOWN: Final = 40
+"""Characters of a wrong value that its refusal repeats."""
 
 
 async def predict(request: Request, serving: Serving) -> Response:
@@ -78,7 +80,7 @@ async def _files(request: Request, serving: Serving) -> tuple[list[bytes], int]:
                 if not isinstance(value, str):
                     images.append(await value.read())
                 elif name == "top_k":
-                    top_k = _top_k(int(value) if value.isdigit() else value)
+                    top_k = _top_k(value if (number := whole_number(value)) is None else number)
     except HTTPException as error:
         raise InvalidInput(f"the form is broken: {error.detail}") from error
     if not images:
@@ -103,7 +105,9 @@ def _top_k(value: Any) -> int:
     if value is None:
         return _TOP_K
     if type(value) is not int or value < 1:
-        raise InvalidInput(f"'top_k' is {value!r}; a whole number of 1 or more is expected")
+        raise InvalidInput(
+            f"'top_k' is {repr(value)[:_SHOWN]}; a whole number of 1 or more is expected"
+        )
     return value
 
 

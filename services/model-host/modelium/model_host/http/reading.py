@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from starlette.requests import ClientDisconnect, Request
 
 from modelium.model_host.errors import TooLarge, UnsupportedMedia
+from modelium.model_host.protocol.values import whole_number
 
 T = TypeVar("T")
 
@@ -21,7 +22,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     if coding != "identity":
         raise UnsupportedMedia(f"bodies with content-encoding {coding[:32]!r} are not read")
     length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > max_bytes:
+    if (whole_number(length) or 0) > max_bytes:
         raise TooLarge(f"the body has {length} bytes; at most {max_bytes} are taken")
     parts: list[bytes] = []
     size = 0

@@ -21,7 +21,9 @@ async def embeddings(request: Request, serving: Serving) -> Response:
     asked = await _asked(request, serving, "embedding")
     form = asked.get("encoding_format") or "float"
     if form not in ("float", "base64"):
-        raise InvalidInput(f"'encoding_format' is {form!r}; 'float' and 'base64' are known")
+        raise InvalidInput(
+            f"'encoding_format' is {repr(form)[:40]}; 'float' and 'base64' are known"
+        )
     if asked.get("dimensions") not in (None, _width(serving)):
         raise InvalidInput(f"'dimensions' of this model are {_width(serving)}, and no others")
     found = await run_texts(request, texts_in(asked, "input"), serving)
@@ -52,7 +54,9 @@ async def _asked(request: Request, serving: Serving, task: str) -> dict[str, Any
         raise NotFound(f"{text}; {serving.options.name!r} is one for {serving.options.task}")
     asked = read_object(await read_body(request, serving.options.max_body_bytes))
     if "model" in asked:
-        require_model(str(asked["model"]), serving.options.name, serving.options.aliases)
+        if not isinstance(asked["model"], str):
+            raise InvalidInput("'model' is no text; the name of a model is expected")
+        require_model(asked["model"], serving.options.name, serving.options.aliases)
     return asked
 
 

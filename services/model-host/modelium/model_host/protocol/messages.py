@@ -11,7 +11,13 @@ from pydantic_core import to_json as json_text
 from modelium.model_host.errors import InvalidInput, NotFound
 from modelium.model_host.protocol.signature import Signature
 from modelium.model_host.protocol.tensors import DTYPES, Array, Tensors, datatype_of
-from modelium.model_host.protocol.values import from_bytes, from_json, to_bytes, to_json
+from modelium.model_host.protocol.values import (
+    from_bytes,
+    from_json,
+    to_bytes,
+    to_json,
+    whole_number,
+)
 
 HEADER_LENGTH: Final = "inference-header-content-length"
 """The header that says where the JSON ends and binary data begins."""
@@ -77,10 +83,11 @@ def read_request(body: bytes, header_length: str | None = None) -> InferRequest:
 def _divided(body: memoryview, header_length: str | None) -> tuple[memoryview, memoryview]:
     if header_length is None:
         return body, body[:0]
-    if not header_length.isascii() or not header_length.isdigit() or int(header_length) > len(body):
+    length = whole_number(header_length)
+    if length is None or length > len(body):
         text = f"{HEADER_LENGTH} is {header_length[:20]!r}; the body has {len(body)} bytes"
         raise InvalidInput(text)
-    return body[: int(header_length)], body[int(header_length) :]
+    return body[:length], body[length:]
 
 
 def _tensors(inputs: list[_Input], rest: memoryview) -> tuple[dict[str, Array], dict[str, str]]:

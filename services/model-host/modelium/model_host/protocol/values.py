@@ -17,6 +17,13 @@ from modelium.model_host.protocol.tensors import BF16, BYTES, DTYPES, Array
 _KINDS: Final = {"b": "b", "u": "ui", "i": "ui", "f": "uif"}
 """Kinds of arrays made of JSON that may become an array of this kind."""
 _LENGTH: Final = struct.Struct("<I")
+_MAX_DIGITS: Final = 18
+
+
+def whole_number(text: str) -> int | None:
+    """The number that these digits are; None: they are something else, or more than 18."""
+    is_one = text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
+    return int(text) if is_one else None
 
 
 def from_json(name: str, datatype: str, shape: tuple[int, ...], data: list[Any]) -> Array:
@@ -58,7 +65,10 @@ def _require_values(name: str, datatype: str, array: Array) -> None:
 
 
 def _texts(name: str, data: list[Any]) -> Array:
-    flat = list(_flattened(data))
+    try:
+        flat = list(_flattened(data))
+    except RecursionError as error:
+        raise InvalidInput(f"input {name!r}: its data is nested too deep") from error
     for value in flat:
         if not isinstance(value, str):
             found = type(value).__name__
