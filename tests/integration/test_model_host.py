@@ -196,7 +196,7 @@ async def test_texts_are_classified_and_embedded_as_by_transformers(models: Path
     ]
     async with (
         a_host(models / "classify", "huggingface", "classify") as classifier,
-        a_host(models / "embed" / "model.safetensors", "safetensors", "embedding") as embedder,
+        a_host(models / "embed", "huggingface", "embedding") as embedder,
     ):
         found = (await classifier.ask("POST", "/classify", json={"input": TEXTS})).json
         for text, one in zip(scores, found["data"], strict=True):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-FORMATS: Final = ("torchscript", "pt2", "onnx", "huggingface", "safetensors")
+FORMATS: Final = ("torchscript", "pt2", "onnx", "huggingface")
 TASKS: Final = ("tensor", "vision", "classify", "embedding")
 _MIB: Final = 1024 * 1024
 
