@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from modelium.model_host.batching import Batcher, Limits
-from modelium.model_host.errors import InferenceFailed, InvalidInput, Unavailable
+from modelium.model_host.errors import InferenceFailed, InvalidInput, TooLarge, Unavailable
 from modelium.model_host.protocol.tensors import Tensors
 
 
@@ -67,7 +67,7 @@ class Rig:
 async def rig() -> AsyncIterator[Rig]:
     model, runs = Doubler(), Runs()
     with ThreadPoolExecutor(1) as executor:
-        limits = Limits(max_rows=4, wait_s=0, max_queue=6)
+        limits = Limits(max_rows=4, wait_s=0, max_queue=6, max_request_rows=12)
         yield Rig(Batcher(model.run, executor=executor, limits=limits, watch=runs), model, runs)
         model.may_run.set()
 
@@ -87,13 +87,37 @@ async def test_what_comes_while_the_model_runs_makes_up_the_next_batch(rig: Rig)
     assert rig.runs == [(1, 1), (3, 4)]
 
 
-async def test_a_batch_has_no_more_rows_than_it_may_unless_one_request_has(rig: Rig) -> None:
+async def test_a_batch_has_no_more_rows_than_it_may(rig: Rig) -> None:
     first = await rig.first()
-    asked = [rig.ask(1, 2, 3), rig.ask(4, 5), rig.ask(6), rig.ask(1, 2, 3, 4, 5, 6)]
-    await rig.gathered(4)
+    asked = [rig.ask(1, 2, 3), rig.ask(4, 5), rig.ask(6)]
+    await rig.gathered(3)
     rig.model.may_run.set()
     await asyncio.gather(first, *asked)
-    assert rig.model.runs == [[100], [1, 2, 3, 6], [4, 5], [1, 2, 3, 4, 5, 6]]
+    assert rig.model.runs == [[100], [1, 2, 3, 6], [4, 5]]
+
+
+async def test_a_request_of_more_rows_than_a_run_has_is_run_in_pieces(rig: Rig) -> None:
+    """A run of all its rows had taken more memory than anybody had reserved for a batch."""
+    first = await rig.first()
+    asked = [rig.ask(*range(9)), rig.ask(50)]
+    await rig.gathered(2)
+    rig.model.may_run.set()
+    await asyncio.gather(first, *asked)
+    assert rig.model.runs == [[100], [0, 1, 2, 50], [3, 4, 5], [6, 7, 8]]
+    assert values(asked[0]) == [value * 2 for value in range(9)]
+
+
+async def test_what_fails_in_a_piece_ends_the_request(rig: Rig) -> None:
+    rig.model.may_run.set()
+    with pytest.raises(InvalidInput, match="no -2, please"):
+        await rig.ask(1, 2, 3, 4, -2, 6, 7, 8, 9)
+    assert len(rig.model.runs) == 2
+
+
+async def test_a_request_of_more_rows_than_it_may_have_is_refused(rig: Rig) -> None:
+    with pytest.raises(TooLarge, match=r"^the request has 13 rows; at most 12 are taken$"):
+        await rig.ask(*range(13))
+    assert rig.model.runs == []
 
 
 async def test_other_shapes_and_requests_that_do_not_share_run_apart(rig: Rig) -> None:
@@ -153,7 +177,7 @@ async def test_a_full_batch_does_not_wait_for_company() -> None:
     model, runs = Doubler(), Runs()
     model.may_run.set()
     with ThreadPoolExecutor(1) as executor:
-        limits = Limits(max_rows=2, wait_s=3600, max_queue=6)
+        limits = Limits(max_rows=2, wait_s=3600, max_queue=6, max_request_rows=12)
         batcher = Batcher(model.run, executor=executor, limits=limits, watch=runs)
         asked = [batcher.infer({"x": np.float32([[at]])}, shares=True) for at in (1, 2)]
         await asyncio.gather(*asked)

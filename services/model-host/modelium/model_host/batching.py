@@ -1,20 +1,27 @@
 """Requests that wait for the model, and which of them share a run.
 
 A request that finds the model idle runs at once; those that come while it runs make up the next
-batch: nobody waits for company unless `wait_s` says so. One thread runs the model.
+batch: nobody waits for company unless `wait_s` says so. One thread runs the model. A request of
+more rows than a run has is run in pieces, and others come between them.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
-from modelium.model_host.errors import HostError, InferenceFailed, Unavailable, first_line
+from modelium.model_host.errors import (
+    HostError,
+    InferenceFailed,
+    TooLarge,
+    Unavailable,
+    first_line,
+)
 from modelium.model_host.protocol.tensors import Tensors
 
 log = logging.getLogger(__name__)
@@ -29,6 +36,8 @@ class Limits:
     max_rows: int
     wait_s: float
     max_queue: int
+    max_request_rows: int
+    """Of one request, in all its runs."""
 
 
 class Watch(Protocol):
@@ -70,13 +79,23 @@ class Batcher:
         `shares`: their first dimension is one of rows, and other requests' rows may join them.
 
         Raises:
+            TooLarge: 413, it has more rows than `max_request_rows`.
             Unavailable: 503, too many wait already.
         """
+        rows = next(iter(inputs.values())).shape[0] if shares else 1
+        if rows > self._limits.max_request_rows:
+            most = self._limits.max_request_rows
+            raise TooLarge(f"the request has {rows} rows; at most {most} are taken")
         if len(self._waiting) >= self._limits.max_queue:
             text = f"{len(self._waiting)} requests wait for this model already"
             raise Unavailable(text)
-        rows = next(iter(inputs.values())).shape[0] if shares else 1
-        entry = _Entry(inputs, rows, _key(inputs) if shares else None)
+        key = _key(inputs) if shares else None
+        if rows <= self._limits.max_rows:
+            return await self._answered(_Entry(inputs, rows, key))
+        pieces = _pieces(inputs, rows, self._limits.max_rows)
+        return _whole([await self._answered(_Entry(*piece, key)) for piece in pieces])
+
+    async def _answered(self, entry: _Entry) -> Tensors:
         self._waiting.append(entry)
         self._came.set()
         if self._working is None or self._working.done():
@@ -159,6 +178,23 @@ class Batcher:
 
 def _key(inputs: Tensors) -> object:
     return tuple((name, array.dtype, array.shape[1:]) for name, array in sorted(inputs.items()))
+
+
+def _pieces(inputs: Tensors, rows: int, most: int) -> Iterator[tuple[Tensors, int]]:
+    """Of about equal size, for some models take no single row."""
+    count = -(-rows // most)
+    parts = {name: np.array_split(array, count) for name, array in inputs.items()}
+    for at, first in enumerate(next(iter(parts.values()))):
+        yield {name: found[at] for name, found in parts.items()}, first.shape[0]
+
+
+def _whole(answers: list[Tensors]) -> Tensors:
+    """What was answered to the pieces, as one answer."""
+    try:
+        return {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
+    except ValueError as error:
+        text = "the model's outputs for parts of this request do not fit together"
+        raise InferenceFailed(f"{text}: {first_line(error)}") from error
 
 
 def _divided(outputs: Tensors, batch: list[_Entry]) -> list[Tensors]:

@@ -32,6 +32,7 @@ class Options:
     drain_seconds: float = 20.0
     signature: str = ""
     max_body_bytes: int = 64 * _MIB
+    max_rows: int = 2048
     max_image_pixels: int = 50_000_000
 
 
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--drain-seconds", type=float, default=20.0, help="that requests have after SIGTERM")
     add("--signature", default="", help='{"inputs": [{"name", "datatype", "shape"}], "outputs"}')
     add("--max-body-bytes", type=_at_least_1, default=64 * _MIB, help="of a request; then 413")
+    add("--max-rows", type=_at_least_1, default=2048, help="of a request, in all; then 413")
     add("--max-image-pixels", type=_at_least_1, default=50_000_000, help="of an image; then 413")
     return parser
 

@@ -121,5 +121,6 @@ class Serving:
             max_rows=min(options.max_batch, most) if most else options.max_batch,
             wait_s=options.batch_wait_ms / 1000,
             max_queue=options.max_queue,
+            max_request_rows=options.max_rows,
         )
         return Batcher(model.run, executor=self._executor, limits=limits, watch=self.metrics)
