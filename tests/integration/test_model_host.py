@@ -181,12 +181,20 @@ async def test_an_image_is_classified_as_by_transformers_however_it_is_sent(mode
             host.infer(bytes_tensor("image", [file, file])),
             host.infer(bytes_tensor("image", [b"no image"])),
             host.infer(bytes_tensor("image", [(models / "huge.png").read_bytes()])),
+            host.infer(bytes_tensor("image", [(models / "large.png").read_bytes()] * 5)),
         )
-        assert [answer.status for answer in answers] == [200, 400, 413]
+        assert [answer.status for answer in answers] == [200, 400, 413, 413]
         assert output(answers[0], 1).tolist() == pytest.approx(
             np.tile([scores[label] for label in ("cat", "dog", "owl")], (2, 1)), abs=1e-5
         )
         assert "9000x9000 pixels" in answers[2].json["error"]
+        assert answers[3].json["error"] == (
+            "the images of this request have 245000000 pixels; at most 200000000 in all are taken"
+        )
+        runs = await host.figure("modelium_host_batch_requests_count")
+        many = (await host.infer(bytes_tensor("image", [file] * 40))).json["outputs"][1]["data"]
+        assert many == pytest.approx(output(answers[0], 1)[0].tolist() * 40, abs=1e-5)
+        assert await host.figure("modelium_host_batch_requests_count") == runs + 2
 
 
 async def test_texts_are_classified_and_embedded_as_by_transformers(models: Path) -> None:
@@ -201,10 +209,12 @@ async def test_texts_are_classified_and_embedded_as_by_transformers(models: Path
         found = (await classifier.ask("POST", "/classify", json={"input": TEXTS})).json
         for text, one in zip(scores, found["data"], strict=True):
             assert one["probs"] == pytest.approx([text["no"], text["yes"]], abs=1e-5)
-        asked = [{"input": "is"}, {"input": "is " * 40}, {"input": "good"}]
-        answers = [classifier.ask("POST", "/predict", json=one) for one in asked]
-        statuses = [answer.status for answer in await asyncio.gather(*answers)]
-        assert statuses == [200, 400, 200]
+        texts = ["is", "is " * 40, "good", "is " * 1000]
+        asked = [classifier.ask("POST", "/predict", json={"input": text}) for text in texts]
+        answers = await asyncio.gather(*asked)
+        assert [answer.status for answer in answers] == [200, 400, 200, 400]
+        assert "40 tokens, this model takes 16 at most" in answers[1].json["error"]
+        assert "a text of 3000 bytes, at most 1024 are taken" in answers[3].json["error"]
         body = {"input": TEXTS, "model": "m"}
         answer = await embedder.ask("POST", "/v1/embeddings", json=body)
         vectors = [one["embedding"] for one in answer.json["data"]]

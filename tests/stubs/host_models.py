@@ -97,6 +97,7 @@ def images(folder: Path) -> None:
     picture = np.random.default_rng(0).integers(0, 255, (48, 40, 3), np.uint8)
     Image.fromarray(picture).save(folder / "picture.png")
     Image.new("1", (9000, 9000)).save(folder / "huge.png")
+    Image.new("1", (7000, 7000)).save(folder / "large.png")
     classify = pipeline("image-classification", model=model, image_processor=processor)
     expected = classify(str(folder / "picture.png"))
     (folder / "vision.json").write_text(json.dumps(expected))

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ import aiohttp
 import numpy as np
 import pytest
 
-from modelium.model_host.errors import CannotLoad
+from modelium.model_host.errors import CannotLoad, TooLarge
 from modelium.model_host.http.app import build
 from modelium.model_host.options import Options
 from modelium.model_host.protocol.signature import Signature
@@ -32,6 +32,7 @@ class Plain:
     signature: Signature = ROWS
     platform: str = "numpy_plain"
     sample: Tensors | None = None
+    admit: Callable[[Tensors], Tensors] | None = None
     may_run: threading.Event = field(default_factory=threading.Event)
     began: threading.Event = field(default_factory=threading.Event)
     runs: int = 0
@@ -181,6 +182,20 @@ async def test_a_forms_top_k_that_is_no_number_is_400(top_k: str) -> None:
         assert status == 400
         assert found["error"].endswith("; a whole number of 1 or more is expected")
         assert len(found["error"]) < 100
+
+
+async def test_a_request_that_the_model_does_not_admit_never_waits() -> None:
+    def admit(inputs: Tensors) -> Tensors:
+        if len(inputs["x"]) > 1:
+            raise TooLarge("one row, please")
+        return {"x": inputs["x"] + 1}
+
+    async with a_rig() as rig:
+        rig.model.admit = admit
+        status, found = await rig.infer(tensor("x", np.zeros((2, 2), "f4")))
+        assert (status, found) == (413, {"error": "one row, please"})
+        assert rig.model.runs == 0
+        assert (await rig.infer(tensor("x", X)))[1]["outputs"][0]["data"] == [3, 4]
 
 
 async def test_a_body_that_is_compressed_is_415(rig: Rig) -> None:

@@ -34,6 +34,7 @@ class Options:
     max_body_bytes: int = 64 * _MIB
     max_rows: int = 2048
     max_image_pixels: int = 50_000_000
+    max_pixels: int = 200_000_000
 
 
 def parse(arguments: list[str]) -> Options:
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-body-bytes", type=_at_least_1, default=64 * _MIB, help="of a request; then 413")
     add("--max-rows", type=_at_least_1, default=2048, help="of a request, in all; then 413")
     add("--max-image-pixels", type=_at_least_1, default=50_000_000, help="of an image; then 413")
+    add("--max-pixels", type=_at_least_1, default=200_000_000, help="of a request; then 413")
     return parser
 
 

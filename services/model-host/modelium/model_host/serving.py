@@ -1,5 +1,6 @@
 """One model's life in this process: loading, ready, draining; and what it makes of requests."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -111,6 +112,8 @@ class Serving:
             self._batcher = self._new_batcher(model)
         self._asked += 1
         try:
+            if model.admit is not None:
+                inputs = await asyncio.to_thread(model.admit, inputs)
             return await self._batcher.infer(inputs, shares=self._shares)
         finally:
             self._asked -= 1

@@ -38,6 +38,7 @@ class Embedder:
 
     platform = "transformers_embedding"
     sample = SAMPLE
+    admit = None
 
     def __init__(self, model: Any, tokens: Tokens, pooling: Pooling, device: torch.device) -> None:
         vector = TensorSpec("embedding", "FP32", (-1, int(model.config.hidden_size)))

@@ -28,6 +28,7 @@ class ExportedModel:
 
     platform = "pytorch_export"
     sample = None
+    admit = None
 
     def __init__(
         self, module: Any, call: pytree.TreeSpec, signature: Signature, device: torch.device

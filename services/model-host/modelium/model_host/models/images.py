@@ -3,6 +3,9 @@
 import base64
 import binascii
 import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -23,28 +26,51 @@ _MAGIC: Final = (b"\xff\xd8", b"\x89PNG", b"RIFF", b"GIF8", b"BM")
 _IMAGE: Final = TensorSpec("image", BYTES, (-1,))
 
 
+@dataclass(frozen=True, slots=True)
+class PixelLimits:
+    """Of one image, and of all images of a request."""
+
+    of_image: int
+    of_request: int
+
+
 class ImageClassifier:
     """A model with one score per class."""
 
     platform = "transformers_image_classification"
 
-    def __init__(self, model: Any, processor: Any, device: torch.device, max_pixels: int) -> None:
+    def __init__(
+        self, model: Any, processor: Any, device: torch.device, limits: PixelLimits
+    ) -> None:
         self.labels = labels_of(model.config)
         self.signature = Signature((_IMAGE,), classifier_outputs(len(self.labels)))
         self.sample: Tensors = {"image": np.array([_grey()], object)}
         self._model = model
         self._processor = processor
         self._device = device
-        self._max_pixels = max_pixels
+        self._limits = limits
+
+    def admit(self, inputs: Tensors) -> Tensors:
+        """The files in their bytes, once all of them together have no more pixels than they may."""
+        files = [file_of(value) for value in inputs["image"].tolist()]
+        require_pixels(files, self._limits)
+        images = np.empty(len(files), object)
+        images[:] = files
+        return {"image": images}
 
     def run(self, inputs: Tensors) -> Tensors:
         """See `Model`."""
-        images = [decoded(value, self._max_pixels) for value in inputs["image"].tolist()]
-        pixels = self._processor(images=images, return_tensors="pt")["pixel_values"]
+        # One after the other: of a batch of photographs only what the model sees is held.
+        pixels = torch.cat([self._seen(value) for value in inputs["image"].tolist()])
         dtype = next(self._model.parameters()).dtype
         with running():
             logits = self._model(pixel_values=pixels.to(self._device, dtype)).logits
             return classified(logits, self._model.config, self.labels)
+
+    def _seen(self, value: bytes) -> torch.Tensor:
+        image = decoded(value, self._limits.of_image)
+        pixels: torch.Tensor = self._processor(images=[image], return_tensors="pt")["pixel_values"]
+        return pixels
 
 
 def decoded(value: bytes, max_pixels: int) -> Image.Image:
@@ -53,18 +79,44 @@ def decoded(value: bytes, max_pixels: int) -> Image.Image:
     Raises:
         HostError: 400 it is none, or broken; 413 it has more pixels than `max_pixels`.
     """
-    data = value if value.startswith(_MAGIC) else _of_base64(value)
+    with _reading():
+        return ImageOps.exif_transpose(_opened(file_of(value), max_pixels)).convert("RGB")
+
+
+def require_pixels(files: Iterable[bytes], limits: PixelLimits) -> None:
+    """Raises HostError where `decoded` would, or the images have too many pixels together."""
+    pixels = 0
+    for file in files:
+        with _reading():
+            image = _opened(file, limits.of_image)
+        pixels += image.width * image.height
+    if pixels > limits.of_request:
+        text = f"the images of this request have {pixels} pixels"
+        raise TooLarge(f"{text}; at most {limits.of_request} in all are taken")
+
+
+def _opened(file: bytes, max_pixels: int) -> Image.Image:
+    """Not yet decoded: its size is known before memory is taken for it."""
+    image = Image.open(io.BytesIO(file), formats=FORMATS)
+    if image.width * image.height > max_pixels:
+        text = f"the image has {image.width}x{image.height} pixels"
+        raise TooLarge(f"{text}; at most {max_pixels} are taken")
+    return image
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
     try:
-        # Opened is not yet decoded: the size is known before memory is taken for it.
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-        if image.width * image.height > max_pixels:
-            text = f"the image has {image.width}x{image.height} pixels"
-            raise TooLarge(f"{text}; at most {max_pixels} in all are taken")
-        return ImageOps.exif_transpose(image).convert("RGB")
+        yield
     except UnidentifiedImageError as error:
         raise InvalidInput(f"an image is expected, one of {', '.join(FORMATS)}") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InvalidInput(f"the image is broken: {error}") from error
+
+
+def file_of(value: bytes) -> bytes:
+    """The bytes of a file, which are given as they are or in their base64."""
+    return value if value.startswith(_MAGIC) else _of_base64(value)
 
 
 def _of_base64(value: bytes) -> bytes:
@@ -93,4 +145,6 @@ def load(options: Options) -> ImageClassifier:
         folder, local_files_only=True, trust_remote_code=False, backend="pil"
     )
     model = weights(AutoModelForImageClassification, folder, device)
-    return ImageClassifier(model, processor, device, options.max_image_pixels)
+    return ImageClassifier(
+        model, processor, device, PixelLimits(options.max_image_pixels, options.max_pixels)
+    )

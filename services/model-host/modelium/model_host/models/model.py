@@ -1,5 +1,6 @@
 """Port: a model in memory."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from modelium.model_host.protocol.signature import Signature
@@ -20,6 +21,13 @@ class Model(Protocol):
     @property
     def sample(self) -> Tensors | None:
         """One row that it takes, for models whose signature does not say what is good input."""
+
+    @property
+    def admit(self) -> Callable[[Tensors], Tensors] | None:
+        """What is run for a request's inputs, asked on any thread before they wait; None: as is.
+
+        It raises HostError where they are beyond a limit of the whole request.
+        """
 
     def run(self, inputs: Tensors) -> Tensors:
         """Its outputs, in their order, for inputs that fit the signature.

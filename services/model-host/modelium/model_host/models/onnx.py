@@ -36,6 +36,7 @@ class OnnxModel:
 
     platform = "onnxruntime_onnx"
     sample = None
+    admit = None
 
     def __init__(self, session: onnxruntime.InferenceSession, signature: Signature) -> None:
         self.signature = signature

@@ -17,6 +17,7 @@ class TextClassifier:
 
     platform = "transformers_text_classification"
     sample = SAMPLE
+    admit = None
 
     def __init__(self, model: Any, tokens: Tokens, device: torch.device) -> None:
         self.labels = labels_of(model.config)

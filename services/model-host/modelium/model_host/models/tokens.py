@@ -15,6 +15,11 @@ SAMPLE: Final[Tensors] = {"text": np.array([b"a text"], object)}
 _NO_LIMIT: Final = 1_000_000
 """What tokenizers have for a limit that nobody has set is far above it."""
 
+_TOKEN_BYTES: Final = 64
+"""More than the tokens of any text have on average, but of one that is mostly blanks."""
+_MAX_BYTES: Final = 1 << 20
+"""Of a text for a model that takes any number of tokens."""
+
 
 class Tokens:
     """A model's tokenizer, and how many tokens the model takes."""
@@ -22,6 +27,8 @@ class Tokens:
     def __init__(self, tokenizer: Any, max_tokens: int) -> None:
         self._tokenizer = tokenizer
         self.max_tokens = max_tokens
+        # To find out how many tokens a text has takes longer the longer it is.
+        self._max_bytes = max_tokens * _TOKEN_BYTES or _MAX_BYTES
 
     def of(self, texts: Array, device: torch.device) -> dict[str, torch.Tensor]:
         """Rows of tokens, padded to the longest.
@@ -29,6 +36,10 @@ class Tokens:
         Raises:
             InvalidInput: 400, a text is longer than the model takes, or no text.
         """
+        longest = max(map(len, texts.tolist()), default=0)
+        if longest > self._max_bytes:
+            text = f"input 'text': a text of {longest} bytes, at most {self._max_bytes} are taken"
+            raise InvalidInput(text)
         try:
             decoded = [value.decode() for value in texts.tolist()]
         except UnicodeDecodeError as error:

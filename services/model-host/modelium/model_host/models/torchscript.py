@@ -21,6 +21,7 @@ class TorchScriptModel:
 
     platform = "pytorch_torchscript"
     sample = None
+    admit = None
 
     def __init__(self, module: Any, signature: Signature, device: torch.device) -> None:
         self.signature = signature
