@@ -42,11 +42,8 @@ def broken(snapshot: Snapshot, actions: list[Action]) -> list[str]:
             model.pinned and not (model.removed or model.stale_files) for model in unloads
         ),
         "single_flight": any(by_name[load.model].live for load in loads if not load.is_copy),
-        "replaces_old_files": any(
-            not by_name[load.model].stale_files
-            or by_name[load.model].state is not ModelState.LOADED
-            for load in loads
-            if load.is_copy
+        "replaces_old_files": not all(
+            _serves_old_files(by_name[load.model]) for load in loads if load.is_copy
         ),
         "one_action_per_model": max(Counter(_what(a) for a in actions).values(), default=0) > 1,
         "one_command_per_device": _commands_per_device(actions, by_name) > 1,
@@ -74,6 +71,10 @@ def broken(snapshot: Snapshot, actions: list[Action]) -> list[str]:
         ),
     }
     return [name for name, is_broken in rules.items() if is_broken]
+
+
+def _serves_old_files(model: ModelView) -> bool:
+    return model.stale_files and model.state is ModelState.LOADED
 
 
 def _host_bytes(model: ModelView, level: int) -> int:
