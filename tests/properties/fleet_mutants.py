@@ -138,7 +138,7 @@ MUTANTS: list[tuple[str, str, Mutate]] = [
     ("single_flight", "what runs is loaded", load_what_runs),
     ("one_at_a_time", "no device is busy", switched_off(books.Books, "busy", lambda *_: False)),
     (
-        "one_at_a_time",
+        "one_at_a_time or single_flight",
         "commands are forgotten",
         switched_off(books.Books, "command", lambda *_: None),
     ),

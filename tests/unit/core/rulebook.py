@@ -42,9 +42,7 @@ def broken(snapshot: Snapshot, actions: list[Action]) -> list[str]:
             model.pinned and not (model.removed or model.stale_files) for model in unloads
         ),
         "single_flight": any(by_name[load.model].live for load in loads if not load.is_copy),
-        "replaces_old_files": not all(
-            _serves_old_files(by_name[load.model]) for load in loads if load.is_copy
-        ),
+        "replaces_old_files": not all(_is_old(by_name[x.model]) for x in loads if x.is_copy),
         "one_action_per_model": max(Counter(_what(a) for a in actions).values(), default=0) > 1,
         "one_command_per_device": _commands_per_device(actions, by_name) > 1,
         "busy_device": any(
@@ -66,14 +64,17 @@ def broken(snapshot: Snapshot, actions: list[Action]) -> list[str]:
             for model in unloads
         ),
         "loads_what_can_be_loaded": any(
-            by_name[load.model].blocked or (by_name[load.model].retry_in_s and not load.is_copy)
-            for load in loads
+            _cannot_be_loaded(by_name[load.model], load) for load in loads
         ),
     }
     return [name for name, is_broken in rules.items() if is_broken]
 
 
-def _serves_old_files(model: ModelView) -> bool:
+def _cannot_be_loaded(model: ModelView, load: Load) -> bool:
+    return bool(model.blocked) or (model.retry_in_s > 0 and not load.is_copy)
+
+
+def _is_old(model: ModelView) -> bool:
     return model.stale_files and model.state is ModelState.LOADED
 
 
