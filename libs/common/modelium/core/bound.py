@@ -24,8 +24,8 @@ refused for his age as long as nothing fails. Of N models that can be served:
 
 It is the bound of the worst case, with every model wanted and every request longer than the drain
 deadline; it counts on loads that take as long as the last one did, or `unknown_load_s`. A load that
-fails, an engine or an agent that dies, memory that others take: each costs a turn more than W
-knows, and those who have become too old by it are refused.
+fails, an engine or an agent that dies, memory that others take, files that are replaced: each costs
+a turn more than W knows, and those who have become too old by it are refused.
 """
 
 import math
