@@ -187,6 +187,24 @@ async def test_what_happens_while_a_service_is_killed_is_not_lost(
         await other.until(lambda record: record is None)
 
 
+async def test_an_analysis_that_was_in_hand_as_the_watcher_was_killed_is_done_again(
+    system: System,
+) -> None:
+    """By the bus: no look sees what lies outside of the watch directories."""
+    async with outside(system) as other:
+        elsewhere = [write_sample_model(system.folder / "m" / f"m{i}", seed=i) for i in range(6)]
+        for path in elsewhere:
+            await other.bus.publish(ev.ModelDiscovered(path=str(path)))
+        async with asyncio.timeout(WAIT_S):
+            while not any(isinstance(event, ev.ModelAnalyzing) for _, event in other.heard):
+                await CLOCK.sleep(0.005)
+        system.kill("watcher")
+        assert sum(isinstance(event, ev.ModelAnalyzed) for _, event in other.heard) < len(elsewhere)
+        system.start("watcher")
+        for path in elsewhere:
+            await other.is_(ModelState.UNLOADED, path.name)
+
+
 async def test_what_is_said_beside_a_model_and_what_is_not_served_is_kept(system: System) -> None:
     source = write_sample_model(system.folder / "source")
     (source / "model.yaml").write_text("name: tiny\nalias: [small]\npin: true\ncontext: 64\n")

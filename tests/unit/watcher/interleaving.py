@@ -16,6 +16,7 @@ from modelium.registry.news import FilesEvent, is_news
 from modelium.registry.projection import apply
 from modelium.watcher.filesystem import ModelFolders
 from modelium.watcher.handlers import on_model_discovered
+from modelium.watcher.in_hand import InHand
 from modelium.watcher.listing import Candidate
 from modelium.watcher.watch import Watch
 
@@ -101,6 +102,7 @@ class Run:
         self.disk = Disk(self.clock, self.random, self.folder / "elsewhere")
         self.bus = InMemoryBus(clock=self.clock)
         self.store = await in_memory_store(clock=self.clock)
+        self.in_hand = InHand()
         self.folders = ModelFolders(
             [self.root],
             supported=SETTINGS.supported_extensions,
@@ -172,7 +174,7 @@ class Run:
                 await self.store.models.save(changed)
         if isinstance(message, ev.ModelDiscovered):
             needs = {"store": self.store, "bus": self.bus, "clock": self.clock}
-            needs |= {"enabled": frozenset(RuntimeKind)}
+            needs |= {"enabled": frozenset(RuntimeKind), "in_hand": self.in_hand}
             await on_model_discovered(message, files=self.folders, **needs)
         if isinstance(message, ev.ModelAnalyzed):
             self._promoted(next(it for it in self.models if str(it.path) == message.path))

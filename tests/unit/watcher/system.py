@@ -11,6 +11,7 @@ from modelium.common.settings import ModelDiscovery
 from modelium.common.testing import FakeClock, InMemoryBus, a_model_record, in_memory_store
 from modelium.watcher.filesystem import ModelFolders
 from modelium.watcher.handlers import HANDLERS
+from modelium.watcher.in_hand import InHand
 from modelium.watcher.watch import Watch
 
 from .analysts import InThisProcess
@@ -29,6 +30,7 @@ class System:
         self.roots = (root, *more)
         self.clock = clock
         self.bus = InMemoryBus(clock=clock)
+        self.in_hand = InHand()
 
     async def start(self, *records: ModelRecord) -> "System":
         self.store = await in_memory_store(*records, clock=self.clock)
@@ -57,7 +59,7 @@ class System:
 
     async def handled(self) -> None:
         needs = {"files": self.folders, "store": self.store, "bus": self.bus, "clock": self.clock}
-        needs |= {"enabled": frozenset(RuntimeKind)}
+        needs |= {"enabled": frozenset(RuntimeKind), "in_hand": self.in_hand}
         async with asyncio.TaskGroup() as tasks:
             consumer = tasks.create_task(self.bus.consume("watcher", bind(HANDLERS, **needs)))
             await self.bus.settled()

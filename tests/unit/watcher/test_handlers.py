@@ -92,7 +92,7 @@ async def test_a_repeated_discovery_is_analysed_under_the_same_ids(system: Syste
     models.write_model(system.root / "qwen")
     await system.look_at(0, 0.5)
     needs = {"files": system.folders, "store": system.store, "bus": system.bus}
-    needs |= {"enabled": frozenset()}
+    needs |= {"enabled": frozenset(), "in_hand": system.in_hand}
     handler = bind(HANDLERS, **needs, clock=system.clock)[ev.ModelDiscovered]
     await handler(system.bus.published[0])
     ids = [message.message_id for message in system.bus.published]

@@ -34,6 +34,13 @@ class Security(Section):
         description="Memory that reading a model's headers may take; three times an ONNX file's "
         "size is added for it, as it is read whole.",
     )
+    analyses_at_once: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        description="Models that are read beside each other, each in a process of its own: a large "
+        "signed one takes minutes, and the others should not wait for it.",
+    )
     require_signature: tuple[Path, ...] = Field(
         default=(),
         description="PEM files of public keys and certificates; if any is named, only models "

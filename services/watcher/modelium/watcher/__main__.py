@@ -7,6 +7,7 @@ from modelium.common.settings import LauncherKind
 from modelium.core.runtimes import enabled_runtimes
 from modelium.watcher.filesystem import ModelFolders
 from modelium.watcher.handlers import HANDLERS
+from modelium.watcher.in_hand import InHand
 from modelium.watcher.notify import Notifier
 from modelium.watcher.safety import bubblewrap
 from modelium.watcher.safety.sandbox import Sandbox
@@ -36,8 +37,11 @@ async def build(shell: Shell) -> None:
         bus=shell.bus,
         clock=shell.clock,
         enabled=enabled_runtimes(shell.settings.vllm, shell.settings.ray_serve),
+        in_hand=InHand(),
     )
-    shell.task("discoveries", shell.bus.consume("watcher", handlers))
+    # Each has one message in hand for as long as its analysis takes.
+    for number in range(shell.settings.security.analyses_at_once):
+        shell.task(f"discoveries-{number}", shell.bus.consume("watcher", handlers))
     shell.task("watch", watch.run())
     if settings.file_events:
         notifier = Notifier(folders.roots, watch.wake)

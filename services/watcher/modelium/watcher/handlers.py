@@ -5,6 +5,7 @@ out is filled in and published as a discovery of its own, which the registry hea
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Final, Protocol
 
 from modelium.common.bus import Bus, Handler
@@ -22,6 +23,7 @@ from modelium.common.records import ModelRecord
 from modelium.common.store import Store
 from modelium.watcher.announcements import name_is_taken, wanted_name
 from modelium.watcher.fitting import fit, owner_of_alias
+from modelium.watcher.in_hand import InHand, Superseded
 from modelium.watcher.listing import Candidate
 from modelium.watcher.scan import Verdict
 
@@ -47,8 +49,12 @@ async def on_model_discovered(
     bus: Bus,
     clock: Clock,
     enabled: Collection[RuntimeKind],
+    in_hand: InHand,
 ) -> None:
-    """Analyse the model, or first complete the event; safe to repeat."""
+    """Analyse the model, or first complete the event; safe to repeat.
+
+    It takes as long as the analysis, and the message stays with the bus until then.
+    """
     complete = bool(event.model and event.fingerprint)
     try:
         found = await files.look(event.path)
@@ -61,10 +67,12 @@ async def on_model_discovered(
         reason = name_is_taken(found, event.name_taken_by)
         await bus.publish(_rejected(event, reason, clock))
     elif complete and event.fingerprint == found.fingerprint:
-        begins = {**_common(event, "analyzing", clock), "size_bytes": event.size_bytes}
-        await bus.publish(ModelAnalyzing.model_validate(begins))
-        records = await store.models.all()
-        await bus.publish(await _analysed(event, found.candidate, files, records, enabled, clock))
+        with suppress(Superseded):
+            async with in_hand.newest(event):
+                begins = {**_common(event, "analyzing", clock), "size_bytes": event.size_bytes}
+                await bus.publish(ModelAnalyzing.model_validate(begins))
+                said = await _analysed(event, found.candidate, files, store, enabled, clock)
+                await bus.publish(said)
     elif not (complete and files.watches(event.path)):
         await bus.publish(_completed(event, found, await store.models.all(), clock))
     # Otherwise the files have changed since, and are announced again once they have settled.
@@ -74,7 +82,7 @@ async def _analysed(
     event: ModelDiscovered,
     candidate: Candidate,
     files: ModelFiles,
-    records: list[ModelRecord],
+    store: Store,
     enabled: Collection[RuntimeKind],
     clock: Clock,
 ) -> Message:
@@ -83,7 +91,8 @@ async def _analysed(
         descriptor = await files.analyse(candidate)
     except InvalidModel as error:
         return _rejected(event, error.reason, clock)
-    fitted = fit(event.model or "", descriptor, records, enabled)
+    # Only now: others may have got their names, or become its base, while it was read.
+    fitted = fit(event.model or "", descriptor, await store.models.all(), enabled)
     if fitted.refusal:
         return _rejected(event, fitted.refusal, clock, fitted.descriptor)
     result = {"size_bytes": candidate.size_bytes, "descriptor": fitted.descriptor}

@@ -32,8 +32,6 @@ from modelium.watcher.safety.places import libraries, modelium_folders
 from modelium.watcher.safety.request import LONGEST_ANSWER, Answer, Request, plain
 
 CHILD: Final = "modelium.watcher.safety.child"
-AT_ONCE: Final = 2
-"""Analyses that run beside each other."""
 PROBE_SECONDS: Final = 60
 """A busy machine starts Python slowly."""
 HASHED_BYTES_PER_SECOND: Final = 20_000_000
@@ -80,7 +78,6 @@ class Sandbox:
         self._clock = clock
         self._bwrap = bwrap
         self._program = tuple(program)
-        self._turns = asyncio.Semaphore(AT_ONCE)
         self._keys: list[str] = []
         self.level = Level.LIMITS
 
@@ -137,10 +134,9 @@ class Sandbox:
             InvalidModel: it cannot be served, or its analysis did not end as it should.
         """
         request = self._request(candidate, tuple(supported))
-        async with self._turns:
-            begun_s = self._clock.monotonic()
-            answer = await self._ask(request, self._patience_s(candidate))
-            took_ms = round((self._clock.monotonic() - begun_s) * 1000)
+        begun_s = self._clock.monotonic()
+        answer = await self._ask(request, self._patience_s(candidate))
+        took_ms = round((self._clock.monotonic() - begun_s) * 1000)
         log.info("model.examined", path=candidate.path, sandbox=self.level, took_ms=took_ms)
         if answer.invalid is not None:
             raise InvalidModel(plain(answer.invalid))

@@ -1,0 +1,124 @@
+"""Analyses beside each other: of one path the newest discovery's, and no message is given up."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from modelium.common.bus import bind
+from modelium.common.descriptor import Descriptor
+from modelium.common.errors import RetryLater
+from modelium.common.events import ModelAnalyzed, ModelDiscovered
+from modelium.common.testing import yield_to_others
+from modelium.watcher.filesystem import ModelFolders
+from modelium.watcher.handlers import HANDLERS
+from modelium.watcher.in_hand import InHand, Superseded
+from modelium.watcher.listing import Candidate
+
+from . import models
+from .analysts import InThisProcess
+from .system import SETTINGS, System
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def discovered(message_id: str, fingerprint: str, *, at_s: float = 0) -> ModelDiscovered:
+    return ModelDiscovered(
+        message_id=message_id,
+        occurred_at=BEGAN + timedelta(seconds=at_s),
+        path="/models/qwen",
+        model="qwen",
+        fingerprint=fingerprint,
+    )
+
+
+async def held(in_hand: InHand, event: ModelDiscovered, began: asyncio.Event) -> bool:
+    """Whether it was superseded; else it goes on for ever."""
+    try:
+        async with in_hand.newest(event):
+            began.set()
+            await asyncio.Event().wait()
+    except Superseded:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("other", "raised"),
+    [
+        (discovered("2", "f1", at_s=1), Superseded),  # announced again meanwhile
+        (discovered("2", "f0", at_s=-1), Superseded),  # late, of files before these
+        (discovered("1", "f1"), RetryLater),  # the bus took us for dead: it has to keep it
+    ],
+)
+async def test_what_is_in_hand_is_not_begun_twice(
+    other: ModelDiscovered, raised: type[Exception]
+) -> None:
+    in_hand, began = InHand(), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(held(in_hand, discovered("1", "f1"), began))
+        await began.wait()
+        with pytest.raises(raised):
+            async with in_hand.newest(other):
+                pass
+        assert not first.done()
+        first.cancel()
+    async with in_hand.newest(other):
+        pass  # nothing is remembered of what has ended
+
+
+async def test_newer_files_end_the_analysis_of_older_ones() -> None:
+    in_hand, began = InHand(), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(held(in_hand, discovered("1", "f1"), began))
+        await began.wait()
+        async with in_hand.newest(discovered("2", "f2", at_s=1)):
+            assert await first
+            with pytest.raises(Superseded):
+                async with in_hand.newest(discovered("3", "f2", at_s=2)):
+                    pass
+
+
+class Held(InThisProcess):
+    """Analyses the model `big` when it is allowed to."""
+
+    def __init__(self) -> None:
+        self.allowed = asyncio.Event()
+
+    async def analyse(self, candidate: Candidate, supported: Sequence[str]) -> Descriptor:
+        if candidate.path.endswith("big"):
+            await self.allowed.wait()
+        return await super().analyse(candidate, supported)
+
+
+async def test_a_model_that_takes_long_holds_up_no_other(system: System) -> None:
+    analyst = Held()
+    folders = ModelFolders(
+        system.roots,
+        supported=SETTINGS.supported_extensions,
+        read_by_others=False,
+        analyst=analyst,
+    )
+    for name in ("big", "small"):
+        path = models.write_model(system.root / name)
+        found = await folders.look(str(path))
+        event = {"path": str(path), "model": name, "fingerprint": found.fingerprint}
+        await system.bus.publish(ModelDiscovered.model_validate(event))
+    needs = {"files": folders, "store": system.store, "bus": system.bus, "clock": system.clock}
+    needs |= {"enabled": frozenset(), "in_hand": system.in_hand}
+    handlers = bind(HANDLERS, **needs)
+
+    async def until(count: int) -> list[str]:
+        while len(system.bus.of(ModelAnalyzed)) < count:
+            await yield_to_others()
+        said = system.bus.of(ModelAnalyzed)
+        return [event.model for event in said if isinstance(event, ModelAnalyzed)]
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        consumers = [tasks.create_task(system.bus.consume("watcher", handlers)) for _ in range(2)]
+        assert await until(1) == ["small"]
+        analyst.allowed.set()
+        assert await until(2) == ["small", "big"]
+        for consumer in consumers:
+            consumer.cancel()
