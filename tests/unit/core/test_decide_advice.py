@@ -35,6 +35,21 @@ def test_a_model_that_shall_be_kept_gives_way_last() -> None:
     assert done(snapshot, keep) == ["unload b"]
 
 
+def test_a_model_that_shall_be_kept_gives_way_before_one_in_use() -> None:
+    """Whoever waits would wait for the end of what that one does, or for too long at all."""
+    keep = Decision(model="idle", action=DecidedAction.KEEP, reason="hostile")
+    for since_s, other in (
+        (1, loaded("other", in_flight=5, idle_s=0, rate_per_s=1)),
+        (60, loaded("other", in_flight=5, idle_s=0, rate_per_s=1)),
+        (60, loaded("other", waiting=1, idle_s=0)),
+        (1, loaded("other", idle_s=1, rate_per_s=9)),  # costs more than the wait is worth
+        (1, loaded("other", idle_s=1, loaded_for_s=1)),  # has its minimum time to serve
+    ):
+        idle, waiter = loaded("idle", idle_s=40), waiting("a", since_s=since_s)
+        place = seen(device(total=6, free=0), idle, other, waiter)
+        assert done(place, keep) == done(place) == ["unload idle"]
+
+
 def test_what_is_reserved_is_what_the_model_needs_on_that_device() -> None:
     (load,) = decide(seen(device(), waiting("a", 2)), (), POLICY)
     assert isinstance(load, Load)

@@ -133,12 +133,16 @@ class Books:
             known = self.expected_s[model.model] = next_use_s(model.habit, model.unused_s)
         return known
 
-    def by_worth(self, device: DeviceView) -> tuple[ModelView, ...]:
+    def by_worth(
+        self, device: DeviceView, keep: frozenset[str] = frozenset()
+    ) -> tuple[ModelView, ...]:
         """Its engines that can be stopped, those first that are expected to be used last."""
+        if keep:
+            return by_worth(self.in_state(device, *STOPPABLE), keep, self.next_use_s)
         known = self.ordered.get(device.device_id)
         if known is None:
             here = self.in_state(device, *STOPPABLE)
-            known = self.ordered[device.device_id] = by_worth(here, self.keep, self.next_use_s)
+            known = self.ordered[device.device_id] = by_worth(here, keep, self.next_use_s)
         return known
 
     def longest_unused_s(self, device: DeviceView) -> float:

@@ -41,6 +41,11 @@ class _Way:
         """Requests that end before it is free, or at the drain deadline; not those of copies."""
         return sum([victim.in_flight for victim in self.victims.victims if not victim.copy_id])
 
+    @property
+    def touches(self) -> frozenset[str]:
+        """All devices that its victims have."""
+        return frozenset().union(*(victim.device_ids for victim in self.victims.victims))
+
 
 def make_room(
     books: Books,
@@ -54,7 +59,7 @@ def make_room(
     """
     now, later = _best_ways(books, waiter, roomy, policy)
     if now:
-        return _evict(books, waiter, now, policy)
+        return _evict(books, waiter, _sparing(books, waiter, now, policy), policy)
     if later and _aged(books, waiter, policy):
         return [_hold(books, waiter, later, policy)]
     return [_explain(books, waiter, roomy, policy)]
@@ -86,6 +91,17 @@ def _best_ways(
     return now, later
 
 
+def _sparing(books: Books, waiter: ModelView, way: _Way, policy: Policy) -> _Way:
+    """On the same device without those whom advice would keep, if nobody waits longer for that."""
+    if books.keep.isdisjoint(victim.model for victim in way.victims.victims):
+        return way
+    other = _way(books, waiter, way.device, policy, books.keep)
+    if other is None or other.victims.protected_s > 0 or other.interrupts > way.interrupts:
+        return way
+    as_cheap = other.victims.cost <= _worth(books, waiter, policy)
+    return other if as_cheap and other.touches <= way.touches else way
+
+
 def _open(books: Books, roomy: Iterable[DeviceView]) -> list[tuple[float, DeviceView]]:
     """Devices that can still be emptied, and how long whoever goes there will at best be unused."""
     found = [
@@ -103,7 +119,13 @@ def _better(known: _Way | None, way: _Way) -> _Way:
     return way if known is None or _preference(way) < _preference(known) else known
 
 
-def _way(books: Books, waiter: ModelView, device: DeviceView, policy: Policy) -> _Way | None:
+def _way(
+    books: Books,
+    waiter: ModelView,
+    device: DeviceView,
+    policy: Policy,
+    keep: frozenset[str] = frozenset(),
+) -> _Way | None:
     leaving: tuple[ModelView, ...] = ()
     if books.busy(device):
         leaving = books.in_state(device, ModelState.UNLOADING)
@@ -111,17 +133,22 @@ def _way(books: Books, waiter: ModelView, device: DeviceView, policy: Policy) ->
             return None
     free = books.free[device.device_id] + sum([m.held_bytes for m in leaving])
     short = max(0, waiter.more_bytes(device) - free)
-    victims = _victims(books, waiter, device, short, policy)
+    victims = _victims(books, waiter, device, short, policy, keep)
     return _Way(device, leaving, victims) if victims else None
 
 
 def _victims(
-    books: Books, waiter: ModelView, device: DeviceView, short: int, policy: Policy
+    books: Books,
+    waiter: ModelView,
+    device: DeviceView,
+    short: int,
+    policy: Policy,
+    keep: frozenset[str],
 ) -> VictimSet | None:
     """They sleep where that frees enough, and go away where only that does."""
 
     def smallest(frees: Frees) -> VictimSet | None:
-        candidates = (m for m in books.by_worth(device) if _may_go(m, waiter))
+        candidates = (m for m in books.by_worth(device, keep) if _may_go(m, waiter))
         return smallest_set(candidates, short, policy, books.next_use_s, frees)
 
     if not books.anybody_can_sleep:

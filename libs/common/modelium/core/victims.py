@@ -89,12 +89,14 @@ def load_s(model: ModelView, policy: Policy) -> float:
 def by_worth(
     engines: Iterable[ModelView], keep: frozenset[str], next_use_s: NextUse
 ) -> tuple[ModelView, ...]:
-    """Copies first, then those that are expected to be used last; `keep` and those in use come at
-    the end."""
+    """Copies first, then those that are expected to be used last; those in use come at the end.
 
-    def worth(m: ModelView) -> tuple[int, bool, float, str]:
-        first = 0 if m.copy_id else 2 if m.model in keep else 1
-        return first, m.in_flight > 0, -next_use_s(m), m.model
+    Before them come those to `keep`: advice spares nobody at the cost of one in use.
+    """
+
+    def worth(m: ModelView) -> tuple[bool, bool, bool, bool, float, str]:
+        kept = m.model in keep and not m.copy_id
+        return not m.copy_id, m.in_flight > 0, m.waiting > 0, kept, -next_use_s(m), m.model
 
     return tuple(sorted(engines, key=worth))
 
