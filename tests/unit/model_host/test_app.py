@@ -1,12 +1,13 @@
 """The routes, with a model of numpy instead of a library."""
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import numpy as np
@@ -21,6 +22,7 @@ from modelium.model_host.serving import Serving
 from tests.host_kit import tensor
 from tests.http_rig import serving
 
+T = TypeVar("T")
 X = np.float32([[1, 2]])
 ROWS = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 2)),))
 
@@ -64,12 +66,14 @@ class Rig:
 
 
 @asynccontextmanager
-async def a_rig(*, load: bool = True, **options: Any) -> AsyncIterator[Rig]:
+async def a_rig(
+    kind: type[Serving] = Serving, *, load: bool = True, **options: Any
+) -> AsyncIterator[Rig]:
     model = Plain()
     model.may_run.set()
     given = {"path": Path("m.pt"), "format": "torchscript", "task": "tensor"} | options
     chosen = Options(name="m", **given)
-    held = Serving(chosen, lambda _: model)
+    held = kind(chosen, lambda _: model)
     if load:
         await asyncio.to_thread(held.load)
         model.runs = 0
@@ -196,6 +200,51 @@ async def test_a_request_that_the_model_does_not_admit_never_waits() -> None:
         assert (status, found) == (413, {"error": "one row, please"})
         assert rig.model.runs == 0
         assert (await rig.infer(tensor("x", X)))[1]["outputs"][0]["data"] == [3, 4]
+
+
+async def test_bodies_that_requests_hold_are_bounded_together_and_given_back() -> None:
+    """The queue was bounded by its count alone: 256 times the largest body."""
+    large = {"inputs": [tensor("x", np.ones((20, 2), "f4"))]}
+    size = len(json.dumps(large))
+    async with a_rig(max_body_bytes=size, max_held_bytes=2 * size) as rig:
+        rig.model.may_run.clear()
+        asked = [asyncio.create_task(rig.infer(*large["inputs"])) for _ in range(2)]
+        await rig_waits(rig, 1)
+        status, found = await rig.infer(*large["inputs"])
+        assert (status, "bytes already" in found["error"]) == (503, True)
+        rig.model.may_run.set()
+        assert [status for status, _ in await asyncio.gather(*asked)] == [200, 200]
+        assert (await rig.infer(*large["inputs"]))[0] == 200
+
+
+class Noting(Serving):
+    """Notes of all that is read and written whether the loop's thread did it."""
+
+    loop: int
+    by_loop: list[bool]
+
+    async def aside(self, size: int, work: Callable[[], T]) -> T:
+        def noted() -> T:
+            self.by_loop.append(threading.get_ident() == self.loop)
+            return work()
+
+        return await super().aside(size, noted)
+
+
+@pytest.mark.parametrize("path", ["/v2/models/m/infer", "/predict"])
+async def test_large_bodies_are_read_and_written_aside(path: str) -> None:
+    """They stopped the loop, and with it the answers to those who ask for health."""
+    rows = 20_000
+    async with a_rig(Noting, max_rows=rows, max_batch=rows) as rig:
+        assert isinstance(rig.serving, Noting)
+        rig.serving.loop = threading.get_ident()
+        for count, by_loop in ((1, True), (rows, False)):
+            rig.serving.by_loop = []
+            asked = {"inputs": [tensor("x", np.ones((count, 2), "f4"))]}
+            status, found = await rig.ask("POST", path, json=asked)
+            assert status == 200, found
+            assert len(found["outputs"][0]["data"]) == 2 * count
+            assert set(rig.serving.by_loop) == {by_loop}
 
 
 async def test_a_body_that_is_compressed_is_415(rig: Rig) -> None:

@@ -32,6 +32,7 @@ class Options:
     drain_seconds: float = 20.0
     signature: str = ""
     max_body_bytes: int = 64 * _MIB
+    max_held_bytes: int = 128 * _MIB
     max_rows: int = 2048
     max_image_pixels: int = 50_000_000
     max_pixels: int = 200_000_000
@@ -63,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--drain-seconds", type=float, default=20.0, help="that requests have after SIGTERM")
     add("--signature", default="", help='{"inputs": [{"name", "datatype", "shape"}], "outputs"}')
     add("--max-body-bytes", type=_at_least_1, default=64 * _MIB, help="of a request; then 413")
+    held = "of all requests under way; then 503"
+    add("--max-held-bytes", type=_at_least_1, default=128 * _MIB, help=held)
     add("--max-rows", type=_at_least_1, default=2048, help="of a request, in all; then 413")
     add("--max-image-pixels", type=_at_least_1, default=50_000_000, help="of an image; then 413")
     add("--max-pixels", type=_at_least_1, default=200_000_000, help="of a request; then 413")

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
+from typing import Final, TypeVar
 
 from modelium.model_host.batching import Batcher, Limits
 from modelium.model_host.canary import prove
@@ -17,6 +18,8 @@ from modelium.model_host.protocol.tensors import Tensors
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+_SMALL_BYTES: Final = 64 * 1024
 Load = Callable[[Options], Model]
 
 
@@ -29,6 +32,28 @@ class State(StrEnum):
     DRAINING = "draining"
 
 
+class Held:
+    """Bytes of bodies that requests under way hold, `most` in all."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._now = 0
+
+    def take(self, size: int) -> None:
+        """Hold so many more.
+
+        Raises:
+            Unavailable: 503, that were too many.
+        """
+        if self._now + size > self._most:
+            raise Unavailable(f"requests under way hold {self._now} of {self._most} bytes already")
+        self._now += size
+
+    def give_back(self, size: int) -> None:
+        """So many are held no more."""
+        self._now -= size
+
+
 class Serving:
     """The model of this process."""
 
@@ -39,6 +64,8 @@ class Serving:
         self.failure = ""
         self.cut_off = 0
         """Requests that outlasted the time for draining."""
+        # One request can always be held, or a body within its own limit would be refused for ever.
+        self.held = Held(max(options.max_held_bytes, options.max_body_bytes))
         self._asked = 0
         self._load = load
         self._model: Model | None = None
@@ -46,6 +73,8 @@ class Serving:
         # One thread: libraries that run models use all threads they may have in one run.
         self._executor = ThreadPoolExecutor(1, "model")
         self._batcher: Batcher | None = None
+        # One thread too: texts of JSON take many times their size in memory while they are read.
+        self._bodies = ThreadPoolExecutor(1, "bodies")
 
     @property
     def model(self) -> Model:
@@ -100,6 +129,15 @@ class Serving:
         """Note a request that the server has cancelled."""
         if self.state is State.DRAINING:
             self.cut_off += 1
+
+    async def aside(self, size: int, work: Callable[[], T]) -> T:
+        """The result of reading or writing so many bytes, on a thread where they are many.
+
+        Health is asked for meanwhile, and a host that does not answer is taken for one that hangs.
+        """
+        if size <= _SMALL_BYTES:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._bodies, work)
 
     async def infer(self, inputs: Tensors) -> Tensors:
         """What the model makes of inputs that fit its signature.

@@ -65,6 +65,7 @@ def _counted(
         loop = asyncio.get_running_loop()
         begin = loop.time()
         code = 500
+        request.state.held = 0
         try:
             response = await _answered(request, endpoint, serving)
             code = response.status_code
@@ -72,6 +73,7 @@ def _counted(
             serving.cancelled()
             raise
         finally:
+            serving.held.give_back(request.state.held)
             serving.metrics.answered(path, code, loop.time() - begin)
         return response
 

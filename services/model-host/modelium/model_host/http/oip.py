@@ -14,6 +14,7 @@ from modelium.model_host.protocol.messages import (
     require_outputs,
     write_answer,
 )
+from modelium.model_host.protocol.tensors import bytes_of
 from modelium.model_host.serving import Serving
 
 _VERSION = "1"
@@ -51,8 +52,9 @@ async def ready(request: Request, serving: Serving) -> Response:
 async def infer(request: Request, serving: Serving) -> Response:
     """Tensors in, tensors out."""
     _require(request, serving)
-    body = await read_body(request, serving.options.max_body_bytes)
-    asked = read_request(body, request.headers.get(HEADER_LENGTH))
+    body = await read_body(request, serving)
+    length = request.headers.get(HEADER_LENGTH)
+    asked = await serving.aside(len(body), lambda: read_request(body, length))
     return await answer(request, asked, serving)
 
 
@@ -62,7 +64,9 @@ async def answer(request: Request, asked: InferRequest, serving: Serving) -> Res
     signature.require_fit(asked.inputs, asked.datatypes)
     require_outputs(asked, signature)
     outputs = await while_connected(request, serving.infer(asked.inputs))
-    written = write_answer(serving.options.name, asked, outputs, signature)
+    written = await serving.aside(
+        bytes_of(outputs), lambda: write_answer(serving.options.name, asked, outputs, signature)
+    )
     if written.header_length is None:
         return Response(written.body, media_type="application/json")
     headers = {HEADER_LENGTH: str(written.header_length)}

@@ -18,8 +18,8 @@ from modelium.model_host.http.probes import as_json
 from modelium.model_host.http.reading import read_body, while_connected
 from modelium.model_host.http.texts import run_texts
 from modelium.model_host.models.model import Model
-from modelium.model_host.protocol.messages import InferRequest, read_request
-from modelium.model_host.protocol.tensors import Tensors
+from modelium.model_host.protocol.messages import InferRequest, request_of
+from modelium.model_host.protocol.tensors import Tensors, bytes_of
 from modelium.model_host.protocol.values import from_json, whole_number
 from modelium.model_host.serving import Serving
 
@@ -38,10 +38,12 @@ async def predict(request: Request, serving: Serving) -> Response:
             text = f"{serving.options.name!r} takes JSON; this request is {kind[:64]}"
             raise UnsupportedMedia(text)
         return await _look(request, serving, *await _sent(request, serving, kind))
-    body = await read_body(request, serving.options.max_body_bytes)
-    asked = read_object(body)
+    body = await read_body(request, serving)
+    asked = await serving.aside(len(body), lambda: read_object(body))
     if "inputs" in asked:
-        return await answer(request, _tensors(asked, body, serving.model), serving)
+        model = serving.model
+        tensors = await serving.aside(len(body), lambda: _tensors(asked, model))
+        return await answer(request, tensors, serving)
     if is_vision:
         images = [
             text.encode("utf-8", "replace") for text in texts_in(asked, "image", "images", "input")
@@ -51,26 +53,26 @@ async def predict(request: Request, serving: Serving) -> Response:
         raise InvalidInput("tensors in 'inputs' are expected")
     found = await run_texts(request, texts_in(asked, "input", "text"), serving)
     if serving.options.task == "classify":
-        return _labelled(serving, found, _top_k(asked.get("top_k")))
-    vectors = found["embedding"].tolist()
-    return as_json({"model": serving.options.name, "predictions": vectors})
+        top_k = _top_k(asked.get("top_k"))
+        return await serving.aside(bytes_of(found), lambda: _labelled(serving, found, top_k))
+    return await serving.aside(bytes_of(found), lambda: _vectors(serving, found))
 
 
 async def _look(request: Request, serving: Serving, images: list[bytes], top_k: int) -> Response:
     found = await while_connected(request, serving.infer({"image": _rows(images)}))
-    return _labelled(serving, found, top_k)
+    return await serving.aside(bytes_of(found), lambda: _labelled(serving, found, top_k))
 
 
 async def _sent(request: Request, serving: Serving, kind: str) -> tuple[list[bytes], int]:
     """Images that are sent as they are: the files of a form, or the body."""
     if kind == "multipart/form-data":
         return await _files(request, serving)
-    return [await read_body(request, serving.options.max_body_bytes)], _TOP_K
+    return [await read_body(request, serving)], _TOP_K
 
 
 async def _files(request: Request, serving: Serving) -> tuple[list[bytes], int]:
     """The files of a form, whatever its fields are called."""
-    body = await read_body(request, serving.options.max_body_bytes)
+    body = await read_body(request, serving)
     held = Request(request.scope, _once(body))
     images: list[bytes] = []
     top_k = _TOP_K
@@ -111,10 +113,10 @@ def _top_k(value: Any) -> int:
     return value
 
 
-def _tensors(asked: dict[str, Any], body: bytes, model: Model) -> InferRequest:
+def _tensors(asked: dict[str, Any], model: Model) -> InferRequest:
     """Tensors as the protocol has them, or as an object of arrays by name."""
     if not isinstance(asked["inputs"], dict):
-        return read_request(body)
+        return request_of(asked)
     specs = {spec.name: spec for spec in model.signature.inputs}
     arrays, datatypes = {}, {}
     for name, data in asked["inputs"].items():
@@ -132,6 +134,11 @@ def _by_name(name: str, datatype: str, data: Any) -> Any:
         shape.append(len(level))
         level = level[0] if level else None
     return from_json(name, datatype, tuple(shape), rows)
+
+
+def _vectors(serving: Serving, found: Tensors) -> Response:
+    vectors = found["embedding"].tolist()
+    return as_json({"model": serving.options.name, "predictions": vectors})
 
 
 def _labelled(serving: Serving, found: Tensors, top_k: int) -> Response:

@@ -8,16 +8,19 @@ from starlette.requests import ClientDisconnect, Request
 
 from modelium.model_host.errors import TooLarge, UnsupportedMedia
 from modelium.model_host.protocol.values import whole_number
+from modelium.model_host.serving import Serving
 
 T = TypeVar("T")
 
 
-async def read_body(request: Request, max_bytes: int) -> bytes:
+async def read_body(request: Request, serving: Serving) -> bytes:
     """The whole body.
 
     Raises:
-        HostError: 413, before more than `max_bytes` are held; 415, it is compressed.
+        HostError: 413, before more is held than a body may have; 415, it is compressed; 503, the
+            requests under way hold too much already.
     """
+    max_bytes = serving.options.max_body_bytes
     coding = request.headers.get("content-encoding", "identity")
     if coding != "identity":
         raise UnsupportedMedia(f"bodies with content-encoding {coding[:32]!r} are not read")
@@ -30,6 +33,8 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
         size += len(part)
         if size > max_bytes:
             raise TooLarge(f"the body has more than {max_bytes} bytes, which are taken at most")
+        serving.held.take(len(part))
+        request.state.held = size
         parts.append(part)
     return b"".join(parts)
 

@@ -12,7 +12,7 @@ from modelium.model_host.http.bodies import read_object, texts_in
 from modelium.model_host.http.probes import as_json
 from modelium.model_host.http.reading import read_body, while_connected
 from modelium.model_host.protocol.messages import require_model
-from modelium.model_host.protocol.tensors import Array, Tensors
+from modelium.model_host.protocol.tensors import Array, Tensors, bytes_of
 from modelium.model_host.serving import Serving
 
 
@@ -27,6 +27,10 @@ async def embeddings(request: Request, serving: Serving) -> Response:
     if asked.get("dimensions") not in (None, _width(serving)):
         raise InvalidInput(f"'dimensions' of this model are {_width(serving)}, and no others")
     found = await run_texts(request, texts_in(asked, "input"), serving)
+    return await serving.aside(bytes_of(found), lambda: _vectors(serving, found, form))
+
+
+def _vectors(serving: Serving, found: Tensors, form: str) -> Response:
     data = [
         {"object": "embedding", "index": at, "embedding": _written(vector, form)}
         for at, vector in enumerate(found["embedding"])
@@ -39,6 +43,10 @@ async def classify(request: Request, serving: Serving) -> Response:
     """A label and all probabilities per text."""
     asked = await _asked(request, serving, "classify")
     found = await run_texts(request, texts_in(asked, "input"), serving)
+    return await serving.aside(bytes_of(found), lambda: _classes(serving, found))
+
+
+def _classes(serving: Serving, found: Tensors) -> Response:
     labels = [value.decode() for value in found["label"].tolist()]
     data = [
         {"index": at, "label": label, "probs": probs.tolist(), "num_classes": len(probs)}
@@ -52,7 +60,8 @@ async def _asked(request: Request, serving: Serving, task: str) -> dict[str, Any
     if serving.options.task != task:
         text = f"{request.url.path} is for models for {task}"
         raise NotFound(f"{text}; {serving.options.name!r} is one for {serving.options.task}")
-    asked = read_object(await read_body(request, serving.options.max_body_bytes))
+    body = await read_body(request, serving)
+    asked = await serving.aside(len(body), lambda: read_object(body))
     if "model" in asked:
         if not isinstance(asked["model"], str):
             raise InvalidInput("'model' is no text; the name of a model is expected")

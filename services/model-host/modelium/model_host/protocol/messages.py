@@ -1,7 +1,7 @@
 """Requests and answers of `/v2/models/{m}/infer`, in JSON and with binary tensor data; pure."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -68,8 +68,17 @@ def read_request(body: bytes, header_length: str | None = None) -> InferRequest:
         InvalidInput: 400, with the place and what was expected.
     """
     head, rest = _divided(memoryview(body), header_length)
+    return _asked(lambda: _Request.model_validate_json(bytes(head)), rest)
+
+
+def request_of(value: dict[str, Any]) -> InferRequest:
+    """The request in an object of JSON; else as `read_request`."""
+    return _asked(lambda: _Request.model_validate(value), memoryview(b""))
+
+
+def _asked(validated: Callable[[], _Request], rest: memoryview) -> InferRequest:
     try:
-        request = _Request.model_validate_json(bytes(head))
+        request = validated()
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in problem["loc"])

@@ -48,6 +48,11 @@ def datatype_of(array: Array) -> str:
     return _NAMES[array.dtype]
 
 
+def bytes_of(tensors: Tensors) -> int:
+    """What they hold; of BYTES not the values."""
+    return sum(array.nbytes for array in tensors.values())
+
+
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
     """What is known of an input or output before a request is there."""
