@@ -167,3 +167,11 @@ async def until_running(host: Host) -> None:
     async with asyncio.timeout(START_S):
         while await host.figure("modelium_host_requests_running") < 1:
             pass
+
+
+def session_of(pid: int) -> int | None:
+    """None: it has ended."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None

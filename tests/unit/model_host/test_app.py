@@ -1,85 +1,19 @@
 """The routes, with a model of numpy instead of a library."""
 
 import asyncio
-import json
-import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import aiohttp
 import numpy as np
 import pytest
 
 from modelium.model_host.errors import CannotLoad, TooLarge
-from modelium.model_host.http.app import build
 from modelium.model_host.options import Options
-from modelium.model_host.protocol.signature import Signature
-from modelium.model_host.protocol.tensors import Tensors, TensorSpec
+from modelium.model_host.protocol.tensors import Tensors
 from modelium.model_host.serving import Serving
 from tests.host_kit import tensor
-from tests.http_rig import serving
-
-T = TypeVar("T")
-X = np.float32([[1, 2]])
-ROWS = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 2)),))
-
-
-@dataclass
-class Plain:
-    """Adds one, once it may."""
-
-    signature: Signature = ROWS
-    platform: str = "numpy_plain"
-    sample: Tensors | None = None
-    admit: Callable[[Tensors], Tensors] | None = None
-    may_run: threading.Event = field(default_factory=threading.Event)
-    began: threading.Event = field(default_factory=threading.Event)
-    runs: int = 0
-
-    def run(self, inputs: Tensors) -> Tensors:
-        self.runs += 1
-        self.began.set()
-        self.may_run.wait(10)
-        if (inputs["x"] == 13).any():
-            raise RuntimeError("thirteen")
-        return {"y": inputs["x"] + 1}
-
-
-@dataclass
-class Rig:
-    """The application on a port."""
-
-    url: str
-    client: aiohttp.ClientSession
-    serving: Serving
-    model: Plain
-
-    async def ask(self, method: str, path: str, **more: Any) -> tuple[int, Any]:
-        async with self.client.request(method, self.url + path, **more) as response:
-            return response.status, await response.json(content_type=None)
-
-    async def infer(self, *inputs: dict[str, Any]) -> tuple[int, Any]:
-        return await self.ask("POST", "/v2/models/m/infer", json={"inputs": inputs})
-
-
-@asynccontextmanager
-async def a_rig(
-    kind: type[Serving] = Serving, *, load: bool = True, **options: Any
-) -> AsyncIterator[Rig]:
-    model = Plain()
-    model.may_run.set()
-    given = {"path": Path("m.pt"), "format": "torchscript", "task": "tensor"} | options
-    chosen = Options(name="m", **given)
-    held = kind(chosen, lambda _: model)
-    if load:
-        await asyncio.to_thread(held.load)
-        model.runs = 0
-    async with serving(build(held)) as port, aiohttp.ClientSession() as client:
-        yield Rig(f"http://127.0.0.1:{port}", client, held, model)
-        model.may_run.set()
+from tests.unit.model_host.app_rig import Rig, X, a_rig, rig_waits
 
 
 @pytest.fixture
@@ -162,32 +96,6 @@ async def test_a_failure_of_the_model_is_500_and_the_next_request_is_served(rig:
     assert (await rig.infer(tensor("x", X)))[0] == 200
 
 
-async def test_a_body_beyond_the_limit_is_413_whether_its_length_is_said_or_not() -> None:
-    async with a_rig(max_body_bytes=100) as rig:
-        status, found = await rig.infer(tensor("x", np.zeros((50, 2), "f4")))
-        assert status == 413
-        assert "at most 100 are taken" in found["error"]
-
-        async def pieces() -> AsyncIterator[bytes]:
-            for _ in range(20):
-                yield bytes(10)
-
-        status, found = await rig.ask("POST", "/v2/models/m/infer", data=pieces())
-        assert status == 413
-        assert rig.model.runs == 0
-
-
-@pytest.mark.parametrize("top_k", ["²", "9" * 5000, "0", "-1", "many"])
-async def test_a_forms_top_k_that_is_no_number_is_400(top_k: str) -> None:
-    async with a_rig(task="vision") as rig:
-        form = aiohttp.FormData({"top_k": top_k})
-        form.add_field("image", b"x", filename="a.png", content_type="image/png")
-        status, found = await rig.ask("POST", "/predict", data=form)
-        assert status == 400
-        assert found["error"].endswith("; a whole number of 1 or more is expected")
-        assert len(found["error"]) < 100
-
-
 async def test_a_request_that_the_model_does_not_admit_never_waits() -> None:
     def admit(inputs: Tensors) -> Tensors:
         if len(inputs["x"]) > 1:
@@ -202,60 +110,6 @@ async def test_a_request_that_the_model_does_not_admit_never_waits() -> None:
         assert (await rig.infer(tensor("x", X)))[1]["outputs"][0]["data"] == [3, 4]
 
 
-async def test_bodies_that_requests_hold_are_bounded_together_and_given_back() -> None:
-    """The queue was bounded by its count alone: 256 times the largest body."""
-    large = {"inputs": [tensor("x", np.ones((20, 2), "f4"))]}
-    size = len(json.dumps(large))
-    async with a_rig(max_body_bytes=size, max_held_bytes=2 * size) as rig:
-        rig.model.may_run.clear()
-        asked = [asyncio.create_task(rig.infer(*large["inputs"])) for _ in range(2)]
-        await rig_waits(rig, 1)
-        status, found = await rig.infer(*large["inputs"])
-        assert (status, "bytes already" in found["error"]) == (503, True)
-        rig.model.may_run.set()
-        assert [status for status, _ in await asyncio.gather(*asked)] == [200, 200]
-        assert (await rig.infer(*large["inputs"]))[0] == 200
-
-
-class Noting(Serving):
-    """Notes of all that is read and written whether the loop's thread did it."""
-
-    loop: int
-    by_loop: list[bool]
-
-    async def aside(self, size: int, work: Callable[[], T]) -> T:
-        def noted() -> T:
-            self.by_loop.append(threading.get_ident() == self.loop)
-            return work()
-
-        return await super().aside(size, noted)
-
-
-@pytest.mark.parametrize("path", ["/v2/models/m/infer", "/predict"])
-async def test_large_bodies_are_read_and_written_aside(path: str) -> None:
-    """They stopped the loop, and with it the answers to those who ask for health."""
-    rows = 20_000
-    async with a_rig(Noting, max_rows=rows, max_batch=rows) as rig:
-        assert isinstance(rig.serving, Noting)
-        rig.serving.loop = threading.get_ident()
-        for count, by_loop in ((1, True), (rows, False)):
-            rig.serving.by_loop = []
-            asked = {"inputs": [tensor("x", np.ones((count, 2), "f4"))]}
-            status, found = await rig.ask("POST", path, json=asked)
-            assert status == 200, found
-            assert len(found["outputs"][0]["data"]) == 2 * count
-            assert set(rig.serving.by_loop) == {by_loop}
-
-
-async def test_a_body_that_is_compressed_is_415(rig: Rig) -> None:
-    headers = {"content-encoding": "gzip"}
-    status, found = await rig.ask("POST", "/predict", json={}, headers=headers)
-    assert (status, found) == (
-        415,
-        {"error": "bodies with content-encoding 'gzip' are not read"},
-    )
-
-
 async def test_a_caller_that_leaves_takes_its_request_out_of_the_queue(rig: Rig) -> None:
     rig.model.may_run.clear()
     first = asyncio.create_task(rig.infer(tensor("x", X)))
@@ -267,12 +121,6 @@ async def test_a_caller_that_leaves_takes_its_request_out_of_the_queue(rig: Rig)
     rig.model.may_run.set()
     assert (await first)[0] == 200
     assert rig.model.runs == 1
-
-
-async def rig_waits(rig: Rig, count: int) -> None:
-    async with asyncio.timeout(10):
-        while rig.serving.waiting() != count:
-            await rig.ask("GET", "/v2/health/live")
 
 
 async def test_more_than_may_wait_are_503_and_say_when_to_try_again() -> None:

@@ -4,10 +4,12 @@ import logging
 import os
 import sys
 import tempfile
+from pathlib import Path
 from typing import NoReturn
 
 from modelium.model_host.options import Options, parse
 from modelium.model_host.ray_environment import ray_environment
+from modelium.model_host.ray_folder import ray_folder
 
 
 def main() -> NoReturn:
@@ -27,8 +29,8 @@ def _run_solo(options: Options) -> str:
 
 def _run_on_ray(options: Options) -> str:
     # Short, wherever TMPDIR is: paths of sockets in it have at most 107 characters.
-    place = "/tmp" if os.access("/tmp", os.W_OK) else None
-    with tempfile.TemporaryDirectory("", "mh-", place, ignore_cleanup_errors=True) as shut:
+    place = "/tmp" if os.access("/tmp", os.W_OK) else tempfile.gettempdir()
+    with ray_folder(Path(place)) as shut:
         # Ray lets everybody write to its folder, and HAProxy anybody command it by a socket there;
         # the one around it is this user's alone.
         folder = f"{shut}/r"
