@@ -11,7 +11,10 @@ HOST = "model_host"
 HOMES = {
     name: (ROOT / "services" / name.replace("_", "-") / "modelium" / name) for name in SERVICES
 } | {HOST: ROOT / "services" / "model-host" / "modelium" / HOST}
-HOMES |= {name: ROOT / "libs" / "common" / "modelium" / name for name in ("common", "core", "cli")}
+HOMES |= {
+    name: ROOT / "libs" / "common" / "modelium" / name
+    for name in ("common", "core", "cli", "replay")
+}
 
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 60

@@ -51,8 +51,8 @@ def test_a_service_imports_itself_common_and_core(module: Module) -> None:
     assert not [name for name in of_modelium(module) if not name.startswith(allowed)]
 
 
-@pytest.mark.parametrize("module", each("common", "cli"), ids=repr)
-def test_common_and_cli_import_no_service(module: Module) -> None:
+@pytest.mark.parametrize("module", each("common", "cli", "replay"), ids=repr)
+def test_libraries_import_no_service(module: Module) -> None:
     services = tuple(f"modelium.{name}" for name in SERVICES)
     assert not [name for name in of_modelium(module) if name.startswith(services)]
 
@@ -65,6 +65,12 @@ def test_the_model_host_imports_itself_only(module: Module) -> None:
 @pytest.mark.parametrize("module", each("core"), ids=repr)
 def test_core_imports_only_pure_modules(module: Module) -> None:
     assert not impure(module, (*PURE_COMMON, "modelium.core"))
+
+
+@pytest.mark.parametrize("module", each("replay"), ids=repr)
+def test_replays_are_made_of_what_is_pure(module: Module) -> None:
+    allowed = (*PURE_COMMON, "modelium.core", "modelium.replay")
+    assert not [name for name in of_modelium(module) if not name.startswith(allowed)]
 
 
 @pytest.mark.parametrize("module", [m for m in each("common") if m.name in PURE_COMMON], ids=repr)

@@ -12,22 +12,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks.policy import baselines, owner_speed, speed
-from benchmarks.policy.modelium import Modelium
-from benchmarks.policy.node import GB, IDEAL, MEASURED, RESTART, SLEEP_LIKE, Node, drawn_sizes
+from benchmarks.policy import owner_speed, speed
 from benchmarks.policy.report import CLAIRVOYANT, LRU, OURS, Case, Results, line, summary
-from benchmarks.policy.simulate import Driver, Outcome, run
-from benchmarks.policy.traces import GENERATED, Trace, generated, in_folder
 from modelium.common.settings import Policies
 from modelium.core.policy import policy
+from modelium.replay import scored
+from modelium.replay.deciding import Deciding
+from modelium.replay.files import in_folder
+from modelium.replay.node import Node
+from modelium.replay.parts import GB, IDEAL, MEASURED, RESTART, SLEEP_LIKE, drawn_sizes
+from modelium.replay.simulate import Driver, Outcome, run
+from modelium.replay.trace import GENERATED, Trace, generated
 
 SHARED: Final = Path(__file__).resolve().parents[3] / "shared" / "traces"
 DRIVERS: Final[dict[str, Callable[[], Driver]]] = {
-    "TTL 300 s": baselines.time_to_live,
-    LRU: baselines.least_recently_used,
-    "GDSF": baselines.greedy_dual,
-    OURS: lambda: Modelium(policy(Policies())),
-    CLAIRVOYANT: baselines.clairvoyant,
+    "TTL 300 s": scored.time_to_live,
+    LRU: scored.least_recently_used,
+    "GDSF": scored.greedy_dual,
+    OURS: lambda: Deciding(policy(Policies())),
+    CLAIRVOYANT: scored.clairvoyant,
 }
 AZURE: Final = "azfn2019_100models"
 HOST_BYTES: Final = 512 * GB
@@ -58,7 +61,7 @@ def _options() -> argparse.Namespace:
 
 def _traces(hours: float) -> list[Trace]:
     folder = Path(os.environ.get("TRACES", SHARED))
-    found = in_folder(folder, hours=hours)
+    found = list(in_folder(folder, hours=hours))
     if not found:
         print(f"no traces in {folder}: only a generated one is replayed", file=sys.stderr)
     return [*found, generated(hours=hours)]
@@ -82,7 +85,7 @@ def _cases(trace: Trace) -> Iterable[Case]:
 
 
 def _runs(case: Case, trace: Trace, seeds: int) -> dict[str, list[Outcome]]:
-    models = {request.model for request in trace.requests}
+    models = trace.models
     outcomes: dict[str, list[Outcome]] = {name: [] for name in DRIVERS}
     for seed in range(seeds):
         for name, driver in DRIVERS.items():
@@ -100,7 +103,7 @@ def _runs(case: Case, trace: Trace, seeds: int) -> dict[str, list[Outcome]]:
 
 def _run(node: Node, trace: Trace, driver: Driver) -> Outcome:
     outcome = run(node, trace.requests, driver)
-    if not isinstance(driver, Modelium):
+    if not isinstance(driver, Deciding):
         return outcome
     return replace(outcome, bound_s=driver.bound_s(node, outcome.longest_request_s))
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.policy.node import Level, LoadTime
-from benchmarks.policy.simulate import Outcome
+from modelium.replay.parts import Level, LoadTime
+from modelium.replay.simulate import Outcome
 
 LRU: Final = "LRU"
 OURS: Final = "Modelium"

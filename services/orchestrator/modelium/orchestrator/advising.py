@@ -12,10 +12,10 @@ from modelium.core.digest import digest_of_tick
 from modelium.core.guard import guard
 from modelium.core.policy import Policy
 from modelium.core.snapshot import Snapshot
+from modelium.core.ticks import figures_of_devices, figures_of_models
 from modelium.orchestrator.advice import Advice
 from modelium.orchestrator.carrying_out import ORIGIN, publish
 from modelium.orchestrator.placement_state import PlacementState
-from modelium.orchestrator.views import figures_of_devices, figures_of_models
 
 log = structlog.get_logger()
 
@@ -50,7 +50,7 @@ class Advising:
         tick = MetricsTick(
             interval_s=elapsed_s,
             models=figures_of_models(
-                seen, self._state, self.policy, self._rates(seen, elapsed_s), now_s
+                seen, self.policy, self._rates(seen, elapsed_s), self._latencies_s(seen, now_s)
             ),
             devices=figures_of_devices(seen),
         )
@@ -82,6 +82,10 @@ class Advising:
         if leads != self._brain_led:
             log.info("advice.leader_changed", leader="brain" if leads else "rules")
         self._brain_led = leads
+
+    def _latencies_s(self, seen: Snapshot, now_s: float) -> dict[str, float | None]:
+        demand = self._state.demand
+        return {m.model: demand.of(m.model, now_s).latency_p50_s for m in seen.models}
 
     def _rates(self, seen: Snapshot, elapsed_s: float) -> dict[str, float]:
         ended = {model.model: self._state.demand.ended(model.model) for model in seen.models}

@@ -1,4 +1,4 @@
-"""What the core sees: the snapshot for `decide`, and the figures of a tick. Pure."""
+"""What the core sees: the snapshot for `decide`. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -7,10 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from modelium.common.descriptor import RuntimeKind
-from modelium.common.figures import DeviceFigures, ModelFigures
 from modelium.common.records import DeviceKind, InstanceState, ModelRecord, ModelState
-from modelium.core.bound import wait_bounds_s
-from modelium.core.habit import next_use_s
 from modelium.core.ledger import free_bytes
 from modelium.core.memory import needed_by_record
 from modelium.core.policy import MemoryPolicy, Policy
@@ -223,55 +220,3 @@ def _retry_in_s(state: PlacementState, record: ModelRecord, now: datetime) -> fl
     if record.state is not ModelState.ERROR or record.retry_at is None or state.may_retry(record):
         return 0.0
     return max(0.0, (record.retry_at - now).total_seconds())
-
-
-def figures_of_models(
-    seen: Snapshot,
-    state: PlacementState,
-    policy: Policy,
-    rates: Mapping[str, float],
-    now_s: float,
-) -> tuple[ModelFigures, ...]:
-    """The models of a tick; `rates` are requests per second over its interval."""
-    kinds = {device.kind for device in seen.devices}
-    bounds_s = wait_bounds_s(seen, policy)
-    return tuple(
-        ModelFigures(
-            model=model.model,
-            state=model.state,
-            pinned=model.pinned,
-            rate_per_s=rates.get(model.model, 0.0),
-            idle_s=model.idle_s,
-            in_flight=model.in_flight,
-            waiting=model.waiting,
-            oldest_wait_s=model.wanted_for_s or 0.0,
-            latency_p50_s=state.demand.of(model.model, now_s).latency_p50_s,
-            loaded_for_s=model.loaded_for_s,
-            reload_s=model.load_s,
-            next_use_s=_next_use_s(model),
-            keep_alive_s=model.keep_alive_s,
-            device_ids=model.device_ids,
-            held_bytes=model.held_bytes,
-            can_sleep=bool(model.sleeps),
-            needed_bytes=max((model.needed[kind] for kind in kinds), default=0),
-            wait_bound_s=bounds_s[model.model],
-        )
-        for model in seen.models
-    )
-
-
-def _next_use_s(model: ModelView) -> float | None:
-    """Of one that was never used, nobody knows."""
-    return None if model.idle_s is None else next_use_s(model.habit, model.unused_s)
-
-
-def figures_of_devices(seen: Snapshot) -> tuple[DeviceFigures, ...]:
-    """The devices of a tick."""
-    return tuple(
-        DeviceFigures(
-            device_id=device.device_id,
-            total_bytes=device.total_bytes,
-            free_bytes=device.free_bytes,
-        )
-        for device in seen.devices
-    )

@@ -1,16 +1,22 @@
 """What others do: each model is worth a score, the least worth go first.
 
 A waiter is loaded where it fits; else idle engines go on the device where the most worth of them
-is worth least. One that cannot be served yet does not hold up the others.
+is worth least. One that cannot be served yet does not hold up the others. Pure.
 """
 
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
+from typing import Final
 
-from benchmarks.policy.node import Device, Model, Node, State
+from modelium.replay.node import Node
+from modelium.replay.parts import Device, Model, State
 
 Score = Callable[[Node, Model], float]
+
+
+TIME_TO_LIVE_S: Final = 300.0
 
 
 @dataclass(slots=True)
@@ -18,23 +24,34 @@ class Scored:
     """Evicts by a score when there is no room; after `ttl_s` without a use in any case."""
 
     score: Score
-    ttl_s: float = float("inf")
+    ttl_s: float = inf
     tick_s: float = 10.0
+    _expires_s: float = 0.0
+    """Nobody's time to live is over before."""
 
-    def is_due(self, node: Node) -> bool:
+    def due_s(self, node: Node, acted_s: float) -> float:
         """Only a time to live runs out by itself."""
-        return self.ttl_s < float("inf")
+        return acted_s + self.tick_s if self.ttl_s < inf else inf
 
     def act(self, node: Node) -> None:
         """Expire, then serve the waiters, the oldest first."""
-        if self.ttl_s < float("inf"):
-            for model in node.models.values():
-                if model.idle and node.now_s - _used_s(model) >= self.ttl_s:
-                    node.stop(model)
+        if self.ttl_s < inf and node.now_s >= self._expires_s:
+            self._expire(node)
         for waiter in list(node.wanted.values()):
             if waiter.state is State.COLD:
                 self._serve(node, waiter)
         node.changed = False
+
+    def _expire(self, node: Node) -> None:
+        """Who is used or loaded from now on lives for a whole time more."""
+        self._expires_s = node.now_s + self.ttl_s
+        for model in node.models.values():
+            if not model.idle:
+                continue
+            if node.now_s - _used_s(model) >= self.ttl_s:
+                node.stop(model)
+            else:
+                self._expires_s = min(self._expires_s, _used_s(model) + self.ttl_s)
 
     def _serve(self, node: Node, waiter: Model) -> None:
         idle = [device for device in node.devices if not device.loading]
@@ -88,8 +105,8 @@ def least_recently_used() -> Scored:
 
 
 def time_to_live() -> Scored:
-    """Stopped after 300 s without a use, the least recently used when full."""
-    return Scored(lambda node, model: _used_s(model), ttl_s=300.0)
+    """Stopped after some minutes without a use, the least recently used when full."""
+    return Scored(lambda node, model: _used_s(model), ttl_s=TIME_TO_LIVE_S)
 
 
 def clairvoyant() -> Scored:
@@ -97,7 +114,7 @@ def clairvoyant() -> Scored:
 
     def score(node: Node, model: Model) -> float:
         after = bisect_right(model.arrivals, node.now_s, lo=model.seen)
-        return -model.arrivals[after] if after < len(model.arrivals) else -float("inf")
+        return -model.arrivals[after] if after < len(model.arrivals) else -inf
 
     return Scored(score)
 

@@ -5,19 +5,21 @@ from dataclasses import dataclass
 
 import pytest
 
-from benchmarks.policy import baselines
-from benchmarks.policy.modelium import Modelium
-from benchmarks.policy.node import GB, RESTART, SLEEP_LIKE, LoadTime, Node, State, drawn_sizes
-from benchmarks.policy.simulate import Driver, run
-from benchmarks.policy.traces import Request, generated
+from modelium.core import rules
 from modelium.core.policy import Policy
+from modelium.replay import scored
+from modelium.replay.deciding import Deciding
+from modelium.replay.node import Node
+from modelium.replay.parts import GB, RESTART, SLEEP_LIKE, LoadTime, State, drawn_sizes
+from modelium.replay.simulate import Driver, run
+from modelium.replay.trace import Request, generated
 
 DRIVERS: dict[str, Callable[[], Driver]] = {
-    "ttl": baselines.time_to_live,
-    "lru": baselines.least_recently_used,
-    "gdsf": baselines.greedy_dual,
-    "clairvoyant": baselines.clairvoyant,
-    "modelium": lambda: Modelium(Policy()),
+    "ttl": scored.time_to_live,
+    "lru": scored.least_recently_used,
+    "gdsf": scored.greedy_dual,
+    "clairvoyant": scored.clairvoyant,
+    "rules": lambda: Deciding(Policy(), advisor=lambda tick: rules.advise(tick, Policy())),
 }
 
 
@@ -26,10 +28,9 @@ class Watched:
     """A policy, and a look at the node after each of its acts."""
 
     driver: Driver
-    tick_s: float = 1.0
 
-    def is_due(self, node: Node) -> bool:
-        return self.driver.is_due(node)
+    def due_s(self, node: Node, acted_s: float) -> float:
+        return self.driver.due_s(node, acted_s)
 
     def act(self, node: Node) -> None:
         busy = {model.name for model in node.models.values() if model.in_flight}
@@ -75,8 +76,8 @@ def test_abcabcabc_on_two_slots(driver: str, loads: int) -> None:
 
 def test_a_request_waits_for_its_load_and_no_longer() -> None:
     node = Node({"a": 18 * GB}, devices=1, load_time=RESTART)
-    outcome = run(node, [Request(0, "a", 1), Request(10, "a", 1)], Modelium(Policy()))
-    assert node.waits_s == [pytest.approx(34), pytest.approx(24)]
+    outcome = run(node, [Request(0, "a", 1), Request(10, "a", 1)], Deciding(Policy()))
+    assert outcome.waits == ((0, pytest.approx(34)), (10, pytest.approx(24)))
     assert outcome.cold == 2
 
 

@@ -1,15 +1,21 @@
-"""Modelium: `decide`, seen and obeyed as by the orchestrator."""
+"""Modelium: `decide`, seen and obeyed as by the orchestrator, with or without advice. Pure."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
-from benchmarks.policy.node import ASLEEP_BYTES, Level, Model, Node, State
-from benchmarks.policy.simulate import someone_waits
+from modelium.common.advice import MetricsTick
+from modelium.common.figures import Decision
 from modelium.common.records import DeviceKind, ModelState
 from modelium.core.actions import Action, Load, Sleep, Unload, Wake
 from modelium.core.bound import wait_bounds_s
 from modelium.core.decide import decide
 from modelium.core.policy import Policy
 from modelium.core.snapshot import DeviceView, HostView, ModelView, SleepView, Snapshot
+from modelium.core.ticks import figures_of_devices, figures_of_models
+from modelium.replay.node import Node
+from modelium.replay.parts import ASLEEP_BYTES, Level, Model, State
+from modelium.replay.simulate import someone_waits
 
 AGENT = "local"
 STATES = {
@@ -19,30 +25,71 @@ STATES = {
     State.DRAINING: ModelState.UNLOADING,
     State.ASLEEP: ModelState.SLEEPING,
 }
+VALID_FOR: float = 1.5
+"""Decision intervals for which advice counts, as in the orchestrator."""
+
+Advisor = Callable[[MetricsTick], Sequence[Decision]]
+"""What the brain is: it gets a tick and says what should become of models."""
 
 
 @dataclass(slots=True)
-class Modelium:
-    """Looks once a second while somebody waits, as the orchestrator does."""
+class Deciding:
+    """Looks once a second while somebody waits, as the orchestrator does.
+
+    The advisor is asked once per decision interval while somebody waits, and with `foresees` also
+    while nobody does.
+    """
 
     policy: Policy
+    advisor: Advisor | None = None
+    interval_s: float = 10.0
+    foresees: bool = False
     tick_s: float = 1.0
-    calls: int = 0
+    _advice: tuple[Decision, ...] = ()
+    _advised_s: float = 0.0
+    _ended: dict[str, int] = field(default_factory=dict)
     _cold: dict[str, ModelView] = field(default_factory=dict)
 
-    def is_due(self, node: Node) -> bool:
-        """Waiters grow older."""
-        return someone_waits(node)
+    def due_s(self, node: Node, acted_s: float) -> float:
+        """Waiters grow older, and the next interval begins."""
+        foresees_s = self._advised_s + self.interval_s if self.foresees else inf
+        return min(acted_s + self.tick_s, foresees_s) if someone_waits(node) else foresees_s
 
     def act(self, node: Node) -> None:
         """Decide as long as what was done at once lets more be done."""
-        while someone_waits(node):
-            self.calls += 1
-            for action in decide(self.snapshot(node), (), self.policy):
+        told = self._take_advice(node)
+        while told or someone_waits(node):
+            told = False
+            age_s = node.now_s - self._advised_s
+            advice = self._advice if age_s <= VALID_FOR * self.interval_s else ()
+            for action in decide(self.snapshot(node), advice, self.policy, advice_age_s=age_s):
                 self._carry_out(node, action)
             if not node.changed:
                 break
             node.changed = False
+
+    def _take_advice(self, node: Node) -> bool:
+        """Ask the advisor, if it is time; whether there is something new to follow."""
+        elapsed_s = node.now_s - self._advised_s
+        if self.advisor is None or elapsed_s < self.interval_s:
+            return False
+        if not self.foresees and not someone_waits(node):
+            return False
+        self._advised_s = node.now_s
+        self._advice = tuple(self.advisor(self.tick(node, elapsed_s)))
+        return bool(self._advice)
+
+    def tick(self, node: Node, elapsed_s: float) -> MetricsTick:
+        """What the orchestrator would tell the brain."""
+        seen = self.snapshot(node)
+        before, self._ended = self._ended, {m.name: m.ended for m in node.models.values()}
+        rates = {m: (n - before.get(m, 0)) / elapsed_s for m, n in self._ended.items()}
+        return MetricsTick(
+            message_id=f"{node.now_s:.3f}",
+            interval_s=elapsed_s,
+            models=figures_of_models(seen, self.policy, rates),
+            devices=figures_of_devices(seen),
+        )
 
     def bound_s(self, node: Node, longest_request_s: float) -> float:
         """What nobody waits longer than, now that all loads are known.

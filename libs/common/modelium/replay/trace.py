@@ -1,24 +1,20 @@
-"""Traces of requests: read from files, or generated in the same shape.
+"""Traces of requests: what is asked for when, and for how long an engine is at it. Pure.
 
-A file has the columns `t_s,model,dur_s`, more are ignored; a gzip CSV with other columns is no
-trace of requests for models and is left out.
+A trace comes from a file (`files.py`), or is made up in the shape of those known.
 """
 
-import csv
-import gzip
 import math
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 HOUR_S: Final = 3600.0
 GENERATED: Final = "generated"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One request; `at_s` since the trace began."""
 
     at_s: float
@@ -33,25 +29,16 @@ class Trace:
     name: str
     requests: tuple[Request, ...]
 
+    @property
+    def models(self) -> set[str]:
+        """All that are asked for."""
+        return {request.model for request in self.requests}
 
-def read(path: Path, *, hours: float) -> Trace | None:
-    """The first hours of a file; None: it has other columns."""
-    with gzip.open(path, "rt", newline="") as file:
-        rows = csv.DictReader(file)
-        if not {"t_s", "model", "dur_s"} <= set(rows.fieldnames or ()):
-            return None
-        requests = [
-            Request(float(row["t_s"]), row["model"], float(row["dur_s"]))
-            for row in rows
-            if float(row["t_s"]) < hours * HOUR_S
-        ]
-    return Trace(path.name.removesuffix(".csv.gz"), tuple(sorted(requests, key=_at)))
-
-
-def in_folder(folder: Path, *, hours: float) -> list[Trace]:
-    """Every trace in a folder, by name."""
-    found = (read(path, hours=hours) for path in sorted(folder.glob("*.csv.gz")))
-    return [trace for trace in found if trace]
+    def of_most_used(self, count: int) -> "Trace":
+        """Only the requests for so many models, those that are asked for most."""
+        uses = Counter(request.model for request in self.requests)
+        kept = set(sorted(uses, key=lambda model: (-uses[model], model))[:count])
+        return Trace(self.name, tuple(r for r in self.requests if r.model in kept))
 
 
 def generated(*, models: int = 90, hours: float, seed: int = 0) -> Trace:
@@ -60,7 +47,12 @@ def generated(*, models: int = 90, hours: float, seed: int = 0) -> Trace:
     requests: list[Request] = []
     for rank in range(models):
         requests += _of_one(draw, f"model-{rank:03}", 0.15 / (rank + 1), hours * HOUR_S)
-    return Trace(f"{GENERATED}-{seed}", tuple(sorted(requests, key=_at)))
+    return Trace(f"{GENERATED}-{seed}", in_order(requests))
+
+
+def in_order(requests: list[Request]) -> tuple[Request, ...]:
+    """By arrival; those that come at the same time keep their order."""
+    return tuple(sorted(requests, key=lambda request: request.at_s))
 
 
 def _of_one(
@@ -77,7 +69,3 @@ def _of_one(
         else:
             rhythm = 1 + 0.8 * math.cos(2 * math.pi * (at_s - peak_s) / (24 * HOUR_S))
             at_s += draw.gammavariate(0.3, 1 / (0.3 * rate_per_s * rhythm))
-
-
-def _at(request: Request) -> float:
-    return request.at_s

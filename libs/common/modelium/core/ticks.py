@@ -1,0 +1,64 @@
+"""The figures of a tick, as the brain and the rules see them. Pure."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from modelium.common.figures import DeviceFigures, ModelFigures
+from modelium.core.bound import wait_bounds_s
+from modelium.core.habit import next_use_s
+from modelium.core.policy import Policy
+from modelium.core.snapshot import ModelView, Snapshot
+
+UNKNOWN: Final[Mapping[str, float | None]] = MappingProxyType({})
+
+
+def figures_of_models(
+    seen: Snapshot,
+    policy: Policy,
+    rates: Mapping[str, float],
+    latencies_s: Mapping[str, float | None] = UNKNOWN,
+) -> tuple[ModelFigures, ...]:
+    """Those of all models; `rates` are requests per second over the tick's interval."""
+    kinds = {device.kind for device in seen.devices}
+    bounds_s = wait_bounds_s(seen, policy)
+    return tuple(
+        ModelFigures(
+            model=model.model,
+            state=model.state,
+            pinned=model.pinned,
+            rate_per_s=rates.get(model.model, 0.0),
+            idle_s=model.idle_s,
+            in_flight=model.in_flight,
+            waiting=model.waiting,
+            oldest_wait_s=model.wanted_for_s or 0.0,
+            latency_p50_s=latencies_s.get(model.model),
+            loaded_for_s=model.loaded_for_s,
+            reload_s=model.load_s,
+            next_use_s=_next_use_s(model),
+            keep_alive_s=model.keep_alive_s,
+            device_ids=model.device_ids,
+            held_bytes=model.held_bytes,
+            can_sleep=bool(model.sleeps),
+            needed_bytes=max((model.needed[kind] for kind in kinds), default=0),
+            wait_bound_s=bounds_s[model.model],
+        )
+        for model in seen.models
+    )
+
+
+def _next_use_s(model: ModelView) -> float | None:
+    """Of one that was never used, nobody knows."""
+    return None if model.idle_s is None else next_use_s(model.habit, model.unused_s)
+
+
+def figures_of_devices(seen: Snapshot) -> tuple[DeviceFigures, ...]:
+    """The devices of a tick."""
+    return tuple(
+        DeviceFigures(
+            device_id=device.device_id,
+            total_bytes=device.total_bytes,
+            free_bytes=device.free_bytes,
+        )
+        for device in seen.devices
+    )
