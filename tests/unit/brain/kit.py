@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelium.brain.advisor import RulesAdvisor
-from modelium.brain.backend import NoAnswer, Prompt
 from modelium.brain.deciding import Deciding
 from modelium.brain.language_model import LanguageModel
 from modelium.common.advice import MetricsTick
@@ -15,6 +14,7 @@ from modelium.common.records import ModelState
 from modelium.common.settings import RayServe, Vllm
 from modelium.common.testing import FakeClock, InMemoryBus
 from modelium.core.policy import Policy, memory_policy
+from modelium.core.prompts import NoAnswer, Prompt
 
 GB = 10**9
 POLICY = Policy(evict_after_idle_s=60, evict_idle_always=True)

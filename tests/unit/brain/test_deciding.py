@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from modelium.brain.backend import NoAnswer
 from modelium.brain.deciding import Deciding
 from modelium.brain.seat import MOST_FAILURES
 from modelium.common.advice import AdvisorChanged, DecisionMade, Standing
 from modelium.common.figures import DecisionSource
 from modelium.common.testing import FakeClock, InMemoryBus
+from modelium.core.prompts import NoAnswer
 from modelium.core.regret import ENOUGH
 from tests.unit.brain.kit import Scripted, cold, deciding, figures, tick
 

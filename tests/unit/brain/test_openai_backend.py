@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from modelium.brain.backend import NoAnswer, Prompt
-from modelium.brain.backends.openai import LARGEST_ANSWER_BYTES, OpenAIBackend
+from modelium.brain.backends.openai import OpenAIBackend
+from modelium.core.completions import LARGEST_ANSWER_BYTES
+from modelium.core.prompts import NoAnswer, Prompt
 
 PROMPT = Prompt(version="test-1", system="s", user="u", schema={"type": "object"}, most_tokens=9)
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from modelium.common.records import ModelState
 from modelium.core import rules
 from modelium.core.policy import Policy
 from modelium.replay import scored
 from modelium.replay.deciding import Deciding
 from modelium.replay.node import Node
-from modelium.replay.parts import GB, RESTART, SLEEP_LIKE, LoadTime, State, drawn_sizes
+from modelium.replay.parts import GB, RESTART, SLEEP_LIKE, LoadTime, drawn_sizes
 from modelium.replay.simulate import Driver, run
 from modelium.replay.trace import Request, generated
 
@@ -39,7 +40,7 @@ class Watched:
             held = sum(model.size_bytes for model in device.residents.values())
             assert held + device.free_bytes == device.total_bytes
             assert device.free_bytes >= 0
-            loading = [m for m in device.residents.values() if m.state is State.LOADING]
+            loading = [m for m in device.residents.values() if m.state is ModelState.LOADING]
             assert len(loading) == device.loading
         assert all(node.models[name].device >= 0 for name in busy)
 

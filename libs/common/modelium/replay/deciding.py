@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
+from typing import Final
 
 from modelium.common.advice import MetricsTick
 from modelium.common.figures import Decision
@@ -14,18 +15,11 @@ from modelium.core.policy import Policy
 from modelium.core.snapshot import DeviceView, HostView, ModelView, SleepView, Snapshot
 from modelium.core.ticks import figures_of_devices, figures_of_models
 from modelium.replay.node import Node
-from modelium.replay.parts import ASLEEP_BYTES, Level, Model, State
+from modelium.replay.parts import ASLEEP_BYTES, Level, Model
 from modelium.replay.simulate import someone_waits
 
 AGENT = "local"
-STATES = {
-    State.COLD: ModelState.UNLOADED,
-    State.LOADING: ModelState.LOADING,
-    State.LOADED: ModelState.LOADED,
-    State.DRAINING: ModelState.UNLOADING,
-    State.ASLEEP: ModelState.SLEEPING,
-}
-VALID_FOR: float = 1.5
+VALID_FOR: Final = 1.5
 """Decision intervals for which advice counts, as in the orchestrator."""
 
 Advisor = Callable[[MetricsTick], Sequence[Decision]]
@@ -53,7 +47,9 @@ class Deciding:
     def due_s(self, node: Node, acted_s: float) -> float:
         """Waiters grow older, and the next interval begins."""
         foresees_s = self._advised_s + self.interval_s if self.foresees else inf
-        return min(acted_s + self.tick_s, foresees_s) if someone_waits(node) else foresees_s
+        if not node.wanted or not someone_waits(node):
+            return foresees_s
+        return min(acted_s + self.tick_s, foresees_s)
 
     def act(self, node: Node) -> None:
         """Decide as long as what was done at once lets more be done."""
@@ -120,7 +116,7 @@ class Deciding:
 
     def _view(self, node: Node, model: Model) -> ModelView:
         """A model that is cold and not wanted looks the same as long as it is."""
-        if model.state is State.COLD and not model.waiting:
+        if model.state is ModelState.UNLOADED and not model.waiting:
             known = self._cold.get(model.name)
             if known is None:
                 known = self._cold[model.name] = _seen(node, model)
@@ -143,10 +139,10 @@ class Deciding:
 
 def _seen(node: Node, model: Model) -> ModelView:
     now_s = node.now_s
-    engine = model.state is not State.COLD
+    engine = model.state is not ModelState.UNLOADED
     return ModelView(
         model=model.name,
-        state=STATES[model.state],
+        state=model.state,
         needed=model.needed,
         device_ids=(str(model.device),) if engine else (),
         held_bytes=_held_bytes(model),
@@ -154,7 +150,7 @@ def _seen(node: Node, model: Model) -> ModelView:
         wanted_for_s=now_s - model.waiting[0].at_s if model.waiting else None,
         in_flight=model.in_flight,
         idle_s=_idle_s(model, now_s),
-        loaded_for_s=now_s - model.loaded_at_s if model.state is State.LOADED else None,
+        loaded_for_s=now_s - model.loaded_at_s if model.state is ModelState.LOADED else None,
         rate_per_s=model.rate.per_s(now_s),
         load_s=model.load_s if model.loads else None,
         habit=model.habit,
@@ -175,9 +171,9 @@ def _sleep_view(model: Model, level: Level) -> SleepView:
 
 def _held_bytes(model: Model) -> int:
     match model.state:
-        case State.COLD:
+        case ModelState.UNLOADED:
             return 0
-        case State.ASLEEP:
+        case ModelState.SLEEPING:
             return ASLEEP_BYTES
         case _:
             return model.size_bytes

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from enum import Enum
 from heapq import heappop, heappush
 
-from modelium.common.records import DeviceKind
-from modelium.replay.parts import ASLEEP_BYTES, DEVICE_BYTES, Device, Level, LoadTime, Model, State
+from modelium.common.records import DeviceKind, ModelState
+from modelium.replay.parts import ASLEEP_BYTES, DEVICE_BYTES, Device, Level, LoadTime, Model
 from modelium.replay.trace import Request
 
 
@@ -82,7 +82,7 @@ class Node:
         if not model.in_flight and not model.waiting and model.used_at_s is not None:
             model.pauses_s.append(self.now_s - model.used_at_s)
         model.seen += 1
-        if model.state is State.LOADED:
+        if model.state is ModelState.LOADED:
             self._serve(model, request)
             return
         if not model.waiting:
@@ -92,9 +92,13 @@ class Node:
 
     def load(self, model: Model, device: Device) -> None:
         """Start an engine."""
-        if model.state is not State.COLD or device.loading or model.size_bytes > device.free_bytes:
+        if (
+            model.state is not ModelState.UNLOADED
+            or device.loading
+            or model.size_bytes > device.free_bytes
+        ):
             raise AssertionError(f"{model} cannot be loaded on {device}")
-        model.state, model.device = State.LOADING, device.number
+        model.state, model.device = ModelState.LOADING, device.number
         model.loads += 1
         device.loading = True
         device.take(model.size_bytes, self.now_s)
@@ -103,13 +107,13 @@ class Node:
 
     def stop(self, model: Model) -> None:
         """Stop an engine once it serves nobody."""
-        if model.state is State.ASLEEP:
+        if model.state is ModelState.SLEEPING:
             self._leave_host(model)
             self._gone(model, held_bytes=ASLEEP_BYTES)
             return
-        if model.state is not State.LOADED:
+        if model.state is not ModelState.LOADED:
             raise AssertionError(f"{model} cannot be stopped")
-        model.state = State.DRAINING
+        model.state = ModelState.UNLOADING
         if not model.in_flight:
             self._left(model)
 
@@ -118,9 +122,9 @@ class Node:
         level = next(level for level in self.levels if level.number == number)
         if level.in_host_memory:
             self.host_free_bytes -= model.size_bytes
-        if model.state is not State.LOADED or self.host_free_bytes < 0:
+        if model.state is not ModelState.LOADED or self.host_free_bytes < 0:
             raise AssertionError(f"{model} cannot be put to sleep")
-        model.state, model.level = State.DRAINING, level
+        model.state, model.level = ModelState.UNLOADING, level
         if not model.in_flight:
             self._left(model)
 
@@ -128,10 +132,10 @@ class Node:
         """Wake an engine."""
         device = self.devices[model.device]
         more = model.size_bytes - ASLEEP_BYTES
-        if model.state is not State.ASLEEP or device.loading or more > device.free_bytes:
+        if model.state is not ModelState.SLEEPING or device.loading or more > device.free_bytes:
             raise AssertionError(f"{model} cannot be woken on {device}")
         wake_s = model.level.wake.seconds(model.size_bytes) if model.level else 0.0
-        model.state = State.LOADING
+        model.state = ModelState.LOADING
         model.wakes += 1
         device.loading = True
         device.take(more, self.now_s)
@@ -152,11 +156,11 @@ class Node:
         model.used_at_s = self.now_s
         if not model.in_flight:
             self.changed = True
-            if model.state is State.DRAINING:
+            if model.state is ModelState.UNLOADING:
                 self._left(model)
 
     def _loaded(self, model: Model) -> None:
-        model.state, model.loaded_at_s = State.LOADED, self.now_s
+        model.state, model.loaded_at_s = ModelState.LOADED, self.now_s
         self.devices[model.device].loading = False
         self.wanted.pop(model.name, None)
         for request in model.waiting:
@@ -174,7 +178,7 @@ class Node:
 
     def _fell_asleep(self, model: Model) -> None:
         device = self.devices[model.device]
-        model.state = State.ASLEEP
+        model.state = ModelState.SLEEPING
         device.take(ASLEEP_BYTES - model.size_bytes, self.now_s)
         device.loading = False
         self.changed = True
@@ -188,7 +192,7 @@ class Node:
         device = self.devices[model.device]
         device.take(-held_bytes, self.now_s)
         del device.residents[model.name]
-        model.state, model.device = State.COLD, -1
+        model.state, model.device = ModelState.UNLOADED, -1
         self.changed = True
 
     def _later(self, after_s: float, happening: Happening, model: Model) -> None:

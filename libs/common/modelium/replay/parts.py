@@ -3,10 +3,9 @@
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final
 
-from modelium.common.records import DeviceKind
+from modelium.common.records import DeviceKind, ModelState
 from modelium.core.habit import Habit, Rate
 from modelium.replay.trace import Request
 
@@ -65,16 +64,6 @@ ASLEEP_BYTES: Final = 1 * GB
 """What an engine keeps of its device while it sleeps (0.1 to 1.5 GB were measured)."""
 
 
-class State(Enum):
-    """Of a model's engine."""
-
-    COLD = "cold"
-    LOADING = "loading"
-    LOADED = "loaded"
-    DRAINING = "draining"
-    ASLEEP = "asleep"
-
-
 @dataclass(slots=True)
 class Model:
     """A model and its engine."""
@@ -84,7 +73,7 @@ class Model:
     load_s: float
     arrivals: list[float] = field(default_factory=list)
     """All of the trace: only the clairvoyant may look beyond `seen`."""
-    state: State = State.COLD
+    state: ModelState = ModelState.UNLOADED
     device: int = -1
     in_flight: int = 0
     waiting: list[Request] = field(default_factory=list)
@@ -105,7 +94,7 @@ class Model:
     @property
     def idle(self) -> bool:
         """Whether its engine may be stopped at once."""
-        return self.state is State.LOADED and not self.in_flight
+        return self.state is ModelState.LOADED and not self.in_flight
 
     @property
     def habit(self) -> Habit:

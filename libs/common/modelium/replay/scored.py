@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Final
 
+from modelium.common.records import ModelState
 from modelium.replay.node import Node
-from modelium.replay.parts import Device, Model, State
+from modelium.replay.parts import Device, Model
 
 Score = Callable[[Node, Model], float]
 
@@ -38,7 +39,7 @@ class Scored:
         if self.ttl_s < inf and node.now_s >= self._expires_s:
             self._expire(node)
         for waiter in list(node.wanted.values()):
-            if waiter.state is State.COLD:
+            if waiter.state is ModelState.UNLOADED:
                 self._serve(node, waiter)
         node.changed = False
 

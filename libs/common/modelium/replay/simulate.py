@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
+from modelium.common.records import ModelState
 from modelium.replay.node import Node
-from modelium.replay.parts import State
 from modelium.replay.trace import HOUR_S, Request
 
 
@@ -101,4 +101,4 @@ def outcome(node: Node, longest_request_s: float) -> Outcome:
 
 def someone_waits(node: Node) -> bool:
     """Whether a waiter is there whose load has not begun."""
-    return any(model.state is not State.LOADING for model in node.wanted.values())
+    return any(model.state is not ModelState.LOADING for model in node.wanted.values())

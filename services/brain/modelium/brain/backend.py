@@ -1,32 +1,8 @@
 """The port to a language model: one question, one answer of the form that was asked for."""
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from modelium.common.errors import ModeliumError
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """What a language model is asked."""
-
-    version: str
-    """Of the wording and of the form of the answer."""
-    system: str
-    """The same for every question, so that its cache can be used again."""
-    user: str
-    schema: dict[str, Any]
-    """JSON Schema of the answer: an object of enumerations, without free text."""
-    most_tokens: int
-    """No answer of this form is longer."""
-
-
-class NoAnswer(ModeliumError):
-    """The language model did not answer in time, or not as was asked; the reason is for people."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+from modelium.core.prompts import Prompt
 
 
 class Backend(Protocol):

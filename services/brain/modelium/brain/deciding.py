@@ -12,7 +12,6 @@ import structlog
 from modelium.brain.advisor import RulesAdvisor
 from modelium.brain.answering import Answering
 from modelium.brain.language_model import Answer, LanguageModel
-from modelium.brain.prompts import DECISIONS
 from modelium.brain.seat import MOST_FAILURES, Seat
 from modelium.common.advice import AdvisorChanged, BrainStatus, DecisionMade, MetricsTick
 from modelium.common.bus import Bus
@@ -20,6 +19,7 @@ from modelium.common.clock import Clock
 from modelium.common.figures import Decision, DecisionSource
 from modelium.core.contest import Contestant, contest
 from modelium.core.digest import digest_of_tick
+from modelium.core.prompts import DECISIONS
 
 ORIGIN: Final = "brain"
 

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelium.brain import prompts
-from modelium.brain.backend import Backend, NoAnswer
+from modelium.brain.backend import Backend
 from modelium.common.advice import MetricsTick
 from modelium.common.clock import Clock
 from modelium.common.figures import Decision
+from modelium.core import prompts
 from modelium.core.contest import Contestant
+from modelium.core.prompts import NoAnswer
 
 
 @dataclass(frozen=True, slots=True)

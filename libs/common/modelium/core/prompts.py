@@ -6,12 +6,13 @@ can give it orders. The reasons that people read are made of the same figures.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from modelium.brain.backend import NoAnswer, Prompt
 from modelium.common.advice import MetricsTick
+from modelium.common.errors import ModeliumError
 from modelium.common.figures import DecidedAction, Decision, DeviceFigures, ModelFigures
 from modelium.core.contest import KEEP, Contestant
 
@@ -34,6 +35,29 @@ idle: seconds unused. next: seconds until the next use is expected, ? if nobody 
 rate: requests per minute. wait: requests that wait now. gb: memory it has or needs."""
 _NUMBERS: Final = TypeAdapter(dict[str, str])
 _GB: Final = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a language model is asked."""
+
+    version: str
+    """Of the wording and of the form of the answer."""
+    system: str
+    """The same for every question, so that its cache can be used again."""
+    user: str
+    schema: dict[str, Any]
+    """JSON Schema of the answer: an object of enumerations, without free text."""
+    most_tokens: int
+    """No answer of this form is longer."""
+
+
+class NoAnswer(ModeliumError):
+    """The language model did not answer in time, or not as was asked; the reason is for people."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def about_decisions(tick: MetricsTick, contestants: Sequence[Contestant]) -> Prompt:
