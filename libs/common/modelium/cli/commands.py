@@ -17,7 +17,7 @@ from modelium.cli.options import (
     model_names,
     service_names,
 )
-from modelium.cli.replay_commands import replay
+from modelium.cli.replay_commands import record, replay
 from modelium.cli.signing_commands import sign, verify
 
 HELP = """Many models, few GPUs, one OpenAI-compatible API.
@@ -180,6 +180,7 @@ app.command("usage")(usage)
 app.command("sign")(sign)
 app.command("verify")(verify)
 app.command("replay")(replay)
+app.command("record")(record)
 
 
 @app.command()

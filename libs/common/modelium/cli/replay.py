@@ -46,7 +46,8 @@ def replay(
     results = {}
     for source in wanted.traces:
         trace = _trace(source, wanted)
-        results[trace.name] = _outcomes(contenders, trace, wanted)
+        name = str(source) if trace.name in results else trace.name
+        results[name] = _outcomes(contenders, trace, wanted)
     if json:
         out_json({trace: as_json(rows(each)) for trace, each in results.items()})
     else:

@@ -35,7 +35,7 @@ def replay(
         typer.Option("--policy", "-p", help="Names with commas.", autocompletion=_policies),
     ] = DEFAULT,
     devices: Annotated[int, typer.Option(min=1, help="How many there are.")] = 8,
-    device_gb: Annotated[float, typer.Option(min=1, help="Memory of each.")] = 72.0,
+    device_gb: Annotated[float, typer.Option(min=0.001, help="Memory of each.")] = 72.0,
     host_gb: Annotated[
         float, typer.Option(min=0, help="Host memory in which Modelium's engines may sleep.")
     ] = 0.0,
@@ -72,9 +72,9 @@ def replay(
 
     setup = Setup(
         devices=devices,
-        device_bytes=int(device_gb * GB),
+        device_bytes=round(device_gb * GB),
         load_time=LoadTime("given", load_seconds, load_gb_per_second * GB),
-        host_bytes=int(host_gb * GB),
+        host_bytes=round(host_gb * GB),
         needs=read_needs(needs) if needs else {},
         seed=seed,
     )
@@ -83,3 +83,23 @@ def replay(
     advisor = brain_of(settings, brain_endpoint, brain_model) if brain_endpoint else None
     command.replay(settings, wanted, brain=advisor, plot=plot, json=as_json)
     report(advisor)
+
+
+def record(
+    trace: Annotated[
+        Path, typer.Argument(metavar="FILE", help="To write: CSV, gzipped if named .gz.")
+    ],
+    config: Config = None,
+    seconds: Annotated[
+        float | None, typer.Option("--for", min=1, help="Seconds; left out: until Ctrl-C.")
+    ] = None,
+) -> None:
+    """Record what is asked of the running system, as a trace for `modelium replay`.
+
+    It listens to NATS only. Beside FILE it writes what the models need: memory, and their times of
+    loading.
+    """
+    from modelium.cli.record import record as listen
+    from modelium.common.load_settings import load
+
+    listen(load(config), trace, seconds=seconds)

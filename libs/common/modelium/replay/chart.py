@@ -39,7 +39,7 @@ class Axis:
             first, last = math.ceil(_log(self.least)), math.floor(_log(self.most))
             return [10.0**power for power in range(first, last + 1)]
         step = 10.0 ** math.floor(math.log10(self.most - self.least))
-        step *= next(by for by in (5, 2, 1, 0.5) if (self.most - self.least) / (by * step) >= 3)
+        step *= next(by for by in (2, 1, 0.5, 0.2) if (self.most - self.least) / (by * step) >= 3)
         first = math.ceil(self.least / step)
         return [n * step for n in range(first, math.floor(self.most / step + 1e-9) + 1)]
 

@@ -119,9 +119,9 @@ class Deciding:
         if model.state is ModelState.UNLOADED and not model.waiting:
             known = self._cold.get(model.name)
             if known is None:
-                known = self._cold[model.name] = _seen(node, model)
+                known = self._cold[model.name] = _seen(node, model, self.policy)
             return known
-        return _seen(node, model)
+        return _seen(node, model, self.policy)
 
     def _carry_out(self, node: Node, action: Action) -> None:
         match action:
@@ -137,13 +137,14 @@ class Deciding:
                 pass
 
 
-def _seen(node: Node, model: Model) -> ModelView:
+def _seen(node: Node, model: Model, policy: Policy) -> ModelView:
     now_s = node.now_s
     engine = model.state is not ModelState.UNLOADED
     return ModelView(
         model=model.name,
         state=model.state,
         needed=model.needed,
+        pinned=model.name in policy.always_loaded,
         device_ids=(str(model.device),) if engine else (),
         held_bytes=_held_bytes(model),
         waiting=len(model.waiting),

@@ -7,18 +7,21 @@ where it was measured, `load_s`.
 
 import csv
 import gzip
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
 from modelium.common.errors import ExitCode, ModeliumError
+from modelium.common.records import MODEL_NAME_PATTERN
 from modelium.replay.parts import GB, Need
 from modelium.replay.trace import HOUR_S, Request, Trace, in_order
 
 COLUMNS: Final = ("t_s", "model", "dur_s", "in_tok", "out_tok")
 MODEL_COLUMNS: Final = ("model", "gb", "load_s")
 _GZIP: Final = b"\x1f\x8b"
+_NAME: Final = re.compile(MODEL_NAME_PATTERN)
 
 
 class WrongFile(ModeliumError):
@@ -42,6 +45,9 @@ def read(path: Path, *, hours: float = float("inf")) -> Trace:
         Request(_number(path, line, "t_s", at_s), model, _number(path, line, "dur_s", lasts_s))
         for line, (at_s, model, lasts_s) in _rows(path, COLUMNS[:3])
     ]
+    for model in {request.model for request in requests}:
+        if not _NAME.match(model):
+            raise WrongFile(f"{path}: {model!r} is no name of a model, expected {_NAME.pattern}")
     kept = [request for request in requests if request.at_s < hours * HOUR_S]
     if not kept:
         raise WrongFile(f"{path} has no request in its first {hours:g} hours")
@@ -66,7 +72,7 @@ def read_needs(path: Path) -> dict[str, Need]:
     needs = {}
     for line, (model, gb, load_s) in _rows(path, MODEL_COLUMNS):
         size = _number(path, line, "gb", gb)
-        needs[model] = Need(int(size * GB), _number(path, line, "load_s", load_s) or None)
+        needs[model] = Need(round(size * GB), _number(path, line, "load_s", load_s) or None)
     return needs
 
 
@@ -75,12 +81,14 @@ def writing(path: Path, columns: Sequence[str]) -> Iterator[TextIO]:
     """A new table with these columns, to which rows are written with `row`.
 
     Raises:
-        WrongFile: it cannot be written.
+        WrongFile: it is there already, or cannot be written.
     """
     try:
         with _to_write(path) as file:
             row(file, columns)
             yield file
+    except FileExistsError as error:
+        raise WrongFile(f"{path} is there already, and would be lost") from error
     except OSError as error:
         raise WrongFile(f"{path} cannot be written: {error.strerror or error}") from error
 
@@ -92,8 +100,8 @@ def row(file: TextIO, values: Sequence[object]) -> None:
 
 def _to_write(path: Path) -> TextIO:
     if path.suffix == ".gz":
-        return gzip.open(path, "wt", encoding="utf-8", newline="")
-    return path.open("w", encoding="utf-8", newline="")
+        return gzip.open(path, "xt", encoding="utf-8", newline="")
+    return path.open("x", encoding="utf-8", newline="")
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
