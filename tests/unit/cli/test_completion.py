@@ -37,6 +37,9 @@ def offered(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         (("run", "q"), []),
         (("config", "a"), ["apply"]),
         (("config", "apply", "--d"), ["--dry-run"]),
+        (("replay", "--policy", "rules,cl"), ["rules,clairvoyant"]),
+        (("replay", "--brain-e"), ["--brain-endpoint"]),
+        (("rec",), ["record"]),
     ],
 )
 def test_names_that_are_known_without_a_gateway(
