@@ -1,6 +1,7 @@
 """Policies by name, with advice, on nodes that are given."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 
@@ -70,6 +71,15 @@ def test_a_brain_that_loads_what_comes_next_saves_the_wait() -> None:
     assert [at_s for at_s, _ in outcome.waits] == [0]
     assert len(brain.ticks) >= 9  # one each 10 s, though nobody waits
     assert {m.model for m in brain.ticks[0].models} == {"a", "b"}
+
+
+def test_a_brain_sees_how_long_a_cold_model_was_not_used() -> None:
+    trace = Trace("two", (Request(0, "a", 1.0), Request(100, "b", 1.0), Request(200, "b", 1.0)))
+    setup = Setup(devices=1, device_bytes=GB, needs=dict.fromkeys("ab", Need(GB, 10.0)))
+    brain = Advisor(DecidedAction.KEEP, ("b",))
+    Contenders(brain=brain).replay("brain", trace, setup)
+    idle_s = [tick.models[0].idle_s for tick in brain.ticks[-5:]]
+    assert [b - a for a, b in pairwise(idle_s) if a and b] == [pytest.approx(10.0)] * 4
 
 
 def test_the_guard_holds_in_a_replay() -> None:

@@ -77,7 +77,7 @@ class Deciding:
 
     def tick(self, node: Node, elapsed_s: float) -> MetricsTick:
         """What the orchestrator would tell the brain."""
-        seen = self.snapshot(node)
+        seen = self.snapshot(node, fresh=True)
         before, self._ended = self._ended, {m.name: m.ended for m in node.models.values()}
         rates = {m: (n - before.get(m, 0)) / elapsed_s for m, n in self._ended.items()}
         return MetricsTick(
@@ -92,12 +92,13 @@ class Deciding:
 
         On a node an engine is gone as soon as its last request has ended.
         """
-        self._cold.clear()
         policy = replace(self.policy, drain_deadline_s=longest_request_s, stop_s=0)
-        return max(wait_bounds_s(self.snapshot(node), policy).values())
+        return max(wait_bounds_s(self.snapshot(node, fresh=True), policy).values())
 
-    def snapshot(self, node: Node) -> Snapshot:
-        """What the orchestrator would make of it."""
+    def snapshot(self, node: Node, *, fresh: bool = False) -> Snapshot:
+        """What the orchestrator would make of it; `fresh`: cold models are looked at, too."""
+        if fresh:
+            self._cold.clear()
         return Snapshot(
             models=tuple(self._view(node, model) for model in node.models.values()),
             devices=tuple(
@@ -115,7 +116,7 @@ class Deciding:
         )
 
     def _view(self, node: Node, model: Model) -> ModelView:
-        """A model that is cold and not wanted looks the same as long as it is."""
+        """To `decide`, a model that is cold and not wanted looks the same as long as it is."""
         if model.state is ModelState.UNLOADED and not model.waiting:
             known = self._cold.get(model.name)
             if known is None:
