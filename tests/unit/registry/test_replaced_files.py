@@ -60,7 +60,7 @@ def test_rejected_files_leave_what_is_served_and_say_why() -> None:
     before = serving()
     record = after(before, CHANGED, REJECTED)
     assert (record.state, record.generation, record.descriptor) == (S.LOADED, 1, before.descriptor)
-    assert not record.files_analysed
+    assert (record.files_analysed, record.files_rejected) == (False, True)
     assert record.reason == "its new files cannot be served, it serves the old ones: no weights"
     # Its agent says again that it serves.
     assert after(record, facts.loaded(1)).reason == record.reason
@@ -68,7 +68,7 @@ def test_rejected_files_leave_what_is_served_and_say_why() -> None:
 
 def test_files_that_are_as_before_again_need_no_other_engine() -> None:
     record = after(serving(), CHANGED, REJECTED, facts.discovered())
-    assert (record.has_new_files, record.reason) == (False, "")
+    assert (record.has_new_files, record.files_rejected, record.reason) == (False, False, "")
     assert after(record, facts.analyzed()).files_analysed
 
 

@@ -26,6 +26,8 @@ OTHER = Verdict(Candidate("/a/qwen", (File("config.json", 10, 1),)), "f2")
 FOUND = {QWEN.path: WHOLE}
 PARTIAL = {QWEN.path: Verdict(QWEN, "f2", missing="config.json is missing")}
 LIVE = a_model_record(state=ModelState.LOADED)
+UNREAD = LIVE.model_copy(update={"files_analysed": False})
+REFUSED = {"files_rejected": True}
 ANNOUNCE = Discovery(QWEN.path, "qwen", "f1", 10)
 
 
@@ -40,6 +42,8 @@ ANNOUNCE = Discovery(QWEN.path, "qwen", "f1", 10)
         ("never analysed", FOUND, [a_model_record(state=ModelState.DISCOVERED)], [ANNOUNCE]),
         ("half analysed", FOUND, [a_model_record(state=ModelState.ANALYZING)], [ANNOUNCE]),
         ("gone", {}, [a_model_record()], [Removal(QWEN.path, "qwen")]),
+        ("never analysed, beside an engine", FOUND, [UNREAD], [ANNOUNCE]),
+        ("rejected beside an engine", FOUND, [UNREAD.model_copy(update=REFUSED)], []),
         ("incomplete ones over a running one's", PARTIAL, [LIVE], []),
         ("gone, and marked", {}, [a_model_record(removed=True)], []),
         ("not ours", {}, [a_model_record(path="/elsewhere/qwen")], []),

@@ -153,6 +153,7 @@ class ModelRecord(Record):
     files_analysed: bool = Field(
         default=True, description="without, descriptor is of the files that were there before"
     )
+    files_rejected: bool = Field(default=False, description="as they are now they cannot be served")
     failed_fingerprint: str = Field(
         default="", description="of files that failed to load beside an engine of older ones"
     )

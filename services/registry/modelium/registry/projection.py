@@ -124,6 +124,7 @@ def _discovered(record: ModelRecord, event: ev.ModelDiscovered, _now: datetime) 
         "size_bytes": event.size_bytes,
         "removed": False,
         "files_analysed": False,
+        "files_rejected": False,
         **_new_files(record, event.fingerprint),
     }
     if is_live(record):
@@ -155,6 +156,7 @@ def _analyzed(record: ModelRecord, event: ev.ModelAnalyzed, _now: datetime) -> C
         "size_bytes": event.size_bytes,
         "descriptor": event.descriptor,
         "files_analysed": True,
+        "files_rejected": False,
         **_new_files(record, event.fingerprint),
     }
     if is_live(record):
@@ -164,10 +166,11 @@ def _analyzed(record: ModelRecord, event: ev.ModelAnalyzed, _now: datetime) -> C
 
 def _rejected(record: ModelRecord, event: ev.ModelRejected, _now: datetime) -> Changes:
     """While an engine serves, the descriptor stays that of what it serves: see `_at_rest`."""
+    files = {"files_analysed": False, "files_rejected": True}
     if is_live(record):
         reason = reasons.new_files_refused(event.reason)
-        return {"files_analysed": False, **_of_new_files(record, record.fingerprint, reason)}
-    return {"descriptor": event.descriptor, "files_analysed": False, "reason": event.reason}
+        return files | _of_new_files(record, record.fingerprint, reason)
+    return files | {"descriptor": event.descriptor, "reason": event.reason}
 
 
 def _removed(record: ModelRecord, _event: ev.ModelRemoved, _now: datetime) -> Changes:

@@ -163,9 +163,14 @@ def _is_known(record: ModelRecord, verdict: Verdict, records: Iterable[ModelReco
     """Also while the files of a model that runs are replaced by incomplete ones: they may come."""
     if verdict.missing and record.state in LIVE_STATES and not record.removed:
         return True
-    if record.removed or record.state in _NOT_ANALYSED:
+    if record.removed or record.state in _NOT_ANALYSED or _waits_for_analysis(record):
         return False
     return record.fingerprint == verdict.fingerprint and not is_missed(record, records)
+
+
+def _waits_for_analysis(record: ModelRecord) -> bool:
+    """Whether an engine serves, and what its model's files are now was not said yet."""
+    return record.state in LIVE_STATES and not (record.files_analysed or record.files_rejected)
 
 
 def _rank(path: str, roots: tuple[str, ...]) -> tuple[int, str]:
