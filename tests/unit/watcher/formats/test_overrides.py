@@ -119,3 +119,21 @@ def test_the_page_of_models_lists_what_may_be_said() -> None:
     keys = {"name", "alias", "task", "runtime", "context", "pin", "replicas", "engine_args"}
     for word in (*keys, "inputs", "outputs", *ALLOWED):
         assert f"`{word}`" in table, word
+
+
+SIXTIES = "1" + ":59" * 200 + ".5"
+HEXADECIMAL = "0x" + "f" * 5000
+
+
+@pytest.mark.parametrize("number", [SIXTIES, HEXADECIMAL, f"-{HEXADECIMAL}"])
+@pytest.mark.parametrize("key", ["context", "name", "pin", "replicas"])
+def test_numbers_beyond_all_are_refused(tmp_path: Path, key: str, number: str) -> None:
+    folder = write_model(tmp_path / "qwen", f"{key}: {number}")
+    assert name_of(candidate(folder)) is None
+    assert "model.yaml" in reason(folder)
+
+
+def test_a_key_that_is_a_number_beyond_all_is_refused(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "qwen", f"{HEXADECIMAL}: 1")
+    assert name_of(candidate(folder)) is None
+    assert "model.yaml" in reason(folder)

@@ -14,6 +14,8 @@ from modelium.watcher.safety import limits
 _DUNDER: Final = re.compile(r"__\w+__|\|\s*attr\b|mro\s*\(")
 """How templates reach from a string to the interpreter; none needs it to write a chat."""
 
+_INTEGER_BITS: Final = 64
+
 
 class _Twice(ValueError):
     """A key that two readers may read differently."""
@@ -66,7 +68,7 @@ def parse_yaml(text: bytes, name: str) -> Any:
         return yaml.load(text, _UniqueKeys)
     except _Twice as twice:
         raise InvalidModel(f"{name} has the key {str(twice)[:80]!r} twice") from None
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
         raise InvalidModel(f"{name} is no YAML") from None
 
 
@@ -91,6 +93,16 @@ class _UniqueKeys(yaml.SafeLoader):
             if keys.count(key) > 1:
                 raise _Twice(str(key))
         return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Hexadecimal ones may be longer than Python is ready to print."""
+        number = super().construct_yaml_int(node)
+        if number.bit_length() > _INTEGER_BITS:
+            raise ValueError(f"a number of more than {_INTEGER_BITS} bits")
+        return int(number)
+
+
+_UniqueKeys.add_constructor("tag:yaml.org,2002:int", _UniqueKeys.construct_yaml_int)
 
 
 def require_harmless_template(template: str, name: str) -> None:
