@@ -13,10 +13,12 @@ import structlog
 
 from modelium.common.descriptor import Descriptor
 from modelium.common.errors import InvalidModel
-from modelium.watcher.completeness.judge import judge
+from modelium.watcher.completeness.judge import Judgement, judge, path_of
 from modelium.watcher.folders import Lister, Rules
 from modelium.watcher.formats.overrides import name_of
 from modelium.watcher.listing import CONFIG, Candidate, Listing, fingerprint
+from modelium.watcher.regular import open_regular
+from modelium.watcher.safety.limits import CONFIG_BYTES
 from modelium.watcher.scan import Verdict, is_inside
 
 log = structlog.get_logger()
@@ -92,7 +94,7 @@ class ModelFolders:
         return await asyncio.to_thread(self._inspect, candidate)
 
     def _inspect(self, candidate: Candidate) -> Verdict:
-        found, name = judge(candidate), name_of(candidate)
+        found, name = _judge(candidate), name_of(candidate)
         return Verdict(candidate, self._fingerprint(candidate), found.missing, found.doubt, name)
 
     async def look(self, path: str) -> Verdict:
@@ -120,18 +122,35 @@ class ModelFolders:
             InvalidModel: it cannot be served, or something is missing that the analysis needs not.
         """
         described = await self._analyst.analyse(candidate, self._supported)
-        lacks = (await asyncio.to_thread(judge, candidate)).missing
+        lacks = (await asyncio.to_thread(_judge, candidate)).missing
         if lacks:
             raise InvalidModel(lacks)
         return described
 
     def _fingerprint(self, candidate: Candidate) -> str:
-        try:
-            config = (Path(candidate.path) / CONFIG).read_bytes() if not candidate.leaves else b""
-        except OSError:
-            config = b""
-        return fingerprint(candidate.files, config + self._analyst.terms(candidate.path).encode())
+        terms = self._analyst.terms(candidate.path).encode()
+        return fingerprint(candidate.files, _config(candidate) + terms)
 
     def watches(self, path: str) -> bool:
         """Whether the path lies in a watch directory."""
         return is_inside(path, map(str, self.roots))
+
+
+def _judge(candidate: Candidate) -> Judgement:
+    """What one model's files ask for must not end the watcher of all."""
+    try:
+        return judge(candidate)
+    except MemoryError:
+        return Judgement("reading it takes more memory than there is")
+
+
+def _config(candidate: Candidate) -> bytes:
+    """As much of it as an honest one has; nothing where none is listed, or it cannot be read."""
+    listed = next((file for file in candidate.files if file.path == CONFIG), None)
+    if candidate.leaves or listed is None:
+        return b""
+    try:
+        with open_regular(path_of(candidate, listed)) as opened:
+            return opened.read(CONFIG_BYTES)
+    except OSError:
+        return b""

@@ -19,6 +19,7 @@ from modelium.watcher.completeness.names import (
 )
 from modelium.watcher.completeness.onnx_file import check_onnx, companions
 from modelium.watcher.listing import WEIGHTS, Candidate, File
+from modelium.watcher.regular import open_regular
 
 _ONNX = ".onnx"
 _NEVER_ENTERED = frozenset({".git/objects", ".git/lfs", ".git/logs"})
@@ -164,9 +165,9 @@ class Lister:
 def _companions_of(path: Path, size_bytes: int) -> frozenset[str]:
     """None while it is incomplete: it is looked at again when it has changed."""
     try:
-        with path.open("rb") as opened:
+        with open_regular(path) as opened:
             names = companions(check_onnx(opened, size_bytes))
-    except (OSError, InvalidModel):
+    except (OSError, InvalidModel, MemoryError):
         return frozenset()
     return frozenset(name for name in names if _is_text(name) and name != path.name)
 

@@ -26,6 +26,7 @@ from modelium.watcher.completeness.onnx_file import Outside, check_onnx
 from modelium.watcher.completeness.parts import READ_JSON, require_named, unindexed, weight_files
 from modelium.watcher.completeness.writers import has_hole, is_being_written
 from modelium.watcher.listing import Candidate, File
+from modelium.watcher.regular import open_regular
 
 _LARGEST_JSON_BYTES: Final = 64 << 20
 
@@ -94,6 +95,8 @@ def _require_no_pointer(candidate: Candidate, file: File) -> None:
 
 def _require_closed(candidate: Candidate, file: File) -> None:
     """Scalars pass: they are none of the files that models are described by."""
+    if file.size_bytes > _LARGEST_JSON_BYTES:
+        return  # the analysis refuses it
     text = _contents(candidate, file)
     bare = text.removeprefix(BYTE_ORDER_MARK).lstrip()
     is_list = bare[:1] in (b"", b"\0", b"{", b"[")
@@ -160,7 +163,7 @@ def _unwritten(opened: BinaryIO, file: File, extent: Extent | None) -> list[str]
 @contextmanager
 def _opened(candidate: Candidate, file: File) -> Iterator[BinaryIO]:
     try:
-        with path_of(candidate, file).open("rb") as opened:
+        with open_regular(path_of(candidate, file)) as opened:
             yield opened
     except OSError as error:
         raise InvalidModel(f"{file.path} cannot be read ({error.strerror})") from None

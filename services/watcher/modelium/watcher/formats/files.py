@@ -7,6 +7,7 @@ from pydantic_core import from_json
 
 from modelium.common.errors import Incomplete, InvalidModel
 from modelium.watcher.listing import Candidate
+from modelium.watcher.regular import open_regular
 
 LARGEST_READ_BYTES: Final = 64 << 20
 
@@ -49,7 +50,7 @@ class Files:
             InvalidModel: it is missing, too large, or cannot be read.
         """
         try:
-            with self.path(name).open("rb") as opened:
+            with open_regular(self.path(name)) as opened:
                 text = opened.read(largest_bytes + 1)
         except OSError as error:
             raise unreadable(name, error) from None
