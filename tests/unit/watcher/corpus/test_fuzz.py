@@ -26,6 +26,8 @@ from .made import TORCH, array, call, folder, gguf, key, onnx_file, text, torch
 SEED = os.environ.get("MODELIUM_FUZZ_SEED", "1")
 ROUNDS = int(os.environ.get("MODELIUM_FUZZ_ROUNDS", "80"))
 SUPPORTED = ModelDiscovery().supported_extensions
+DATA = "w.bin"
+"""In which an ONNX file keeps its tensors."""
 NUMBERS = [0, 1, 7, 127, 128, 255, 1 << 15, (1 << 31) - 1, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63]
 WORDS = [
     b"\x80\x04",
@@ -97,10 +99,17 @@ CHANGES: list[Callable[[bytearray, int, random.Random], None]] = [
 
 def candidate(path: Path) -> Candidate:
     if path.is_file():
-        return Candidate(str(path), (File(path.name, path.stat().st_size, 1),), is_file=True)
+        beside = [it for it in (path, path.with_name(DATA)) if it.exists()]
+        files = tuple(File(it.name, it.stat().st_size, 1) for it in beside)
+        return Candidate(str(path), files, is_file=True)
     there = sorted(it for it in path.rglob("*") if it.is_file())
     files = tuple(File(str(it.relative_to(path)), it.stat().st_size, 1) for it in there)
     return Candidate(str(path), files)
+
+
+def described(path: Path) -> str:
+    """The format of an undamaged one, which is accepted: so the damage is what is looked at."""
+    return inspect(candidate(path), Request(supported=SUPPORTED)).format
 
 
 def judged(path: Path) -> None:
@@ -117,6 +126,7 @@ def judged(path: Path) -> None:
 INDEX = {"weight_map": {"embed": "model.safetensors", "norm": "model.safetensors"}}
 MODULES = [{"idx": 0, "path": "", "type": "sentence_transformers.models.Transformer"}]
 LORA = {"peft_type": "LORA", "r": 8, "base_model_name_or_path": "qwen", "task_type": "CAUSAL_LM"}
+ADAPTER = made.safetensors({"w": made.tensor()})
 IN_FOLDERS = {
     "config.json": {},
     "tokenizer_config.json": {},
@@ -125,13 +135,14 @@ IN_FOLDERS = {
     "modules.json": {"modules.json": MODULES},
     "chat_template.jinja": {"chat_template.jinja": "{% for m in messages %}{{ m }}{% endfor %}"},
     "model.yaml": {"model.yaml": "context: 512\nalias: [a, b]\nengine_args: {max-num-seqs: 4}\n"},
-    "adapter_config.json": {"adapter_config.json": LORA, "adapter_model.safetensors": b""},
+    "adapter_config.json": {"adapter_config.json": LORA, "adapter_model.safetensors": ADAPTER},
 }
 
 
 @pytest.mark.parametrize("name", IN_FOLDERS)
 def test_a_damaged_file_of_a_folder(name: str, tmp_path: Path) -> None:
     path = folder(tmp_path / "m", IN_FOLDERS[name])
+    assert described(path) == ("lora" if name == "adapter_config.json" else "huggingface")
     fuzz(path / name, path, random.Random(SEED + name))
 
 
@@ -139,7 +150,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "x.gguf": lambda: gguf(key("tokenizer.ggml.scores", 9, array(6, 4, bytes(16)))),
     "template.gguf": lambda: gguf(key("tokenizer.chat_template", 8, text("{{ messages }}"))),
     "x.onnx": onnx_file,
-    "data.onnx": lambda: onnx_file(location="w.bin", in_node=True),
+    "data.onnx": lambda: onnx_file(location=DATA, in_node=True),
     "x.safetensors": lambda: made.safetensors({"w": made.tensor()}),
     "scripted.pt": lambda: torch("scripted.pt"),
     "traced.pt": lambda: (TORCH / "traced.pt").read_bytes(),
@@ -148,11 +159,24 @@ FILES: dict[str, Callable[[], bytes]] = {
     "pickle.pt": lambda: call("collections", "OrderedDict") + made.HARMLESS,
     "exported.pt2": lambda: (TORCH / "exported.pt2").read_bytes(),
 }
+PICKLES = {
+    "state.pt": "no program to run them",
+    "legacy.pth": "runs code when it is loaded: export",
+    "pickle.pt": "runs code when it is loaded: export",
+}
+"""Refused by the last to look at them, as none is served."""
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_damaged_file(name: str, tmp_path: Path) -> None:
     path = made.write(tmp_path / name, FILES[name]())
+    if name == "data.onnx":
+        made.write(tmp_path / DATA, bytes(16))
+    if name in PICKLES:
+        with pytest.raises(InvalidModel, match=PICKLES[name]):
+            described(path)
+    else:
+        assert described(path)
     fuzz(path, path, random.Random(SEED + name))
 
 
