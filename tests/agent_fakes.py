@@ -114,7 +114,7 @@ class FakeRuntime:
         raise NotImplementedError
 
     async def wake(self, endpoint: str, level: int) -> None:
-        raise NotImplementedError
+        """At once."""
 
 
 @dataclass

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from modelium.common.descriptor import RuntimeKind
 from modelium.common.events import RuntimeLoaded, RuntimeSleeping
 from modelium.runtime_agent.engine_http import EngineHttp
 from tests.agent_kit import MIB, a_load, a_sleep
@@ -64,7 +65,7 @@ async def an_http() -> AsyncIterator[EngineHttp]:
 
 def patience(agent: RunningAgent, seconds: float) -> None:
     """How long an engine's answer to an order is waited for."""
-    runtime = agent.tools.runtime
+    runtime: Any = agent.tools.runtimes[RuntimeKind.VLLM]
     runtime.limits = replace(runtime.limits, stall_timeout_s=seconds)
 
 

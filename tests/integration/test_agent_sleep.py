@@ -64,6 +64,25 @@ async def test_an_engine_sleeps_and_wakes_and_its_memory_is_measured(
         ]
 
 
+async def test_two_models_that_do_not_fit_together_take_turns_by_sleeping(
+    tmp_path: Path, model: Path
+) -> None:
+    """The second was refused for what the first had been promised when it was loaded."""
+    async with a_sleepy_agent(tmp_path) as agent:
+        await put_to_sleep(agent, model)
+        sizes = {**ON_GPU, "reserve_bytes": 900 * MIB, "kv_cache_bytes": 120 * MIB}
+        await agent.send(a_load(model, model="other", **sizes))
+        assert (await agent.heard(RuntimeLoaded, count=2)).model == "other"
+        await agent.send(a_wake())
+        assert (await agent.heard(RuntimeSleeping, count=2)).model == "qwen"  # sleeps on
+        other = {"model": "other", "instance_id": "other.1"}
+        await agent.send(a_sleep(drain_s=5.0).model_copy(update=other))
+        assert (await agent.heard(RuntimeSleeping, count=3)).model == "other"
+        await agent.send(a_wake().model_copy(update={"message_id": "again"}))
+        assert (await agent.heard(RuntimeLoaded, count=3)).model == "qwen"
+        assert RuntimeFailed not in agent.kinds
+
+
 async def test_commands_to_sleep_or_wake_that_come_twice_change_nothing(
     tmp_path: Path, model: Path
 ) -> None:

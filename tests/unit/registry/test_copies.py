@@ -108,6 +108,7 @@ def test_an_older_engine_that_is_left_is_heard_to_its_end() -> None:
 
 def test_a_copy_that_fails_is_not_tried_again_at_once_and_costs_its_model_nothing() -> None:
     waits = {FailureKind.CRASHED: 300, FailureKind.CANCELLED: 10, FailureKind.LOST: None}
+    waits[FailureKind.NO_ROOM] = 10
     for kind, wait_s in waits.items():
         record = after(two(), facts.failed(2, kind=kind))
         assert record.copy_retry_at == (wait_s and NOW + timedelta(seconds=wait_s))

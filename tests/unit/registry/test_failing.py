@@ -6,7 +6,7 @@ import pytest
 
 from modelium.common.records import LIVE_STATES, FailureKind, ModelRecord, ModelState
 from modelium.common.testing import a_model_record
-from modelium.registry.failing import STEADY_S, retry_delay_s
+from modelium.registry.failing import NO_ROOM_RETRY_S, STEADY_S, retry_delay_s
 from modelium.registry.news import Event, is_news
 from modelium.registry.projection import apply
 
@@ -108,6 +108,13 @@ def test_a_cancelled_load_and_a_lost_agent_give_no_penalty(kind: FailureKind) ->
     record = after(at(S.LOADING), facts.failed(kind=kind, reason="its agent is silent"))
     assert (record.failures, record.retry_at) == (0, None)
     assert record.reason == "its agent is silent"
+
+
+def test_a_load_that_found_no_room_is_tried_again_soon_but_not_at_once() -> None:
+    """At once, whoever does not know what holds the memory would begin a load each second."""
+    record = after(at(S.LOADING), facts.failed(kind=FailureKind.NO_ROOM, reason="it is held"))
+    assert (record.failures, record.retry_at) == (0, NOW + timedelta(seconds=NO_ROOM_RETRY_S))
+    assert record.reason == "it is held; no new attempt for 5 s"
 
 
 def test_new_files_forgive() -> None:

@@ -15,6 +15,7 @@ from modelium.common.events import (
     RuntimeFailed,
     RuntimeLoaded,
     RuntimeLoading,
+    RuntimeSleeping,
     RuntimeUnloaded,
     RuntimeUnloading,
 )
@@ -32,7 +33,7 @@ from modelium.runtime_agent.runtime import Health, Work
 from modelium.runtime_agent.supervisor import KILL_S, STOP_S, Supervisor
 from modelium.runtime_agent.tools import Tools
 from tests.agent_fakes import FakeDevices, FakeEngine, FakeLauncher, FakeRuntime
-from tests.agent_kit import E, a_load, a_record, an_unload, heard
+from tests.agent_kit import E, a_load, a_record, a_wake, an_unload, heard
 
 GIB = 1 << 30
 
@@ -57,6 +58,7 @@ async def _agent(
     clock: FakeClock,
     *engines: FakeEngine,
     state: InstanceState = InstanceState.LOADED,
+    resident_bytes: int = 0,
 ) -> AsyncIterator[_Agent]:
     """An agent that has adopted these engines, all of which have served."""
     bus, devices, runtime = InMemoryBus(), FakeDevices(), FakeRuntime(Health.SERVING)
@@ -73,7 +75,8 @@ async def _agent(
     )
     for engine in engines:
         level = int(state is InstanceState.SLEEPING)
-        entry = Entry(record=engine.record, state=state, served=True, sleep_level=level)
+        known = {"served": True, "sleep_level": level, "resident_bytes": resident_bytes}
+        entry = Entry.model_validate({"record": engine.record, "state": state, **known})
         await tools.journal.write(entry)
     supervisor = Supervisor(tools, agent_id="local")
     await supervisor.adopt()
@@ -204,9 +207,41 @@ async def test_a_load_into_memory_that_other_engines_hold_is_refused_without_bla
     async with _agent(tmp_path, clock, FakeEngine(a_record("a"))) as agent:
         agent.supervisor.load(a_load(tmp_path, model="b", reserve_bytes=16 * GIB))
         refused = await agent.told(RuntimeFailed)
-        assert (refused.model, refused.kind) == ("b", FailureKind.CANCELLED)
+        assert (refused.model, refused.kind) == ("b", FailureKind.NO_ROOM)
         agent.supervisor.load(a_load(tmp_path, model="c", reserve_bytes=15 * GIB))
         await agent.told(RuntimeLoading)
+
+
+def _large(model: str) -> FakeEngine:
+    """Of two thirds of the device."""
+    return FakeEngine(a_record(model).model_copy(update={"reserved_bytes": 10 * GIB}))
+
+
+async def test_a_sleeping_engine_counts_with_what_it_keeps(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    """Others were put to sleep for the rest, and a load into that was refused."""
+    asleep = {"state": InstanceState.SLEEPING, "resident_bytes": GIB}
+    async with _agent(tmp_path, clock, _large("a"), **asleep) as agent:
+        agent.supervisor.load(a_load(tmp_path, model="b", reserve_bytes=16 * GIB))
+        assert (await agent.told(RuntimeFailed)).kind is FailureKind.NO_ROOM
+        agent.supervisor.load(a_load(tmp_path, model="c", reserve_bytes=15 * GIB))
+        await agent.told(RuntimeLoading)
+
+
+async def test_an_engine_that_is_told_to_wake_counts_as_a_whole_and_another_sleeps_on(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    asleep = {"state": InstanceState.SLEEPING, "resident_bytes": GIB}
+    async with _agent(tmp_path, clock, _large("a"), _large("qwen"), **asleep) as agent:
+        await agent.told(RuntimeSleeping, 2)
+        wake = a_wake()
+        agent.supervisor.tell(wake.model_copy(update={"model": "a", "instance_id": "a.1"}))
+        agent.supervisor.load(a_load(tmp_path, model="b", reserve_bytes=10 * GIB))
+        assert (await agent.told(RuntimeFailed)).model == "b"
+        agent.supervisor.tell(wake)
+        assert (await agent.told(RuntimeSleeping, 3)).model == "qwen"
+        assert agent.supervisor.instances()[1].state is InstanceState.SLEEPING
 
 
 async def test_a_copy_is_begun_beside_the_engine_of_its_model_in_memory_of_its_own(
@@ -216,7 +251,7 @@ async def test_a_copy_is_begun_beside_the_engine_of_its_model_in_memory_of_its_o
         beside = a_load(tmp_path, generation=2, is_copy=True)
         agent.supervisor.load(beside.model_copy(update={"reserve_bytes": 16 * GIB}))
         failed = await agent.told(RuntimeFailed)
-        assert (failed.instance_id, failed.kind) == ("qwen.2", FailureKind.CANCELLED)
+        assert (failed.instance_id, failed.kind) == ("qwen.2", FailureKind.NO_ROOM)
         agent.supervisor.load(a_load(tmp_path, generation=3, is_copy=True))
         assert (await agent.told(RuntimeLoading)).instance_id == "qwen.3"
         states = {i.instance_id: i.state for i in agent.supervisor.instances()}

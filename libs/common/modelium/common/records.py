@@ -71,6 +71,8 @@ class FailureKind(StrEnum):
     CANCELLED = "cancelled"
     LOST = "lost"
     """Its agent has gone silent; the engine may still run."""
+    NO_ROOM = "no_room"
+    """The load was not begun: other engines of its agent hold the memory."""
     SLEEP_FAILED = "sleep_failed"
     """It did not fall asleep, or did not wake, as it should: it is not put to sleep any more."""
 

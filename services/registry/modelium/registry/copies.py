@@ -140,8 +140,8 @@ def _retry_at(record: ModelRecord, event: ev.RuntimeEvent, now: datetime) -> dat
     """The model serves without it, so there is no hurry; whose agent was lost has not failed."""
     if not isinstance(event, ev.RuntimeFailed) or event.kind is FailureKind.LOST:
         return record.copy_retry_at
-    cancelled = event.kind is FailureKind.CANCELLED
-    return now + timedelta(seconds=FIRST_RETRY_S if cancelled else LONGEST_RETRY_S)
+    blameless = event.kind in (FailureKind.CANCELLED, FailureKind.NO_ROOM)
+    return now + timedelta(seconds=FIRST_RETRY_S if blameless else LONGEST_RETRY_S)
 
 
 def _of(event: ev.RuntimeEvent, known: Copy | None, **changes: Any) -> Copy:

@@ -3,7 +3,8 @@
 Failures in a row wait longer each time, also those of engines that were ready and soon died: one
 has made good only when it has served for `STEADY_S`, was unloaded as asked, or fell asleep. Want of
 memory is tried against twice at once: with a smaller cache, then with more memory
-(`core/memory.py`). Whose agent was lost, or whose load was cancelled, has not failed.
+(`core/memory.py`). Whose agent was lost, or whose load was cancelled, has not failed; nor has who
+found no room, but its next load waits until the agent's heartbeat has told what it has.
 """
 
 from datetime import datetime, timedelta
@@ -15,6 +16,8 @@ from modelium.registry import reasons
 
 FIRST_RETRY_S: Final = 10.0
 LONGEST_RETRY_S: Final = 300.0
+NO_ROOM_RETRY_S: Final = 5.0
+"""Longer than from one heartbeat to the next."""
 STEADY_S: Final = LONGEST_RETRY_S
 """An engine that lives shorter than the longest wait could otherwise crash for ever without one."""
 NEVER_FAILED: Final[dict[str, Any]] = {"failures": 0, "out_of_memory": 0, "retry_at": None}
@@ -28,6 +31,9 @@ def after_failure(record: ModelRecord, event: RuntimeFailed, now: datetime) -> d
     """The fields that tell when, how and whether not to load it again, and why it failed."""
     if event.kind in BLAMELESS:
         return {"reason": reasons.failed(event.reason, None)}
+    if event.kind is FailureKind.NO_ROOM:
+        retry_at = now + timedelta(seconds=NO_ROOM_RETRY_S)
+        return {"retry_at": retry_at, "reason": reasons.failed(event.reason, NO_ROOM_RETRY_S)}
     if event.kind is FailureKind.SLEEP_FAILED:
         return _unfit_to_sleep(record, event)
     before = _before(record, now)

@@ -55,6 +55,7 @@ class Life:
         """All that the next agent has to know of it."""
         self._orders: asyncio.Queue[Command] = asyncio.Queue()
         self._was_killed = False
+        self._wakes = False  # was told to last
         self._tending: Tending | None = None
 
     @property
@@ -66,6 +67,12 @@ class Life:
     def resident_bytes(self) -> int:
         """What it holds of each of its devices; 0: not known."""
         return self._at.resident_bytes
+
+    @property
+    def promised_bytes(self) -> int:
+        """What it may take of each device at any time; asleep, what it was measured to keep."""
+        asleep = self.state is InstanceState.SLEEPING and not self._wakes
+        return (self.resident_bytes if asleep else 0) or self.record.reserved_bytes
 
     async def run(self, command: LoadModel) -> RuntimeEvent:
         """Load it and look after it to the end; returns what was announced last."""
@@ -90,6 +97,7 @@ class Life:
         if sensible:
             if isinstance(order, UnloadModel):
                 self._note(unload=order)
+            self._wakes = isinstance(order, WakeModel)
             self._orders.put_nowait(order)
         return sensible
 

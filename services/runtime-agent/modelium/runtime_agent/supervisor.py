@@ -7,7 +7,7 @@ of its engine is announced again.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ from modelium.runtime_agent.failures import Failure
 from modelium.runtime_agent.instance import Life
 from modelium.runtime_agent.journal import Entry
 from modelium.runtime_agent.launcher import Engine, EngineRecord, record_of
+from modelium.runtime_agent.room import lacks_room
 from modelium.runtime_agent.tools import Tools
 from modelium.runtime_agent.waiting import first_to_end
 
@@ -107,13 +108,16 @@ class Supervisor:
     def tell(self, command: UnloadModel | SleepModel | WakeModel) -> None:
         """Pass an order on; an engine that is not there is unloaded already.
 
+        One that finds no room to wake sleeps on: who commanded it says so again.
+
         Raises:
             Reject: such engines cannot sleep, or there is none.
         """
         life = self._lives.get(command.instance_id)
         if not isinstance(command, UnloadModel):
             self._ensure_can_sleep(command, life)
-        if life is not None and life.tell(command):
+        stays = isinstance(command, WakeModel) and life is not None and self._cannot_wake(life)
+        if life is not None and not stays and life.tell(command):
             return
         if not self._announced_again(command) and isinstance(command, UnloadModel):
             self._work.put_nowait(self._announce_end(self._unloaded(command)))
@@ -231,25 +235,20 @@ class Supervisor:
         if command.descriptor.runtime not in self._tools.runtimes:
             reason = f"Agent {self._agent_id} cannot run {command.descriptor.runtime} engines"
             return Failure(FailureKind.START_FAILED, reason)
-        if any(map(self._lacks_room(command), command.device_ids)):
-            return Failure(FailureKind.CANCELLED, NO_ROOM)
+        lives = self._lives.values()
+        # Older engines of the same model make room for it.
+        others = [life for life in lives if command.is_copy or life.record.model != command.model]
+        if lacks_room(self._tools.devices, command.device_ids, command.reserve_bytes, others):
+            return Failure(FailureKind.NO_ROOM, NO_ROOM)
         return None
 
-    def _lacks_room(self, command: LoadModel) -> Callable[[str], bool]:
-        """Whether a device's memory is promised already: whoever commanded it did not know of all
-        that runs here. Older engines of the same model make room for it."""
-        others = [
-            life.record
-            for life in self._lives.values()
-            if not life.is_over and (command.is_copy or life.record.model != command.model)
-        ]
-
-        def lacks(device_id: str) -> bool:
-            traits = self._tools.devices.traits(device_id)
-            held = sum(r.reserved_bytes for r in others if device_id in r.device_ids)
-            return traits is not None and held + command.reserve_bytes > traits.physical_bytes
-
-        return lacks
+    def _cannot_wake(self, life: Life) -> bool:
+        others = [other for other in self._lives.values() if other is not life]
+        record, devices = life.record, self._tools.devices
+        stays = lacks_room(devices, record.device_ids, record.reserved_bytes, others)
+        if stays:
+            log.warning("engine.not_woken", instance_id=record.instance_id, reason=NO_ROOM)
+        return stays
 
     def _ensure_can_sleep(self, command: Command, life: Life | None) -> None:
         if life is None:

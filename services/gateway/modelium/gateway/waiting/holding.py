@@ -249,8 +249,9 @@ class Holding:
 def _backs_off(record: ModelRecord, now: datetime) -> bool:
     """Whether nobody should wait for the next try.
 
-    An engine that has served and failed for the first time is expected back: its requests wait.
+    An engine that has served and failed for the first time is expected back: its requests wait; so
+    do those for one that found no room.
     """
     if record.retry_at is None or record.retry_at <= now:
         return False
-    return record.failures > 1 or record.load_s is None
+    return record.failures > (0 if record.load_s is None else 1)
