@@ -100,7 +100,6 @@ class CarryingOut:
         engine, sent = self._engine(record, action, now_s)
         if engine is None or action.model in sent:
             return None
-            return None
         match action:
             case Sleep():
                 return commands.sleep_model(action, engine, record, self.policy.drain_deadline_s)
