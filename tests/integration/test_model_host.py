@@ -181,15 +181,16 @@ async def test_an_image_is_classified_as_by_transformers_however_it_is_sent(mode
         answers = await asyncio.gather(
             host.infer(bytes_tensor("image", [file, file])),
             host.infer(bytes_tensor("image", [b"no image"])),
+            host.infer(bytes_tensor("image", [])),
             host.infer(bytes_tensor("image", [(models / "huge.png").read_bytes()])),
             host.infer(bytes_tensor("image", [(models / "large.png").read_bytes()] * 5)),
         )
-        assert [answer.status for answer in answers] == [200, 400, 413, 413]
+        assert [answer.status for answer in answers] == [200, 400, 400, 413, 413]
         assert output(answers[0], 1).tolist() == pytest.approx(
             np.tile([scores[label] for label in ("cat", "dog", "owl")], (2, 1)), abs=1e-5
         )
-        assert "9000x9000 pixels" in answers[2].json["error"]
-        assert "this request have 245000000 pixels; at most 2" in answers[3].json["error"]
+        assert "9000x9000 pixels" in answers[3].json["error"]
+        assert "this request have 245000000 pixels; at most 2" in answers[4].json["error"]
         runs = await host.figure("modelium_host_batch_requests_count")
         many = (await host.infer(bytes_tensor("image", [file] * 40))).json["outputs"][1]["data"]
         assert many == pytest.approx(output(answers[0], 1)[0].tolist() * 40, abs=1e-5)
@@ -214,8 +215,8 @@ async def test_texts_are_classified_and_embedded_as_by_transformers(models: Path
         assert [answer.status for answer in answers] == [200, 400, 200, 400]
         assert "40 tokens, this model takes 16 at most" in answers[1].json["error"]
         assert "a text of 3000 bytes, at most 1024 are taken" in answers[3].json["error"]
-        body = {"input": TEXTS, "model": "m"}
-        answer = await embedder.ask("POST", "/v1/embeddings", json=body)
+        assert (await classifier.infer(bytes_tensor("text", []))).status == 400
+        answer = await embedder.ask("POST", "/v1/embeddings", json={"input": TEXTS, "model": "m"})
         vectors = [one["embedding"] for one in answer.json["data"]]
         assert np.allclose(vectors, np.load(models / "embed.npy"), rtol=1e-5, atol=1e-5)
         assert answer.json["usage"] == {"prompt_tokens": 12, "total_tokens": 12}

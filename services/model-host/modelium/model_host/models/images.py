@@ -53,6 +53,8 @@ class ImageClassifier:
     def admit(self, inputs: Tensors) -> Tensors:
         """The files in their bytes, once all of them together have no more pixels than they may."""
         files = [file_of(value) for value in inputs["image"].tolist()]
+        if not files:
+            raise InvalidInput("input 'image' has no rows; an image is expected")
         require_pixels(files, self._limits)
         images = np.empty(len(files), object)
         images[:] = files

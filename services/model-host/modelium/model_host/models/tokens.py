@@ -36,7 +36,9 @@ class Tokens:
         Raises:
             InvalidInput: 400, a text is longer than the model takes, or no text.
         """
-        longest = max(map(len, texts.tolist()), default=0)
+        if not len(texts):
+            raise InvalidInput("input 'text' has no rows; a text is expected")
+        longest = max(map(len, texts.tolist()))
         if longest > self._max_bytes:
             text = f"input 'text': a text of {longest} bytes, at most {self._max_bytes} are taken"
             raise InvalidInput(text)
@@ -45,7 +47,7 @@ class Tokens:
         except UnicodeDecodeError as error:
             raise InvalidInput("input 'text': its bytes are not UTF-8") from error
         rows = self._tokenizer(decoded, padding=True, return_tensors="pt")
-        longest = int(rows["attention_mask"].sum(-1).max()) if decoded else 0
+        longest = int(rows["attention_mask"].sum(-1).max())
         if self.max_tokens and longest > self.max_tokens:
             text = f"input 'text': {longest} tokens, this model takes {self.max_tokens} at most"
             raise InvalidInput(text)
