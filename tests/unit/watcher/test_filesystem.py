@@ -16,6 +16,7 @@ from modelium.watcher.notify import Notifier
 
 from . import models
 from .analysts import InThisProcess
+from .transfers import tells_writers
 
 EMPTY_GGUF = b"GGUF" + struct.pack("<IQQ", 3, 0, 0)
 FIRST_SHARD = "model-00001-of-00002.safetensors"
@@ -260,3 +261,17 @@ async def test_a_model_in_a_folder_of_its_makers_is_found_one_too_deep(root: Pat
     assert await reason(root, "org") == (
         f"its files are one folder too deep: move {root}/org/qwen to {root}, or watch {root}/org"
     )
+
+
+async def test_what_is_being_written_is_judged_again_only_once_it_is_closed(tmp_path: Path) -> None:
+    root = tmp_path / "models"
+    folder = models.write_model(root / "qwen")
+    if not tells_writers(tmp_path):
+        pytest.skip("this kernel does not tell who writes")
+    candidate = (await listed(root))["qwen"]
+    watched = folders(root)
+    with (folder / "model.safetensors").open("ab"):
+        first = await watched.inspect(candidate)
+        assert first.doubt == "somebody has model.safetensors open for writing"
+        assert await watched.inspect(candidate, first) is first
+    assert (await watched.inspect(candidate, first)).doubt is None

@@ -1,5 +1,7 @@
 """When files have settled, and when what is known of them counts, as tables."""
 
+from dataclasses import replace
+
 import pytest
 
 from modelium.watcher.listing import Candidate, File, Listing
@@ -79,6 +81,7 @@ def test_a_watch_directory_that_cannot_be_read_leaves_everything_as_it_was() -> 
 WHOLE = Verdict(QWEN, "f1")
 PARTS = Verdict(QWEN, "f1", missing="model-00002-of-00002.safetensors is missing")
 ZEROS = Verdict(QWEN, "f1", doubt="it ends with zeros")
+OPEN = replace(ZEROS, doubt="somebody writes", written=QWEN.files[0])
 NEITHER = Verdict(QWEN, "f1", missing="a part is missing", doubt="somebody writes")
 
 
@@ -129,7 +132,9 @@ def test_the_next_look_is_when_something_may_settle(
         ("incomplete, between two scans", PARTS, 1.0, False, True),
         ("incomplete, at a scan", PARTS, 1.0, True, False),
         ("refused: not read again and again", PARTS, 10.0, True, True),
-        ("doubtful: its writer may have closed it", ZEROS, 1.0, False, False),
+        ("doubtful, between two scans", ZEROS, 1.0, False, True),
+        ("doubtful, at a scan", ZEROS, 1.0, True, False),
+        ("open: its writer may have closed it", OPEN, 1.0, False, False),
         ("taken as it is", ZEROS, 60.0, True, True),
         ("of other files", Verdict(GROWN, "f2"), 1.0, False, False),
     ],

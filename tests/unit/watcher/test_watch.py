@@ -227,9 +227,9 @@ async def test_unchanged_files_are_not_read_again(system: System) -> None:
     read: list[str] = []
     inspect = system.folders.inspect
 
-    async def counted(candidate: Candidate) -> Verdict:
+    async def counted(candidate: Candidate, before: Verdict | None = None) -> Verdict:
         read.append(Path(candidate.path).name)
-        return await inspect(candidate)
+        return await inspect(candidate, before)
 
     system.folders.inspect = counted
     for time_s in (0, 0.5, *range(1, 60)):

@@ -13,7 +13,7 @@ import structlog
 
 from modelium.common.descriptor import Descriptor
 from modelium.common.errors import InvalidModel
-from modelium.watcher.completeness.judge import Judgement, judge, path_of
+from modelium.watcher.completeness.judge import Judgement, is_written, judge, path_of
 from modelium.watcher.folders import Lister, Rules
 from modelium.watcher.formats.overrides import name_of
 from modelium.watcher.listing import CONFIG, Candidate, Listing, fingerprint
@@ -89,13 +89,17 @@ class ModelFolders:
             log.warning("watch_directory.unreadable", path=str(root), reason=error.strerror)
         self._unreadable.add(root)
 
-    async def inspect(self, candidate: Candidate) -> Verdict:
-        """Its fingerprint, and what it still lacks."""
-        return await asyncio.to_thread(self._inspect, candidate)
+    async def inspect(self, candidate: Candidate, before: Verdict | None = None) -> Verdict:
+        """See `watch.Listings`."""
+        return await asyncio.to_thread(self._inspect, candidate, before)
 
-    def _inspect(self, candidate: Candidate) -> Verdict:
+    def _inspect(self, candidate: Candidate, before: Verdict | None) -> Verdict:
+        written = before.written if before and before.candidate == candidate else None
+        if before and written and is_written(candidate, written):
+            return before
         found, name = _judge(candidate), name_of(candidate)
-        return Verdict(candidate, self._fingerprint(candidate), found.missing, found.doubt, name)
+        print_ = self._fingerprint(candidate)
+        return Verdict(candidate, print_, found.missing, found.doubt, name, found.written)
 
     async def look(self, path: str) -> Verdict:
         """The model at a path that somebody has named.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelium.common.errors import InvalidModel
+from modelium.watcher.completeness.effort import Effort, TooMuch
 from modelium.watcher.completeness.names import (
     is_hidden,
     is_unfinished,
@@ -163,11 +164,11 @@ class Lister:
 
 
 def _companions_of(path: Path, size_bytes: int) -> frozenset[str]:
-    """None while it is incomplete: it is looked at again when it has changed."""
+    """Empty while it is incomplete, or has too much in it: looked at again when it has changed."""
     try:
         with open_regular(path) as opened:
-            names = companions(check_onnx(opened, size_bytes))
-    except (OSError, InvalidModel, MemoryError):
+            names = companions(check_onnx(opened, size_bytes, Effort()))
+    except (OSError, InvalidModel, MemoryError, TooMuch):
         return frozenset()
     return frozenset(name for name in names if _is_text(name) and name != path.name)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from modelium.watcher.listing import Candidate, Listing
+from modelium.watcher.listing import Candidate, File, Listing
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Verdict:
     doubt: str | None = None
     name: str | None = None
     """What its own file calls it."""
+    written: File | None = None
+    """What somebody has open for writing, which is the doubt."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,14 @@ def kept(
 ) -> dict[str, Verdict]:
     """The verdicts that need no new reading: the files are as they were, and it counts already.
 
-    Until it does, what is doubtful is read at each look, as its writer may have closed it, which
-    changes nothing that can be listed; what is incomplete at each `rescan`.
+    Until it does, what is open for writing is asked for at each look, as closing it changes nothing
+    that can be listed; what is incomplete or doubtful is read at each `rescan`.
     """
 
     def holds(verdict: Verdict, it: Seen | None) -> bool:
         if it is None or it.candidate != verdict.candidate:
             return False
-        return _counts(verdict, it, now_s, waits) or not (verdict.doubt or rescan)
+        return _counts(verdict, it, now_s, waits) or not (verdict.written or rescan)
 
     return {path: verdict for path, verdict in verdicts.items() if holds(verdict, seen.get(path))}
 

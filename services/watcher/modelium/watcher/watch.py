@@ -34,8 +34,13 @@ class Listings(Protocol):
     async def listing(self) -> Listing:
         """What is there now; a directory that cannot be read is not among its `roots`."""
 
-    async def inspect(self, candidate: Candidate) -> scan.Verdict:
-        """Its fingerprint, and what it still lacks; never raises for what a folder may hold."""
+    async def inspect(
+        self, candidate: Candidate, before: scan.Verdict | None = None
+    ) -> scan.Verdict:
+        """Its fingerprint, and what it still lacks; never raises for what a folder may hold.
+
+        `before` is what was said of the same files last: it holds while their writer has them open.
+        """
 
 
 class Watch:
@@ -102,10 +107,13 @@ class Watch:
     async def _judge(self, now_s: float) -> None:
         """Read what has settled and was not read since, and again what is not complete."""
         rescan = now_s >= self._compare_at_s
+        before = self._verdicts
         self._verdicts = scan.kept(self._verdicts, self._seen, now_s, self._waits, rescan=rescan)
         for candidate in scan.settled(self._seen, now_s, settle_s=self._waits.settle_s):
             if candidate.path not in self._verdicts:
-                self._verdicts[candidate.path] = await self._folders.inspect(candidate)
+                self._verdicts[candidate.path] = await self._folders.inspect(
+                    candidate, before.get(candidate.path)
+                )
         self._tell_what_waits()
 
     def _tell_what_waits(self) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from modelium.common.errors import InvalidModel
 from modelium.watcher.completeness.archive import check_archive
+from modelium.watcher.completeness.effort import Effort
 from modelium.watcher.completeness.gguf_header import check_gguf
 from modelium.watcher.completeness.headers import (
     check_safetensors,
@@ -41,7 +42,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def refusal(ending: str, content: bytes) -> str:
     """Why the file is not whole; empty if it is."""
     try:
-        CHECKS[ending](io.BytesIO(content), len(content))
+        CHECKS[ending](io.BytesIO(content), len(content), Effort())
     except InvalidModel as error:
         return error.reason
     return ""
@@ -53,7 +54,7 @@ def passes(ending: str, content: bytes) -> bool:
         return False
     if ending not in (".safetensors", ".gguf"):
         return True
-    extent = CHECKS[ending](io.BytesIO(content), len(content))
+    extent = CHECKS[ending](io.BytesIO(content), len(content), Effort())
     return not has_zero_ends(io.BytesIO(content), extent)
 
 
@@ -117,7 +118,7 @@ def test_headers_that_lie_are_refused_at_once(ending: str, content: bytes, reaso
 
 def test_what_an_onnx_model_keeps_outside_is_found() -> None:
     content = files.onnx(Random(1), location="w.data", length=256)
-    outside = check_onnx(io.BytesIO(content), len(content))
+    outside = check_onnx(io.BytesIO(content), len(content), Effort())
     assert outside == [Outside("w.data", 256)]
     assert companions([*outside, Outside("../up", 1), Outside("/etc/x", 1)]) == {"w.data"}
 
@@ -149,5 +150,5 @@ def test_a_pointer_of_git_lfs_is_known_by_its_first_line() -> None:
 def test_a_first_row_of_zeros_is_no_doubt_but_a_first_page_is() -> None:
     for zeros, doubtful in ((1536, False), (4096, True)):
         content = b"\x02\0\0\0\0\0\0\0{}" + bytes(zeros) + b"\x01" * 4096
-        extent = check_safetensors(io.BytesIO(content), len(content))
+        extent = check_safetensors(io.BytesIO(content), len(content), Effort())
         assert has_zero_ends(io.BytesIO(content), extent) is doubtful

@@ -2,15 +2,19 @@
 
 import json
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from modelium.watcher.completeness.effort import Effort
 from modelium.watcher.completeness.judge import Judgement, judge
+from modelium.watcher.completeness.parts import weight_files
 from modelium.watcher.completeness.writers import is_being_written
 from modelium.watcher.folders import Lister, Rules
+from modelium.watcher.listing import Candidate, File
 
 from .. import files, models
 from ..transfers import tells_holes, tells_writers
@@ -184,3 +188,55 @@ def test_looking_for_writers_stops_nobody(tmp_path: Path) -> None:
     file = os.open(tmp_path / "a", os.O_WRONLY | os.O_NONBLOCK)
     os.close(file)
     assert not is_being_written(tmp_path / "absent")
+
+
+STRINGS = b"[" + b'"",' * 4_500_000 + b'""]'
+FIELDS = b"\x08\x08\x3a\x00\x42\x00" + b"\x78\x00" * 150_000
+"""Two bytes each, of a number that ONNX does not have."""
+KEYS = b"GGUF" + struct.pack("<IQQ", 3, 0, 3_900_000)
+
+
+def list_of_tensors(text: bytes) -> dict[str, bytes]:
+    name = "model.safetensors.index.json"
+    return {"config.json": b"{}", "model.safetensors": b"", name: text}
+
+
+@pytest.mark.parametrize(
+    ("case", "contents"),
+    [
+        ("files of many fields, none of them too large", {f"{n}.onnx": FIELDS for n in range(5)}),
+        ("more keys than any vocabulary", {"a.gguf": KEYS}),
+        ("strings without an end", {"a.gguf": b"GGUF", "tokenizer.json": STRINGS}),
+        ("a list of lists", list_of_tensors(b"[" + b"[]," * 1_100_000 + b"[]]")),
+    ],
+)
+def test_a_model_that_would_take_long_to_judge_is_doubtful(
+    tmp_path: Path, case: str, contents: dict[str, bytes]
+) -> None:
+    """Its analysis tells, which is bounded in time: the watcher's own process has others to see."""
+    folder = tmp_path / "models" / "it"
+    folder.mkdir(parents=True)
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    found = judged(folder)
+    assert (found.missing, found.written) == (None, None)
+    assert found.doubt == "it has more to read through than is read before its analysis"
+
+
+def test_the_largest_lists_of_real_models_are_read() -> None:
+    """As many tensors as the models with most experts have, and a vocabulary with its merges."""
+    effort = Effort()
+    tensor = (
+        b'"model.layers.60.mlp.experts.383.down_proj.weight": "model-00001-of-00061.safetensors"'
+    )
+    shards = b'{"weight_map": {' + tensor.ljust(100) * 160_000 + b"}}"
+    effort.scan_json(shards)
+    effort.parse_json(shards)
+    effort.scan_json(b"[" + b'["123", "ab"],' * 514_000 + b"]")
+
+
+def test_many_weight_files_in_one_folder_are_told_apart_quickly(tmp_path: Path) -> None:
+    """Comparing each with each took minutes."""
+    many = tuple(File(f"{n}.{kind}", 0, 0) for n in range(20_000) for kind in ("safetensors", "pt"))
+    found = weight_files(Candidate("/models/it", (File("config.json", 2, 0), *many)))
+    assert len(found) == 20_000

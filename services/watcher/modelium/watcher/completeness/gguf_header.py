@@ -4,6 +4,7 @@ from math import prod
 from typing import BinaryIO, Final
 
 from modelium.common.errors import InvalidModel
+from modelium.watcher.completeness.effort import Effort
 from modelium.watcher.completeness.headers import Extent, read_at
 
 _MAGIC: Final = b"GGUF"
@@ -17,24 +18,26 @@ _ALIGNMENT_KEY: Final = b"general.alignment"
 _ALIGNMENT_BYTES: Final = 32
 _LONGEST_NAME_BYTES: Final = 65_535
 _MOST_DIMENSIONS: Final = 8
+_STRING_US, _KEY_US, _TENSOR_US = 0.25, 1.0, 4.0
 _MOST_ITEMS: Final = 4_000_000
 """Keys, strings and tensors of one header; the largest vocabularies have a twentieth of it."""
 
 
-def check_gguf(file: BinaryIO, size_bytes: int) -> Extent:
+def check_gguf(file: BinaryIO, size_bytes: int, effort: Effort) -> Extent:
     """Every tensor that the header lists lies inside the file."""
     if size_bytes < len(_MAGIC):
         raise InvalidModel("ends before its header")
     if read_at(file, 0, 4) != _MAGIC:
         raise InvalidModel("does not begin as GGUF does")
-    return _Walk(file, size_bytes).extent()
+    return _Walk(file, size_bytes, effort).extent()
 
 
 class _Walk:
     """One pass over a header; every step is bounded by the file and by `_MOST_ITEMS`."""
 
-    def __init__(self, file: BinaryIO, size_bytes: int) -> None:
+    def __init__(self, file: BinaryIO, size_bytes: int, effort: Effort) -> None:
         self._file = file
+        self._effort = effort
         self._size = size_bytes
         self._items = 0
         self._alignment = _ALIGNMENT_BYTES
@@ -43,9 +46,9 @@ class _Walk:
         if self._u32() not in _VERSIONS:
             raise InvalidModel("is GGUF of a version that is not known here")
         tensors, keys = self._u64(), self._u64()
-        for _ in self._counted(keys):
+        for _ in self._counted(keys, _KEY_US):
             self._key()
-        ends = [self._tensor_end() for _ in self._counted(tensors)]
+        ends = [self._tensor_end() for _ in self._counted(tensors, _TENSOR_US)]
         header = self._file.tell()
         start = -(-header // self._alignment) * self._alignment if ends else header
         end = start + max(ends, default=0)
@@ -54,10 +57,11 @@ class _Walk:
         # The last tensor may be padded with zeros; more behind it is no GGUF, or not written yet.
         return Extent(start, end if self._size - end < self._alignment else self._size)
 
-    def _counted(self, count: int) -> range:
+    def _counted(self, count: int, each_us: float) -> range:
         self._items += count
         if self._items > _MOST_ITEMS:
             raise InvalidModel("has a header that is too large")
+        self._effort.spend(count * each_us)
         return range(count)
 
     def _key(self) -> None:
@@ -76,7 +80,7 @@ class _Walk:
 
     def _skip(self, kind: int, count: int) -> None:
         if kind == _STRING:
-            for _ in self._counted(count):
+            for _ in self._counted(count, _STRING_US):
                 self._jump(self._u64())
         elif kind in _WIDTHS:
             self._jump(_WIDTHS[kind] * count)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from modelium.common.errors import InvalidModel
+from modelium.watcher.completeness.effort import Effort
 
 PAGE_BYTES: Final = 4096
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -17,6 +18,7 @@ _LARGEST_HEADER_BYTES: Final = 32 << 20
 """Of 160,000 tensors and more; the analysis says what is wrong with a larger one."""
 _OFFSETS: Final = re.compile(rb'"data_offsets"\s*+:\s*+\[\s*+\d{1,19}\s*+,\s*+(\d{1,19})\s*+\]')
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_OFFSETS_US: Final = 0.3
 _LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 LONGEST_POINTER_BYTES: Final = 1024
 
@@ -38,7 +40,7 @@ def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
     return found
 
 
-def check_safetensors(file: BinaryIO, size_bytes: int) -> Extent:
+def check_safetensors(file: BinaryIO, size_bytes: int, effort: Effort) -> Extent:
     """The eight bytes of the header's length, the header, and then as much as it says."""
     if size_bytes < _TAIL_BYTES:
         raise InvalidModel("ends before its header")
@@ -49,6 +51,8 @@ def check_safetensors(file: BinaryIO, size_bytes: int) -> Extent:
     if start > size_bytes:
         raise InvalidModel("ends in its header")
     header = read_at(file, 8, length)
+    effort.scan_json(header)
+    effort.spend(header.count(b'"data_offsets"') * _OFFSETS_US)
     if not is_closed_json(header):
         raise InvalidModel("has a header that is not whole")
     ends = (int(found[1]) for found in _OFFSETS.finditer(header))

@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 
 from modelium.common.errors import InvalidModel
 from modelium.watcher.completeness.archive import check_archive
+from modelium.watcher.completeness.effort import Effort, TooMuch
 from modelium.watcher.completeness.gguf_header import check_gguf
 from modelium.watcher.completeness.headers import (
     BYTE_ORDER_MARK,
@@ -29,6 +30,8 @@ from modelium.watcher.listing import Candidate, File
 from modelium.watcher.regular import open_regular
 
 _LARGEST_JSON_BYTES: Final = 64 << 20
+_LEASE_US, _OPEN_US, _ENDS_US = 10.0, 30.0, 50.0
+_TOO_MUCH: Final = "it has more to read through than is read before its analysis"
 
 
 @dataclass(frozen=True)
@@ -37,22 +40,31 @@ class Judgement:
 
     missing: str | None = None
     doubt: str | None = None
+    written: File | None = None
+    """Somebody has this one open for writing, which is a doubt."""
 
 
 def judge(candidate: Candidate) -> Judgement:
     """What the candidate lacks; never raises for what files may hold.
 
     Nothing is said of one whose links lead out of the watch directory, or that may not be read: no
-    more bytes can help there, and the analysis says what is wrong.
+    more bytes can help there, and the analysis says what is wrong. What would take longer than
+    `Effort` allows is doubtful: it waits, and the analysis, which is bounded in time, tells.
     """
     if candidate.leaves or any(not file.readable for file in candidate.files):
         return Judgement()
-    written = next((f.path for f in candidate.files if _is_written(candidate, f)), None)
-    doubt = f"somebody has {written} open for writing" if written is not None else None
+    effort = Effort()
     try:
-        return Judgement(doubt=doubt or next(_doubts(candidate), None))
+        written = _first_written(candidate, effort)
+    except TooMuch:
+        return Judgement(doubt=_TOO_MUCH)
+    doubt = f"somebody has {written.path} open for writing" if written else None
+    try:
+        return Judgement(None, doubt or next(_doubts(candidate, effort), None), written)
+    except TooMuch:
+        return Judgement(None, doubt or _TOO_MUCH, written)
     except InvalidModel as error:
-        return Judgement(error.reason, doubt)
+        return Judgement(error.reason, doubt, written)
 
 
 def path_of(candidate: Candidate, file: File) -> Path:
@@ -61,24 +73,34 @@ def path_of(candidate: Candidate, file: File) -> Path:
     return path.parent / file.path if candidate.is_file else path / file.path
 
 
-def _is_written(candidate: Candidate, file: File) -> bool:
+def is_written(candidate: Candidate, file: File) -> bool:
+    """Whether somebody has it open for writing, as far as the kernel tells."""
     return is_being_written(path_of(candidate, file))
 
 
-def _doubts(candidate: Candidate) -> Iterator[str]:
+def _first_written(candidate: Candidate, effort: Effort) -> File | None:
+    for file in candidate.files:
+        effort.spend(_LEASE_US)
+        if is_written(candidate, file):
+            return file
+    return None
+
+
+def _doubts(candidate: Candidate, effort: Effort) -> Iterator[str]:
     """Reads all of it before the first doubt, so that what is missing is said first.
 
     Raises:
         InvalidModel: something is missing.
     """
     for file in candidate.files:
+        effort.spend(_OPEN_US)
         _require_no_pointer(candidate, file)
     weights = weight_files(candidate)
     for file in candidate.files:
         if file.path.endswith(READ_JSON):
-            _require_closed(candidate, file)
-    require_named(candidate, weights, lambda file: _contents(candidate, file))
-    found = [doubt for file in weights for doubt in _of_weights(candidate, file)]
+            _require_closed(candidate, file, effort)
+    require_named(candidate, weights, lambda file: _contents(candidate, file), effort)
+    found = [doubt for file in weights for doubt in _of_weights(candidate, file, effort)]
     yield from found
     yield from unindexed(candidate, weights)
 
@@ -93,14 +115,16 @@ def _require_no_pointer(candidate: Candidate, file: File) -> None:
             )
 
 
-def _require_closed(candidate: Candidate, file: File) -> None:
+def _require_closed(candidate: Candidate, file: File, effort: Effort) -> None:
     """Scalars pass: they are none of the files that models are described by."""
     if file.size_bytes > _LARGEST_JSON_BYTES:
         return  # the analysis refuses it
     text = _contents(candidate, file)
     bare = text.removeprefix(BYTE_ORDER_MARK).lstrip()
-    is_list = bare[:1] in (b"", b"\0", b"{", b"[")
-    if is_list and len(text) <= _LARGEST_JSON_BYTES and not is_closed_json(text):
+    if bare[:1] not in (b"", b"\0", b"{", b"[") or len(text) > _LARGEST_JSON_BYTES:
+        return
+    effort.scan_json(text)
+    if not is_closed_json(text):
         raise InvalidModel(f"{file.path} is incomplete or damaged: it ends in the middle")
 
 
@@ -109,30 +133,34 @@ def _contents(candidate: Candidate, file: File) -> bytes:
         return opened.read(_LARGEST_JSON_BYTES + 1)
 
 
-def _of_weights(candidate: Candidate, file: File) -> list[str]:
+def _of_weights(candidate: Candidate, file: File, effort: Effort) -> list[str]:
     """Doubts of one weight file, and of those in which it keeps tensors."""
     outside: list[Outside] = []
     extent: Extent | None = None
+    effort.spend(_ENDS_US)
     with _opened(candidate, file) as opened, _about(file):
         match PurePath(file.path).suffix.lower():
             case ".safetensors":
-                extent = check_safetensors(opened, file.size_bytes)
+                extent = check_safetensors(opened, file.size_bytes, effort)
             case ".gguf":
-                extent = check_gguf(opened, file.size_bytes)
+                extent = check_gguf(opened, file.size_bytes, effort)
             case ".onnx":
-                outside = check_onnx(opened, file.size_bytes)
+                outside = check_onnx(opened, file.size_bytes, effort)
             case _:
-                check_archive(opened, file.size_bytes)
+                check_archive(opened, file.size_bytes, effort)
         doubts = _unwritten(opened, file, extent)
-    return doubts + _of_outside(candidate, file, outside)
+    return doubts + _of_outside(candidate, file, outside, effort)
 
 
-def _of_outside(candidate: Candidate, model: File, outside: Sequence[Outside]) -> list[str]:
+def _of_outside(
+    candidate: Candidate, model: File, outside: Sequence[Outside], effort: Effort
+) -> list[str]:
     """A location that leads elsewhere is none of ours: the analysis refuses it."""
     files = {file.path: file for file in candidate.files}
     folder = PurePosixPath(model.path).parent
     doubts: list[str] = []
     for location, end in _ends(outside).items():
+        effort.spend(_ENDS_US)
         wanted = PurePosixPath(location)
         if wanted.is_absolute() or ".." in wanted.parts:
             continue

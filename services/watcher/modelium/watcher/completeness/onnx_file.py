@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO, Final
 
 from modelium.common.errors import InvalidModel
+from modelium.watcher.completeness.effort import Effort
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MODEL_GRAPH, _MODEL_OPSET, _MODEL_FUNCTIONS, _MODEL_IR_VERSION = 7, 8, 25, 1
@@ -27,7 +28,7 @@ _INNER: Final[Mapping[str, Mapping[int, str]]] = {
 _TENSOR_EXTERNAL: Final = 13
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _LONGEST_ENTRY_BYTES: Final = 4096
-_MOST_FIELDS: Final = 4_000_000
+_FIELD_US: Final = 2.0
 _DEEPEST: Final = 64
 
 
@@ -49,9 +50,9 @@ class _Field:
     value: int
 
 
-def check_onnx(file: BinaryIO, size_bytes: int) -> list[Outside]:
+def check_onnx(file: BinaryIO, size_bytes: int, effort: Effort) -> list[Outside]:
     """The fields of a model fill the file to its last byte; returns what lies in other files."""
-    walk = _Walk(file)
+    walk = _Walk(file, effort)
     found: list[Outside] = []
     present: set[int] = set()
     for field in walk.fields(0, size_bytes):
@@ -71,17 +72,15 @@ def companions(outside: list[Outside]) -> frozenset[str]:
 
 
 class _Walk:
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, effort: Effort) -> None:
         self._file = file
-        self._fields = 0
+        self._effort = effort
 
     def fields(self, start: int, end: int) -> Iterator[_Field]:
         """Those between two places, which the last one has to end at."""
         at = start
         while at < end:
-            self._fields += 1
-            if self._fields > _MOST_FIELDS:
-                raise InvalidModel("has too many fields")
+            self._effort.spend(_FIELD_US)
             field = self._field(at, end)
             yield field
             at = field.end

@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from modelium.common.errors import InvalidModel
+from modelium.watcher.completeness.effort import Effort
 from modelium.watcher.completeness.names import absent_parts, is_hidden, is_part
 from modelium.watcher.listing import CONFIG, WEIGHTS, Candidate, File
 
@@ -43,7 +44,7 @@ def weight_files(candidate: Candidate) -> list[File]:
     weights = [file for file in candidate.files if _has_ending(file.path, WEIGHTS)]
     direct = [file for file in weights if "/" not in file.path]
     safetensors = [file for file in direct if _has_ending(file.path, (_SAFETENSORS,))]
-    programs = [file for file in direct if file not in safetensors]
+    programs = [file for file in direct if not _has_ending(file.path, (_SAFETENSORS,))]
     if safetensors and (_is_described(candidate) or not programs):
         programs = safetensors
     deeper = [file for file in weights if "/" in file.path and not _is_in_hidden(file.path)]
@@ -73,7 +74,9 @@ def unindexed(candidate: Candidate, weights: Sequence[File]) -> Iterator[str]:
         yield f"{parts[0]} is one of several, and no *{_INDEX_ENDING} is there"
 
 
-def require_named(candidate: Candidate, weights: Sequence[File], contents: Contents) -> None:
+def require_named(
+    candidate: Candidate, weights: Sequence[File], contents: Contents, effort: Effort
+) -> None:
     """Every file is there that the folder's lists name.
 
     Raises:
@@ -83,11 +86,11 @@ def require_named(candidate: Candidate, weights: Sequence[File], contents: Conte
         return
     names = {file.path for file in candidate.files}
     for index in _indexes(candidate):
-        shards = _shards(index.path, contents(index))
+        shards = _shards(index.path, contents(index), effort)
         _require_none(sorted(shards - names), len(shards))
     for file in candidate.files:
         if file.path == _MODULES:
-            _require_none(sorted(_module_files(contents(file)) - names), 0)
+            _require_none(sorted(_module_files(contents(file), effort) - names), 0)
     bare = any(_has_ending(f.path, (_SAFETENSORS,)) for f in weights if "/" not in f.path)
     if (bare or _indexes(candidate)) and not _is_described(candidate):
         raise InvalidModel(f"{CONFIG} is missing")
@@ -108,8 +111,8 @@ def _is_in_hidden(path: str) -> bool:
     return any(map(is_hidden, PurePosixPath(path).parts))
 
 
-def _shards(name: str, text: bytes) -> set[str]:
-    found = _parsed(name, text)
+def _shards(name: str, text: bytes, effort: Effort) -> set[str]:
+    found = _parsed(name, text, effort)
     try:
         shards = {str(shard) for shard in found["weight_map"].values()}
     except (KeyError, TypeError, AttributeError):
@@ -119,9 +122,9 @@ def _shards(name: str, text: bytes) -> set[str]:
     return shards
 
 
-def _module_files(text: bytes) -> set[str]:
+def _module_files(text: bytes, effort: Effort) -> set[str]:
     """Those of sentence-transformers' modules; some have none, and no folder in git."""
-    modules = _parsed(_MODULES, text)
+    modules = _parsed(_MODULES, text, effort)
     try:
         return {
             str(PurePosixPath(module["path"]) / name)
@@ -134,10 +137,11 @@ def _module_files(text: bytes) -> set[str]:
         return set()  # not what this program knows; the analysis tells
 
 
-def _parsed(name: str, text: bytes) -> Any:
+def _parsed(name: str, text: bytes, effort: Effort) -> Any:
     """Any: whatever a person has written there."""
     if len(text) > _LARGEST_LIST_BYTES:
         raise InvalidModel(f"{name} is too large")
+    effort.parse_json(text)
     try:
         return from_json(text)
     except ValueError:
