@@ -205,6 +205,7 @@ async def test_an_analysis_that_was_in_hand_as_the_watcher_was_killed_is_done_ag
             await other.is_(ModelState.UNLOADED, path.name)
 
 
+@pytest.mark.parametrize("system", [{"doubtful_after_seconds": 1}], indirect=True)
 async def test_what_is_said_beside_a_model_and_what_is_not_served_is_kept(system: System) -> None:
     source = write_sample_model(system.folder / "source")
     (source / "model.yaml").write_text("name: tiny\nalias: [small]\npin: true\ncontext: 64\n")
