@@ -60,9 +60,8 @@ class Engine:
 
     @property
     def host_bytes(self) -> int:
-        """Of its agent's memory, from the order to sleep until it wakes."""
-        asleep = self.state in (ModelState.UNLOADING, ModelState.SLEEPING)
-        return self.sleep.host_bytes if self.sleep and asleep else 0
+        """Of its agent's memory, from the order to sleep until it is awake."""
+        return self.sleep.host_bytes if self.sleep else 0
 
     @property
     def changing(self) -> bool:

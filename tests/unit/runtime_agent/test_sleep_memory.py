@@ -3,6 +3,7 @@
 import pytest
 
 from modelium.common.records import DeviceKind, InstanceState
+from modelium.core.sleep_times import HOST_BYTES_PER_WEIGHT_BYTE
 from modelium.runtime_agent.journal import Entry
 from modelium.runtime_agent.sleep_memory import asleep_bytes, budget_bytes
 from tests.agent_kit import a_record
@@ -37,4 +38,4 @@ def test_what_sleeps_already_has_its_weights_in_host_memory() -> None:
         _entry(InstanceState.SLEEPING, 2, "a"),  # has discarded them
         _entry(InstanceState.LOADED, 0, "a"),
     ]
-    assert asleep_bytes(entries) == 90
+    assert asleep_bytes(entries) == 90 * HOST_BYTES_PER_WEIGHT_BYTE

@@ -1,7 +1,7 @@
 """How each engine can sleep, and how much host memory is left for it. Pure.
 
 An agent says how much host memory its sleeping engines may take; none: they cannot sleep. What an
-engine takes there is counted from the command that puts it to sleep until it wakes or ends.
+engine takes there is counted from the command to sleep until it is awake or is told to end.
 """
 
 from collections import defaultdict
@@ -60,13 +60,14 @@ def hosts(
 
 
 def _level(state: PlacementState, record: ModelRecord, engine: Engine) -> int:
-    """At which it sleeps, or is on its way to."""
+    """At which it sleeps, or is on its way to; while it wakes its memory is still pinned."""
     sent = state.sent.get(record.model)
     if sent and isinstance(sent.command, SleepModel):
         return sent.command.level
     if engine.state is ModelState.UNLOADING:
         return state.falling_asleep.get(engine.instance_id, 0)
-    return record.sleep_level if engine.state is ModelState.SLEEPING else 0
+    wakes_or_sleeps = engine.state in (ModelState.SLEEPING, ModelState.LOADING)
+    return record.sleep_level if wakes_or_sleeps else 0
 
 
 def _view(record: ModelRecord, level: int, policy: MemoryPolicy) -> SleepView:

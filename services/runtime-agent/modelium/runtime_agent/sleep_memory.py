@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from modelium.common.records import DeviceKind, InstanceState
+from modelium.core.sleep_times import HOST_BYTES_PER_WEIGHT_BYTE
 from modelium.runtime_agent.journal import Entry
 
 SHARE: Final = 0.5
@@ -19,7 +20,8 @@ def asleep_bytes(entries: Iterable[Entry]) -> int:
     records = [
         e.record for e in entries if e.state is InstanceState.SLEEPING and e.sleep_level == 1
     ]
-    return sum(record.weight_bytes * len(record.device_ids) for record in records)
+    weights = sum(record.weight_bytes * len(record.device_ids) for record in records)
+    return weights * HOST_BYTES_PER_WEIGHT_BYTE
 
 
 def budget_bytes(

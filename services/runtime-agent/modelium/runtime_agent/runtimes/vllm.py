@@ -16,6 +16,7 @@ from modelium.common.descriptor import POOLING_TASKS, Task
 from modelium.common.events import LoadModel
 from modelium.common.records import DeviceKind
 from modelium.common.settings import LauncherKind, Vllm
+from modelium.core.sleep_times import HOST_BYTES_PER_WEIGHT_BYTE
 from modelium.runtime_agent.devices import Traits
 from modelium.runtime_agent.engine_http import Answer, EngineHttp, NoAnswer
 from modelium.runtime_agent.launcher import EngineRecord, LaunchFailed, LaunchSpec, Site
@@ -248,12 +249,13 @@ class VllmRuntime:
     def _host_bytes(self, command: LoadModel) -> int:
         """Host memory of an engine on a GPU: its weights pass through, and may sleep there.
 
-        Asleep they are pinned, and PyTorch rounds each pinned piece up to a power of two.
+        Asleep they are pinned, in pieces that are rounded up.
         """
         weights = command.descriptor.weight_bytes
         held = max(weights, command.weight_bytes * len(command.device_ids))
+        asleep = held * HOST_BYTES_PER_WEIGHT_BYTE
         sleeps = self.can_sleep(DeviceKind.CUDA, command.descriptor.task)
-        return self._settings.host_memory_bytes + (2 * held if sleeps else weights)
+        return self._settings.host_memory_bytes + (asleep if sleeps else weights)
 
 
 def work_of(metrics: str) -> Work:
