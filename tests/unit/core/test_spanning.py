@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from modelium.common.figures import DecidedAction, Decision
 from modelium.common.records import DeviceKind, ModelState
 from modelium.core.actions import Load, Queue, Unload, Wake
 from modelium.core.decide import decide
@@ -37,6 +38,16 @@ def test_the_devices_are_those_of_one_agent() -> None:
     place = seen(gpu(0, agent="x"), gpu(1, agent="y"), large())
     [refused] = decide(place, (), POLICY)
     assert isinstance(refused, Queue) and refused.never
+
+
+def test_advice_to_load_it_is_followed_where_all_have_room_at_once() -> None:
+    advice = [Decision(model="a", action=DecidedAction.LOAD, reason="soon")]
+    nobody = large(waiting=0, wanted_for_s=None)
+    assert decide(seen(gpu(0), gpu(1), nobody), advice, POLICY) == [
+        Load("a", "local", ("gpu-0", "gpu-1"), reserve_bytes=3 * GIB, reason="soon")
+    ]
+    for other in (gpu(1, free=2), replace(gpu(1), busy=True), gpu(1, agent="other")):
+        assert decide(seen(gpu(0), other, nobody), advice, POLICY) == []
 
 
 def test_one_that_is_enough_is_taken_alone() -> None:

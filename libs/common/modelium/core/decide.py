@@ -239,6 +239,8 @@ def _followed(
             idle = [d for d in _sized(books, model) if books.fits(d, model) and not books.busy(d)]
             if idle:
                 yield _load(books, model, idle, reason=reason)
+            elif not books.roomy(model):
+                yield from spanning.load_into_free(books, model, reason)
 
 
 def _sized(books: Books, model: ModelView) -> list[DeviceView]:

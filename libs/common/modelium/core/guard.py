@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from modelium.common.figures import DecidedAction, Decision
-from modelium.common.records import ModelState
+from modelium.common.records import DeviceKind, ModelState
 from modelium.core.policy import Policy
-from modelium.core.snapshot import ModelView, Snapshot
+from modelium.core.snapshot import DeviceView, ModelView, Snapshot
 from modelium.core.victims import STOPPABLE, protected_s
 
 
@@ -93,7 +93,13 @@ def _has_room_where_it_sleeps(case: _Case) -> bool:
 
 
 def _has_room(case: _Case) -> bool:
-    return any(
-        0 < case.model.needed.get(device.kind, 0) <= device.free_bytes
-        for device in case.snapshot.devices
-    )
+    model, devices = case.model, case.snapshot.devices
+    if any(0 < model.needed.get(device.kind, 0) <= device.free_bytes for device in devices):
+        return True
+    return any(_have_room(devices, *part) for part in model.spans.items())
+
+
+def _have_room(devices: Iterable[DeviceView], count: int, each: int) -> bool:
+    """Whether an agent has as many GPUs with so much of each free."""
+    roomy = [d.agent_id for d in devices if d.kind is DeviceKind.CUDA and each <= d.free_bytes]
+    return any(roomy.count(agent_id) >= count for agent_id in roomy)

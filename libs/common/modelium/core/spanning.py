@@ -32,15 +32,31 @@ def serve(books: Books, waiter: ModelView, policy: Policy, reason: str) -> list[
     part, devices = group.part, group.devices
     if not all(books.fits(device, part) for device in devices):
         return make_room_on_all(books, part, devices, policy)
-    for device in devices:
-        books.take(device, part)
     busy = [device for device in devices if books.busy(device)]
     if busy:
+        for device in devices:
+            books.take(device, part)
         return [displace.loading(books, part, busy[0])]
+    return [_load(books, group, reason)]
+
+
+def load_into_free(books: Books, model: ModelView, reason: str) -> list[Action]:
+    """Load it where nobody has to give way or to be waited for; nothing where that is nowhere."""
+    group = _group(books, model)
+    ready = group is not None and all(
+        books.fits(device, group.part) and not books.busy(device) for device in group.devices
+    )
+    return [_load(books, group, reason)] if group is not None and ready else []
+
+
+def _load(books: Books, group: _Group, reason: str) -> Load:
+    part, devices = group.part, group.devices
+    for device in devices:
+        books.take(device, part)
     ids = tuple(device.device_id for device in devices)
-    books.command(ids, waiter)
+    books.command(ids, part)
     each = part.needed[devices[0].kind]
-    return [Load(waiter.model, devices[0].agent_id, ids, reserve_bytes=each, reason=reason)]
+    return Load(part.model, devices[0].agent_id, ids, reserve_bytes=each, reason=reason)
 
 
 def make_room_on_all(
