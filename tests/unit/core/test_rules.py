@@ -85,6 +85,12 @@ def test_by_default_an_idle_model_goes_only_where_somebody_gains(
     assert advised(*models, free=10, always=False) == expected
 
 
+def test_no_more_idle_models_go_than_make_room() -> None:
+    cold = figures("w", state=ModelState.UNLOADED, device_ids=(), held_bytes=0, waiting=1)
+    idle = [figures(name, idle_s=60 + n) for n, name in enumerate("bcd")]
+    assert advised(*idle, cold, free=10, always=False) == ["evict d"]
+
+
 def test_zero_seconds_means_never() -> None:
     assert advised(figures("b", idle_s=9999), idle_s=0) == []
 

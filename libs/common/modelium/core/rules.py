@@ -1,8 +1,8 @@
 """The rules' own advice on a tick: what an advisor must beat, and what counts when there is none.
 
 Models that nobody has used for the configured time are put to sleep, or evicted if they cannot
-sleep, where somebody waits for memory, or anywhere if the settings say so; on a device that is
-fuller than allowed, the least recently used idle ones; models that are always to be loaded are
+sleep: as many as make room for somebody who waits, or all if the settings say so; on a device that
+is fuller than allowed, the least recently used idle ones; models that are always to be loaded are
 loaded where they fit. Who else gives way to a waiter says `decide`.
 """
 
@@ -17,13 +17,9 @@ from modelium.core.snapshot import STARTABLE
 
 def advise(tick: MetricsTick, policy: Policy) -> tuple[Decision, ...]:
     """One decision for each model of which something should become."""
-    short = _short_of_memory(tick)
-    idle = {
-        model.model: _evict_idle(model)
-        for model in tick.models
-        if _idle_too_long(model, policy)
-        and (policy.evict_idle_always or not short.isdisjoint(model.device_ids))
-    }
+    too_long = [model for model in tick.models if _idle_too_long(model, policy)]
+    leaving = too_long if policy.evict_idle_always else _gives_room(tick, too_long)
+    idle = {model.model: _evict_idle(model) for model in leaving}
     pressed = {
         model.model: _evict_pressed(model, device, policy)
         for device in tick.devices
@@ -33,11 +29,32 @@ def advise(tick: MetricsTick, policy: Policy) -> tuple[Decision, ...]:
     return tuple({**pressed, **idle, **wanted}.values())
 
 
-def _short_of_memory(tick: MetricsTick) -> frozenset[str]:
-    """Devices on which a model that somebody waits for does not fit."""
+def _gives_room(tick: MetricsTick, idle: Iterable[ModelFigures]) -> list[ModelFigures]:
+    """Those that make the smallest model fit which somebody waits for, on the device where the
+    fewest have to go; none, where it fits already or would not even then.
+
+    Without the others: who is kept warm for nothing costs nobody anything.
+    """
     wanted = [m.needed_bytes for m in tick.models if m.waiting and m.state in STARTABLE]
     smallest = min(wanted, default=0)
-    return frozenset(d.device_id for d in tick.devices if d.free_bytes < smallest)
+    ordered = sorted(idle, key=lambda m: (-_unused_s(m), m.model))
+    ways = [_until_it_fits(device, ordered, smallest) for device in tick.devices]
+    return min((way for way in ways if way is not None), key=len, default=[])
+
+
+def _until_it_fits(
+    device: DeviceFigures, idle: Iterable[ModelFigures], needed_bytes: int
+) -> list[ModelFigures] | None:
+    """The longest unused of the device; None: all of them are not enough."""
+    chosen: list[ModelFigures] = []
+    free_bytes = device.free_bytes
+    for model in idle:
+        if free_bytes >= needed_bytes:
+            break
+        if device.device_id in model.device_ids:
+            chosen.append(model)
+            free_bytes += model.held_bytes
+    return chosen if free_bytes >= needed_bytes else None
 
 
 def _idle_too_long(model: ModelFigures, policy: Policy) -> bool:
