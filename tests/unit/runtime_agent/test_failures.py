@@ -150,6 +150,27 @@ def test_what_was_seen_from_outside_is_told_when_the_log_says_nothing() -> None:
     assert found.reason == "The engine did not start: no answer; it last said: INFO fine"
 
 
+WARNED = (
+    "(APIServer pid=7) WARNING 11-26 14:35:41 [system_utils.py:255] Found ulimit of 20000. This can"
+    " cause fd limit errors like `OSError: [Errno 24] Too many open files`. Consider increasing"
+)
+REFUSED = "/v1/completions was answered 400: the model has no tokenizer"
+
+
+@pytest.mark.parametrize(
+    ("last", "told"),
+    [
+        ("INFO:     Application startup complete.", "; it last said: "),
+        ("INFO 11-26 14:35:41 RuntimeError: a thing of the past", "; it last said: "),
+        (CORE + "KeyError: 'vocab'", "; its log says: KeyError: 'vocab'"),
+    ],
+)
+def test_an_engine_that_answers_wrongly_has_no_warning_for_a_reason(last: str, told: str) -> None:
+    log = (WARNED, "INFO: loading", last)
+    found = classify(log, exit_code=None, oom_killed=False, was_ready=False, symptom=REFUSED)
+    assert found.reason.startswith(f"The engine did not start: {REFUSED}{told}")
+
+
 def test_a_setting_that_is_printed_at_every_start_is_no_reason() -> None:
     log = ("INFO Initializing a V1 LLM engine with config: trust_remote_code=False, seed=0",)
     found = classify(log, exit_code=None, oom_killed=False, was_ready=True)

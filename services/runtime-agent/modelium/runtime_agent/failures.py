@@ -122,6 +122,8 @@ _GENERIC = re.compile(
     r"|See (root cause|stack trace) above|WorkerProc initialization failed"
 )
 _EXCEPTION = re.compile(r"\b((?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt)): (.+)$")
+_NO_FAILURE = re.compile(r"(?:\(\S+ pid=\d+\) )?(?:DEBUG|INFO|WARNING)\b")
+"""How a line begins that may name an exception without one having been raised."""
 
 
 def classify(
@@ -135,7 +137,8 @@ def classify(
 ) -> Failure:
     """Why the engine ended without being asked to; its exit code alone proves nothing.
 
-    `symptom` is what was seen of an engine that had to be killed; the log may say more. With
+    `symptom` is what was seen of an engine that had to be killed; the log may say more, but the
+    exception in it need not have to do with that: both are told. With
     `last_line_says_why` it is one that ends its log with the reason if it cannot load its model.
     """
     fallback = FailureKind.CRASHED if was_ready else FailureKind.START_FAILED
@@ -150,7 +153,8 @@ def classify(
     said = last_line_says_why and exit_code == CANNOT_LOAD and not was_ready
     text = (_last_line(log) if said else None) or _last_exception(log)
     if text is not None:
-        return Failure(fallback, f"The engine {_verb(was_ready)}: {text}")
+        seen = f"{symptom}; its log says: " if symptom else ""
+        return Failure(fallback, f"The engine {_verb(was_ready)}: {seen}{text}")
     how = f": {symptom}" if symptom else f" {_exit(exit_code)}"
     return Failure(fallback, with_last_words(f"The engine {_verb(was_ready)}{how}", log))
 
@@ -195,7 +199,7 @@ def _last_exception(log: Sequence[str]) -> str | None:
     """The last exception that is not vLLM's summary of another one, shortened."""
     before = next((n for n, line in enumerate(log) if _GENERIC.search(line)), len(log))
     for line in reversed(log[:before]):
-        match = _EXCEPTION.search(line)
+        match = None if _NO_FAILURE.match(line) else _EXCEPTION.search(line)
         if match:
             return f"{match[1]}: {match[2]}"[:300]
     return None
