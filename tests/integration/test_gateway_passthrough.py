@@ -49,6 +49,22 @@ async def test_rejected_model_says_why(rig: Rig) -> None:
     assert "config.json is missing" in (await response.json())["error"]["message"]
 
 
+@pytest.mark.parametrize("body", [b'{"inputs": {"x": [1]}}', b"a form, or an image"])
+async def test_a_prediction_by_a_rejected_model_says_why(rig: Rig, body: bytes) -> None:
+    await rig.become(state=ModelState.REJECTED, reason="config.json is missing", descriptor=None)
+    response = await rig.http.post(rig.url + "/predict/qwen", data=body)
+    error = (await response.json())["error"]
+    assert (response.status, error["code"]) == (400, "model_rejected")
+    assert "config.json is missing" in error["message"]
+
+
+async def test_a_prediction_by_a_model_not_yet_analysed_is_to_be_asked_for_again(rig: Rig) -> None:
+    await rig.become(state=ModelState.ANALYZING, descriptor=None)
+    response = await rig.http.post(rig.url + "/predict/qwen", json={"inputs": {"x": [1]}})
+    assert (response.status, response.headers["retry-after"]) == (503, "1")
+    assert "analyzing" in (await response.json())["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [

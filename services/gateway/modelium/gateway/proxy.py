@@ -8,10 +8,11 @@ serves all requests; the state of one is an `Ongoing`.
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from modelium.common.api_keys import Scope as KeyScope
 from modelium.common.clock import Clock
-from modelium.common.records import ModelRecord
+from modelium.common.records import ModelRecord, ModelState
 from modelium.gateway.access.assembly import Access
 from modelium.gateway.access.principal import Principal
 from modelium.gateway.edge import errors_http as errors
@@ -42,6 +43,8 @@ from modelium.gateway.ongoing import Ongoing, asking
 from modelium.gateway.reporting.stats import Ending, Stats
 from modelium.gateway.reporting.waits import WaitLog
 from modelium.gateway.waiting.holding import Holding
+
+_NOT_ANALYSED: Final = (ModelState.DISCOVERED, ModelState.ANALYZING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +114,8 @@ class Proxy:
         """
         if rule is None:
             record = self._record(predicted_model(scope), principal)
+            if record.state in _NOT_ANALYSED:
+                raise errors.model_not_analyzed(record.model, record.state)
             call = predict_call(scope, body, record.descriptor)
         else:
             call = parse_call(scope, body, rule)
@@ -125,6 +130,9 @@ class Proxy:
         record = self.table.record(model)
         if record is None or not principal.may_use(record.model):
             raise errors.model_not_found(model)
+        if record.state is ModelState.REJECTED:
+            # Before the request is read as one for this model: what it takes is not known.
+            raise errors.model_rejected(record.model, record.reason)
         return record
 
     async def _admitted(self, request: Ongoing) -> None:

@@ -97,6 +97,11 @@ def model_rejected(model: str, reason: str) -> ApiError:
     return ApiError(400, "model_rejected", "invalid_request_error", text, param="model")
 
 
+def model_not_analyzed(model: str, state: str) -> ApiError:
+    """503: into what a prediction is to be translated is known in a moment."""
+    return unavailable(f"The model {model!r} is {state}: what it predicts from is not known yet.")
+
+
 def unsupported_path(model: str, task: str, path: str, routes: Sequence[str] = ()) -> ApiError:
     """400: the model does something else, on these `routes`."""
     text = f"The model {model!r} is a model for {task} and does not answer {path}."
