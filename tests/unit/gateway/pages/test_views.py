@@ -1,6 +1,9 @@
 """How models are listed."""
 
 from datetime import UTC, datetime
+from typing import Any
+
+import pytest
 
 from modelium.common.descriptor import Overrides, RuntimeKind, Task, TensorSpec
 from modelium.common.records import Copy, InstanceState, ModelState
@@ -55,6 +58,35 @@ def test_the_protocol_is_told_the_tensors_that_the_files_name() -> None:
         {"name": "x", "datatype": "FP32", "shape": [-1, 4]}
     ]
     assert told.outputs == []
+
+
+LABELS = {"logits": [-1, -1], "probabilities": [-1, -1], "label": [-1]}
+
+
+@pytest.mark.parametrize(
+    ("task", "takes", "gives"),
+    [
+        (Task.VISION, "image", {"logits": [-1, 10], "probabilities": [-1, 10], "label": [-1]}),
+        (Task.CLASSIFY, "text", {**LABELS, "tokens": [-1]}),
+        (Task.EMBEDDING, "text", {"embedding": [-1, -1], "tokens": [-1]}),
+    ],
+)
+def test_the_protocol_is_told_what_a_model_host_takes_and_not_what_it_computes_from(
+    task: Task, takes: str, gives: dict[str, list[int]]
+) -> None:
+    files: dict[str, Any] = {}
+    if task is Task.VISION:
+        pixels = TensorSpec(name="pixel_values", datatype="FP32", shape=(-1, 3, 32, 32))
+        logits = TensorSpec(name="logits", datatype="FP32", shape=(-1, 10))
+        files = {"inputs": (pixels,), "outputs": (logits,)}
+    about = a_descriptor(task=task, runtime=RuntimeKind.RAY_SERVE, **files)
+    told = oip_model(a_model_record(descriptor=about), 0)
+    assert [t.model_dump() for t in told.inputs] == [
+        {"name": takes, "datatype": "BYTES", "shape": [-1]}
+    ]
+    assert {t.name: t.shape for t in told.outputs} == gives
+    kinds = {"label": "BYTES", "tokens": "INT64"}
+    assert all(t.datatype == kinds.get(t.name, "FP32") for t in told.outputs)
 
 
 def test_a_model_was_created_when_it_was_first_seen_however_often_it_is_loaded() -> None:

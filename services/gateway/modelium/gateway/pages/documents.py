@@ -179,8 +179,8 @@ class OipTensor(BaseModel):
     """One input or output."""
 
     name: str
-    datatype: str
-    shape: list[int]
+    datatype: str = Field(description="empty: the files say neither it nor the shape")
+    shape: list[int] = Field(description="-1: any length")
 
 
 class OipModel(BaseModel):

@@ -30,6 +30,7 @@ from modelium.gateway.pages.documents import (
     OipTensor,
     Status,
 )
+from modelium.gateway.pages.tensors import tensors_of
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _VERSION: Final = "1"
@@ -99,12 +100,13 @@ def anthropic_page(
 def oip_model(record: ModelRecord, eta_s: int | None) -> OipModel:
     """One model's metadata by the Open Inference Protocol."""
     info, about = model_info(record, eta_s), record.descriptor
+    inputs, outputs = tensors_of(about) if about else ((), ())
     return OipModel(
         name=record.model,
         versions=[_VERSION],
         platform=f"modelium_{info.runtime}" if info.runtime else "",
-        inputs=_tensors(about.inputs if about else ()),
-        outputs=_tensors(about.outputs if about else ()),
+        inputs=_tensors(inputs),
+        outputs=_tensors(outputs),
         modelium=info,
     )
 
