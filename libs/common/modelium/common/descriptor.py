@@ -115,3 +115,9 @@ class Descriptor(Frozen):
         default="", description="the same for the same content anywhere; empty: not known"
     )
     overrides: Overrides | None = None
+
+    @property
+    def wanted_context_length(self) -> int:
+        """The tokens that it is to be served with: what a person has written, else its own."""
+        written = self.overrides.context if self.overrides else None
+        return written or self.context_length

@@ -158,7 +158,7 @@ class Proxy:
         model = request.call.model
         record = self.table.record(model)
         about = record.descriptor if record else None
-        prompt, completion = request.tokens(about.context_length if about else 0)
+        prompt, completion = request.tokens(about.wanted_context_length if about else 0)
         self.access.usage.add(
             request.principal,
             model,

@@ -89,6 +89,16 @@ def test_the_protocol_is_told_what_a_model_host_takes_and_not_what_it_computes_f
     assert all(t.datatype == kinds.get(t.name, "FP32") for t in told.outputs)
 
 
+def test_the_context_that_a_person_has_written_is_shown_and_not_the_models_own() -> None:
+    about = a_descriptor(context_length=32768, overrides=Overrides(context=4096))
+    record = a_model_record(descriptor=about)
+    assert model_card(record, 0).modelium.context_length == 4096
+    assert model_page(record, 0, None).context_length == 4096
+    assert anthropic_card(record, 0).max_input_tokens == 4096
+    unsaid = a_model_record(descriptor=a_descriptor(context_length=32768, overrides=Overrides()))
+    assert model_card(unsaid, 0).modelium.context_length == 32768
+
+
 def test_a_model_was_created_when_it_was_first_seen_however_often_it_is_loaded() -> None:
     seen_at = datetime(2026, 1, 2, tzinfo=UTC)
     late = datetime(2026, 3, 4, tzinfo=UTC)

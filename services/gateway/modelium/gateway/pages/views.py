@@ -47,7 +47,7 @@ def model_info(record: ModelRecord, eta_s: int | None) -> ModelInfo:
         wait_bound_s=None if record.wait_bound_s is None else round(record.wait_bound_s),
         generation=record.generation,
         runtime=about.runtime if about and record.state is not ModelState.REJECTED else None,
-        context_length=about.context_length if about else None,
+        context_length=about.wanted_context_length if about else None,
         task=about.task if about else None,
         capabilities=() if record.state is ModelState.REJECTED else routes_of(about),
     )
