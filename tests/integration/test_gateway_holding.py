@@ -111,6 +111,22 @@ async def test_waiting_ends_with_503_and_the_load_goes_on() -> None:
         "eta_s": 7,
         "reason": "waiting for room",
     }
+    assert "Ask again in 7 s, or send `Prefer: wait=300`" in body["error"]["message"]
+
+
+@pytest.mark.parametrize("most_s", [600, 0.2])
+async def test_who_waited_as_long_as_can_be_waited_is_not_told_to_wait_longer(
+    most_s: float,
+) -> None:
+    bounds = {"queue_timeout_seconds": 0.2, "stream_queue_timeout_seconds": most_s}
+    async with running_gateway(**bounds) as rig:
+        # A client that itself waits no longer gains as little as one who may not.
+        headers = {"x-request-timeout": "0.2"} if most_s > 1 else None
+        status, body = await rig.chat(headers)
+        message = body["error"]["message"]
+    assert status == 503
+    assert "Ask again in" in message
+    assert "Prefer" not in message
 
 
 async def test_a_stream_whose_wait_fails_ends_with_an_error_event_and_no_done() -> None:

@@ -45,6 +45,8 @@ from modelium.gateway.reporting.waits import WaitLog
 from modelium.gateway.waiting.holding import Holding
 
 _NOT_ANALYSED: Final = (ModelState.DISCOVERED, ModelState.ANALYZING)
+_LONG_WAIT_S: Final = 300
+"""Longer than most loads take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,17 @@ class Limits:
         if preferred.wait_s is not None:
             wait_s = min(preferred.wait_s, self.stream_queue_timeout_s)
         return wait_s if preferred.deadline_s is None else min(wait_s, preferred.deadline_s)
+
+    def longer_wait_s(self, call: Call) -> int | None:
+        """What the call may ask for to wait longer than it has; None: nothing, or it has asked."""
+        preferred = call.preferences
+        if preferred.wait_s is not None:
+            return None
+        most_s = self.stream_queue_timeout_s
+        if preferred.deadline_s is not None:
+            most_s = min(most_s, preferred.deadline_s)
+        longer_s = int(min(_LONG_WAIT_S, most_s))
+        return longer_s if longer_s > self.wait_s(call) else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -215,6 +228,8 @@ class Proxy:
             await self._accept(call, client)
             return
         if error.loading:
+            longer_wait_s = self.limits.longer_wait_s(call)
+            error = errors.model_loading(call.model, error.loading, longer_wait_s=longer_wait_s)
             error.more_headers += tuple(applied(call.preferences, answered_async=False))
         await client.fail(error)
 

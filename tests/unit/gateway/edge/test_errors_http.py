@@ -42,6 +42,24 @@ def test_loading_is_structured() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("eta_s", "longer_wait_s", "says"),
+    [
+        (14, None, " Ask again in 14 s."),
+        (14, 300, " Ask again in 14 s, or send `Prefer: wait=300` to wait longer."),
+        (4000, None, " Ask again in 120 s."),  # as `Retry-After` says
+        (None, 300, ""),
+    ],
+)
+def test_who_waited_in_vain_is_told_what_else_to_do(
+    eta_s: int | None, longer_wait_s: int | None, says: str
+) -> None:
+    loading = errors.Loading("loading", 2, eta_s, "reading weights")
+    error = errors.model_loading("m", loading, longer_wait_s=longer_wait_s)
+    begins = "The model 'm' is still loading; it will be loaded all the same."
+    assert error.message == f"{begins}{says} reading weights"
+
+
 def test_an_open_inference_error_is_a_text() -> None:
     error = errors.model_not_found("m")
     assert json.loads(error.encoded(Dialect.OIP)) == {"error": error.message}

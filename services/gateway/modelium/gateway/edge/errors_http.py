@@ -169,9 +169,17 @@ def model_busy(model: str, waiting: int, retry_after_s: float) -> ApiError:
     )
 
 
-def model_loading(model: str, loading: Loading) -> ApiError:
-    """503: it did not load in time; the load goes on."""
+def model_loading(model: str, loading: Loading, *, longer_wait_s: int | None = None) -> ApiError:
+    """503: it did not load in time; the load goes on.
+
+    `longer_wait_s`: for which the same request may ask instead; None: for none.
+    """
     text = f"The model {model!r} is still {loading.state}; it will be loaded all the same."
+    if loading.eta_s is not None:
+        text += f" Ask again in {min(MAX_RETRY_AFTER_S, max(1, loading.eta_s))} s"
+        if longer_wait_s is not None:
+            text += f", or send `Prefer: wait={longer_wait_s}` to wait longer"
+        text += "."
     text = f"{text} {loading.reason}"
     return ApiError(
         503,
