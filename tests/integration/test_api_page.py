@@ -53,7 +53,7 @@ async def status_of(command: str, rig: Rig, folder: Path) -> str:
 
 async def test_every_command_answers_as_the_page_says(rig: Rig, tmp_path: Path) -> None:
     (tmp_path / "speech.wav").write_bytes(b"RIFF")
-    (tmp_path / "cat.png").write_bytes(b"\x89PNG")
+    (tmp_path / "cat.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     assert len(COMMANDS) == PAGE.count("\ncurl ")
     for command, status in COMMANDS:
         assert await status_of(command, rig, tmp_path) == status, command

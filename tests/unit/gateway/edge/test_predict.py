@@ -118,6 +118,10 @@ VISION = {"task": Task.VISION, "runtime": RuntimeKind.RAY_SERVE}
         (b"application/json", b'{"image": "aGk="}', b"application/json"),
         # What curl -d sends.
         (b"application/x-www-form-urlencoded", b'{"image": "aGk="}', b"application/json"),
+        # What curl --data-binary @cat.png sends.
+        (b"application/x-www-form-urlencoded", b"\x89PNG\r\n\x1a\n...", b"image/png"),
+        (b"application/octet-stream", b"\xff\xd8\xff\xe0...", b"image/jpeg"),
+        (b"application/x-www-form-urlencoded", b"RIFF\n\n\n\nWEBPVP8 ", b"image/webp"),
     ],
 )
 def test_an_image_goes_to_the_model_host_as_it_is(
@@ -133,6 +137,14 @@ def test_an_image_goes_to_the_model_host_as_it_is(
     assert dict(call.headers)[b"content-type"] == sent_as
     assert call.preferences.wait_s == 3
     assert call.rule.allows(a_descriptor(**VISION))
+
+
+@pytest.mark.parametrize("body", [b"II*\x00 is how a TIFF begins", b"", b"[1]"])
+def test_a_body_that_may_be_an_image_is_refused_with_how_to_say_so(body: bytes) -> None:
+    typed = [(b"content-type", b"application/x-www-form-urlencoded")]
+    scope: dict[str, Any] = {"path": "/predict/net", "query_string": b"", "headers": typed}
+    with pytest.raises(ApiError, match="'content-type: image/png'"):
+        predict_call(scope, body, a_descriptor(**VISION))
 
 
 def test_arrays_by_name_go_to_the_model_host_as_they_are() -> None:

@@ -28,6 +28,7 @@ Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
+JSON: Final = b"application/json"
 _MAX_ID_CHARS: Final = 128
 _NAME: Final = re.compile(MODEL_NAME_PATTERN)
 _TYPE: Final = b"content-type"
@@ -90,7 +91,7 @@ def parse_call(scope: Scope, body: bytes, rule: Rule) -> Call:
     else:
         members = read_json(body)
         if _says_nothing(content_type):
-            headers = with_json_type(headers)
+            headers = with_type(headers, JSON)
     stream = rule.streams and members.stream is True
     options = members.stream_options
     return Call(
@@ -151,12 +152,12 @@ def _says_nothing(content_type: bytes) -> bool:
 
 def json_headers(headers: Headers) -> Headers:
     """These headers of a route that takes JSON only; ApiError 415 if the body is compressed."""
-    return with_json_type(headers) if _says_nothing(content_type_of(headers)) else headers
+    return with_type(headers, JSON) if _says_nothing(content_type_of(headers)) else headers
 
 
-def with_json_type(headers: Headers) -> Headers:
-    """These headers for a JSON body."""
-    return [*(h for h in headers if h[0] != _TYPE), (_TYPE, b"application/json")]
+def with_type(headers: Headers, content_type: bytes) -> Headers:
+    """These headers for a body of this type."""
+    return [*(h for h in headers if h[0] != _TYPE), (_TYPE, content_type)]
 
 
 def query_of(scope: Scope) -> str:

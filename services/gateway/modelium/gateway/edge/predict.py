@@ -11,7 +11,7 @@ from typing import Final
 from modelium.common.descriptor import Descriptor, RuntimeKind, Task
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge import predict_hosted as hosted
-from modelium.gateway.edge.call import Call, Scope, content_type_of, parse_call, with_json_type
+from modelium.gateway.edge.call import JSON, Call, Scope, content_type_of, parse_call, with_type
 from modelium.gateway.edge.members import read_raw
 from modelium.gateway.edge.paths import HOST_PREDICT, INFER, find_rule
 
@@ -58,15 +58,19 @@ def predict_call(scope: Scope, body: bytes, descriptor: Descriptor | None) -> Ca
     """
     content_type, model = content_type_of(scope["headers"]), predicted_model(scope)
     task = descriptor.task if descriptor and HOST_PREDICT.allows(descriptor) else None
-    if task is Task.VISION and hosted.is_image(content_type):
-        return hosted.as_it_is(scope, body, model, as_json=False)
+    if task is Task.VISION:
+        if hosted.is_image(content_type):
+            return hosted.as_it_is(scope, body, model)
+        if kind := hosted.sniffed_type(body):
+            return hosted.as_it_is(scope, body, model, content_type=kind)
+        hosted.require_object(body, model)
     request = read_raw(body)
     if task is not None and hosted.is_for_host(task, request):
-        return hosted.as_it_is(scope, body, model, as_json=True)
+        return hosted.as_it_is(scope, body, model, content_type=JSON)
     path, translated = translate(model, request, descriptor)
     rule = find_rule(path)
     assert rule is not None, "it translates into routes that there are"
-    headers = with_json_type(scope["headers"])
+    headers = with_type(scope["headers"], JSON)
     return parse_call({**scope, "path": path, "headers": headers}, translated, rule)
 
 
