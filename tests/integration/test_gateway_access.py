@@ -63,11 +63,28 @@ async def test_an_expired_key_is_refused(rig: Rig) -> None:
     assert (await rig.chat(key))[0] == 401
 
 
+async def test_a_mistyped_model_is_told_with_one_that_its_key_may_use(rig: Rig) -> None:
+    for name in ("Llama-1b", "hidden"):
+        await rig.become(name, state=ModelState.UNLOADED)
+    await rig.become("Llama-bad", state=ModelState.REJECTED)
+    key = await rig.key(models=("Llama*",))
+    for wrong, guess in (
+        ("lama-1b", "; did you mean 'Llama-1b'? GET"),
+        ("hiden", "; GET"),
+        ("Llama-bd", "; did you mean 'Llama-1b'? GET"),
+    ):
+        _, body = await rig.chat(key, model=wrong)
+        assert guess in body["error"]["message"]
+        async with rig.http.get(rig.url + f"/v1/models/{wrong}", headers=key) as answer:
+            assert guess in (await answer.json())["error"]["message"]
+
+
 async def test_a_key_is_for_its_models_and_its_scopes(rig: Rig) -> None:
     await rig.become("llama", state=ModelState.UNLOADED)
     only_llama = await rig.key(models=("llama*",))
     status, body = await rig.chat(only_llama)
     assert (status, body["error"]["code"]) == (404, "model_not_found")
+    assert "did you mean" not in body["error"]["message"]
     reader = await rig.key(scopes=(Scope.READ,))
     assert (await rig.chat(reader))[0] == 403
     async with rig.http.get(rig.url + "/v1/models", headers=reader) as response:

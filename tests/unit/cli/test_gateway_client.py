@@ -1,15 +1,18 @@
 """The client of the command against a gateway that says exactly what it is told to."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 
 import pytest
 
 from modelium.cli.change import load
+from modelium.cli.chat import Options, chat
 from modelium.cli.gateway_client import GatewayClient, Piece, Progress, Refused
+from modelium.cli.plan import show_plan
 from modelium.common.errors import DependencyUnavailable, ExitCode
 from modelium.common.load_settings import Settings
 
@@ -95,6 +98,39 @@ def test_a_refusal_carries_the_gateways_words() -> None:
         list(client.chat("m", []))
     assert (refusal.value.status, refusal.value.code) == (404, "model_not_found")
     assert str(refusal.value) == "no such model"
+
+
+class _Sample(GatewayClient):
+    """A gateway that knows one model, and refuses what it is asked of any other."""
+
+    def models(self) -> list[dict[str, Any]]:
+        return [{"model": "Sample"}]
+
+    def plan(self, name: str) -> Any:
+        raise Refused(404, "model_not_found", "GET /v1/models lists those that do.")
+
+    def chat(self, model: str, messages: Any, **options: Any) -> Iterator[Progress | Piece]:
+        raise Refused(404, "model_not_found", "GET /v1/models lists those that do.")
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        ("sampel", "There is no model sampel; did you mean 'Sample'? see `modelium models`."),
+        ("gpt", "There is no model gpt; see `modelium models`."),
+    ],
+)
+def test_a_mistyped_model_is_told_with_the_one_that_may_be_meant(model: str, says: str) -> None:
+    client = _Sample("http://127.0.0.1")
+    asked: list[Callable[[], None]] = [
+        lambda: load(client, model, wait=False, as_json=False),
+        lambda: show_plan(client, model, as_json=False),
+        lambda: chat(client, model, "Hi", Options(), as_json=False),
+    ]
+    for ask in asked:
+        with pytest.raises(Refused) as refusal:
+            ask()
+        assert str(refusal.value) == says
 
 
 @pytest.mark.parametrize("status", [200, 502])

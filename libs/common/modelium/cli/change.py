@@ -4,6 +4,7 @@ from typing import Any
 
 from modelium.cli.console import out_json, say, step
 from modelium.cli.gateway_client import GatewayClient, Refused
+from modelium.cli.unknown_model import unknown_model
 from modelium.cli.waiting import until
 from modelium.common.errors import DependencyUnavailable
 
@@ -29,7 +30,7 @@ def unload(client: GatewayClient, model: str, *, wait: bool, as_json: bool) -> N
 def _existing(client: GatewayClient, model: str) -> dict[str, Any]:
     record = client.model(model)
     if record is None:
-        raise Refused(404, "model_not_found", f"There is no model {model}; see `modelium models`.")
+        raise unknown_model(client, model)
     return record
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from modelium.cli.console import coloured, out_json, say
 from modelium.cli.gateway_client import GatewayClient, Piece, Progress
+from modelium.cli.unknown_model import in_our_words
 
 Messages = list[dict[str, str]]
 
@@ -35,7 +36,8 @@ def chat(
         prompt = sys.stdin.read()
     if prompt is not None:
         messages.append({"role": "user", "content": prompt})
-        answer = _answer(client, model, messages, options, show=not as_json)
+        with in_our_words(client, model):
+            answer = _answer(client, model, messages, options, show=not as_json)
         if as_json:
             out_json({"model": model, "answer": answer})
         return
@@ -52,7 +54,8 @@ def _converse(client: GatewayClient, model: str, messages: Messages, options: Op
             return
         if prompt.strip():
             messages.append({"role": "user", "content": prompt})
-            answer = _answer(client, model, messages, options, show=True)
+            with in_our_words(client, model):
+                answer = _answer(client, model, messages, options, show=True)
             messages.append({"role": "assistant", "content": answer})
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 from modelium.cli.console import out, out_json, out_table
 from modelium.cli.gateway_client import GatewayClient
 from modelium.cli.show import size
+from modelium.cli.unknown_model import in_our_words
 
 SENTENCES: Final = {
     "route": "{model} is loaded{where}: a request is served at once.",
@@ -21,7 +22,8 @@ SAYS_IT_ALL: Final = {"route", "join"}
 
 def show_plan(client: GatewayClient, model: str, *, as_json: bool) -> None:
     """Print it in a sentence or two, with those that would give way."""
-    plan = client.plan(model)
+    with in_our_words(client, model):
+        plan = client.plan(model)
     if as_json:
         out_json(plan)
         return

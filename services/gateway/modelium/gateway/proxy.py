@@ -142,7 +142,7 @@ class Proxy:
     def _record(self, model: str, principal: Principal) -> ModelRecord:
         record = self.table.record(model)
         if record is None or not principal.may_use(record.model):
-            raise errors.model_not_found(model)
+            raise errors.model_not_found(model, self.table.meant(model, principal.may_use))
         if record.state is ModelState.REJECTED:
             # Before the request is read as one for this model: what it takes is not known.
             raise errors.model_rejected(record.model, record.reason)

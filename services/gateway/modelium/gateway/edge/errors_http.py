@@ -85,9 +85,10 @@ def foreign_origin(origin: str, host: str) -> ApiError:
     return ApiError(403, "foreign_origin", "permission_error", text)
 
 
-def model_not_found(model: str) -> ApiError:
-    """404 for a model."""
-    text = f"The model {model[:128]!r} does not exist; GET /v1/models lists those that do."
+def model_not_found(model: str, meant: str | None = None) -> ApiError:
+    """404 for a model; `meant`: another that the caller may use and may have meant."""
+    guess = f" did you mean {meant!r}?" if meant is not None else ""
+    text = f"The model {model[:128]!r} does not exist;{guess} GET /v1/models lists those that do."
     return ApiError(404, "model_not_found", "invalid_request_error", text, param="model")
 
 

@@ -5,11 +5,12 @@ neither NATS nor Redis. Which instance a request gets is `dispatch.py`'s, who wa
 """
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from modelium.common.close_names import closest
 from modelium.common.records import InstanceEndpoint, ModelRecord, ModelState, instance_id
 
 DEFAULT_LOAD_S: Final = 30.0
@@ -186,6 +187,13 @@ class RouteTable:
         """All models that are there, by name."""
         known = (entry.record for entry in self._entries.values())
         return sorted((r for r in known if not r.removed), key=lambda record: record.model)
+
+    def meant(self, wrong: str, may_use: Callable[[str], bool]) -> str | None:
+        """The name most like a wrong one, of those that serve and that the caller may use."""
+        served = (
+            n for n, e in self._entries.items() if not isinstance(e.outcome, Refused | Unknown)
+        )
+        return closest(wrong, filter(may_use, served))
 
     def eta_s(
         self, model: str, now_s: float, now: datetime, ahead: Iterable[str] = ()

@@ -75,9 +75,11 @@ class Seen:
 
     def record(self, model: str) -> tuple[ModelRecord, int | None]:
         """One of them; ApiError 404 if there is none, or none for this caller."""
-        record = self._parts.record(model)
-        if not self._visible(record.model):
-            raise errors.model_not_found(model)
+        table = self._parts.table
+        record = table.record(model)
+        if record is None or not self._visible(record.model):
+            self._parts.gate.refuse_if_closed()
+            raise errors.model_not_found(model, table.meant(model, self._visible))
         return record, self._parts.eta_s(record.model)
 
     def waiting(self) -> dict[str, int]:
