@@ -171,8 +171,10 @@ def test_an_engine_that_answers_wrongly_has_no_warning_for_a_reason(last: str, t
     assert found.reason.startswith(f"The engine did not start: {REFUSED}{told}")
 
 
-def test_a_setting_that_is_printed_at_every_start_is_no_reason() -> None:
-    log = ("INFO Initializing a V1 LLM engine with config: trust_remote_code=False, seed=0",)
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_setting_that_is_printed_at_every_start_is_no_reason(trusted: bool) -> None:
+    config = f"Initializing a V1 LLM engine with config: trust_remote_code={trusted}, seed=0"
+    log = ("(EngineCore pid=12) INFO 11-26 14:35:42 [core.py:112] " + config,)
     found = classify(log, exit_code=None, oom_killed=False, was_ready=True)
     assert "code of its own" not in found.reason
 

@@ -122,8 +122,10 @@ _GENERIC = re.compile(
     r"|See (root cause|stack trace) above|WorkerProc initialization failed"
 )
 _EXCEPTION = re.compile(r"\b((?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt)): (.+)$")
-_NO_FAILURE = re.compile(r"(?:\(\S+ pid=\d+\) )?(?:DEBUG|INFO|WARNING)\b")
-"""How a line begins that may name an exception without one having been raised."""
+_CALM = re.compile(r"(?:\(\S+ pid=\d+\) )?(?:DEBUG|INFO)\b")
+"""How a line begins that tells settings and progress, whatever words of ours are in it."""
+_WARNING = re.compile(r"(?:\(\S+ pid=\d+\) )?WARNING\b")
+"""It may name an exception without one having been raised."""
 
 
 def classify(
@@ -180,7 +182,7 @@ def _exit(exit_code: int | None) -> str:
 
 def _known_cause(log: Sequence[str]) -> Failure | None:
     """The cause nearest to the end of the log that we have words for."""
-    for line in reversed(log):
+    for line in reversed([line for line in log if not _CALM.match(line)]):
         for cause in _CAUSES:
             match = cause.pattern.search(line)
             if match:
@@ -199,7 +201,7 @@ def _last_exception(log: Sequence[str]) -> str | None:
     """The last exception that is not vLLM's summary of another one, shortened."""
     before = next((n for n, line in enumerate(log) if _GENERIC.search(line)), len(log))
     for line in reversed(log[:before]):
-        match = None if _NO_FAILURE.match(line) else _EXCEPTION.search(line)
-        if match:
+        match = _EXCEPTION.search(line)
+        if match and not _CALM.match(line) and not _WARNING.match(line):
             return f"{match[1]}: {match[2]}"[:300]
     return None
