@@ -14,7 +14,8 @@ from modelium.common.events import RuntimeFailed, RuntimeLoaded, RuntimeSleeping
 from modelium.common.records import DeviceKind
 from modelium.runtime_agent.engine_http import EngineHttp, NoAnswer
 from modelium.runtime_agent.journal import Journal
-from modelium.runtime_agent.runtimes.vllm import CANARY_TOKENS, VllmRuntime
+from modelium.runtime_agent.runtimes.vllm import VllmRuntime
+from modelium.runtime_agent.runtimes.vllm_canary import CANARY_TOKENS
 from tests.agent_kit import a_load, a_sleep, a_wake, an_unload, eventually
 from tests.integration.agents import RunningAgent, a_clean_agent
 

@@ -44,7 +44,7 @@ async def route_to(rig: Rig, urls: dict[int, str], **changes: Any) -> None:
 
 
 async def test_requests_that_run_at_the_same_time_spread_over_all_engines(rig: Rig) -> None:
-    made = await engines(rig, 3, chunk_delay_s=0.02)
+    made = await engines(rig, 3, chunk_delay_s=0.1)
     posts = [asyncio.ensure_future(rig.post(max_tokens=20)) for _ in range(15)]
     assert [(await post).status for post in posts] == [200] * 15
     counts = [len(stub.received) for stub, _ in made]
