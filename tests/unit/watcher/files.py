@@ -91,14 +91,20 @@ def pool(folder: Path) -> dict[str, list[Mapping[str, bytes]]]:
     found: dict[str, list[Mapping[str, bytes]]] = {}
     for _ in range(4):
         config = json.dumps(models.CONFIG | {"version": random.random()}).encode()
+        tokenizer = json.dumps(models.TOKENIZER).encode()
         first, second = safetensors(random), safetensors(random, tensors=1)
         names = [f"model-0000{n}-of-00002.safetensors" for n in (1, 2)]
         index = json.dumps({"weight_map": {"a": names[0], "b": names[1]}}).encode()
         outside = {"location": "w.data", "length": 256}
         made: dict[str, Mapping[str, bytes]] = {
-            "folder": {"config.json": config, "model.safetensors": first},
+            "folder": {
+                "config.json": config,
+                "tokenizer.json": tokenizer,
+                "model.safetensors": first,
+            },
             "folder in parts": {
                 "config.json": config,
+                "tokenizer.json": tokenizer,
                 "model.safetensors.index.json": index,
                 names[0]: first,
                 names[1]: second,

@@ -15,6 +15,7 @@ CONFIG: dict[str, Any] = {
     "hidden_size": 64,
 }
 TENSORS = {"embed": ("BF16", (10, 64)), "norm": ("F32", (64,))}
+TOKENIZER: dict[str, Any] = {"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}
 BYTES_OF = {"BF16": 2, "F32": 4, "I32": 4}
 
 
@@ -37,6 +38,7 @@ def write_model(folder: Path, *, config: dict[str, Any] | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(CONFIG | (config or {})))
     (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": "{{ messages }}"}))
+    (folder / "tokenizer.json").write_text(json.dumps(TOKENIZER))
     (folder / "model.safetensors").write_bytes(safetensors(TENSORS))
     return folder
 

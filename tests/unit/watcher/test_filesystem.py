@@ -85,6 +85,7 @@ async def test_a_download_of_the_hub_is_unfinished_until_its_parts_are_moved(roo
     assert [f.path for f in (await listed(root))["qwen"].files] == [
         "config.json",
         "model.safetensors",
+        "tokenizer.json",
         "tokenizer_config.json",
     ]
 

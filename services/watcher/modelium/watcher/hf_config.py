@@ -78,6 +78,7 @@ class TokenizerConfig(BaseModel):
 
     chat_template: Any = None
     model_max_length: Any = None
+    tokenizer_class: Any = None
 
 
 def parse_config(text: bytes) -> tuple[Config, Sizes]:
@@ -113,6 +114,11 @@ def longest_text(tokenizer_config: bytes | None) -> int:
     """
     longest = _tokenizer(tokenizer_config).model_max_length
     return longest if isinstance(longest, int) and 0 < longest < _ENDLESS_TOKENS else 0
+
+
+def tokenizer_class(tokenizer_config: bytes | None) -> str:
+    """Of transformers; empty: not said. Raises as `longest_text`."""
+    return str(_tokenizer(tokenizer_config).tokenizer_class or "")
 
 
 def _tokenizer(text: bytes | None) -> TokenizerConfig:

@@ -40,6 +40,11 @@ def folder_of(tmp_path: Path, **contents: bytes | str) -> Path:
     return folder
 
 
+def without(folder: Path, name: str) -> Path:
+    (folder / name).unlink()
+    return folder
+
+
 def pooling(tmp_path: Path, *, with_settings: bool) -> Path:
     folder = models.write_model(tmp_path / "models" / "it")
     modules = [
@@ -109,6 +114,10 @@ MISSING: dict[str, tuple[Callable[[Path], Path], str]] = {
         )[1],
         "3_Dense/model.safetensors is incomplete or damaged: it has 3056 of the 3057 bytes that "
         "its header says",
+    ),
+    "a tokenizer": (
+        lambda at: without(models.write_model(at / "models" / "it"), "tokenizer.json"),
+        "its tokenizer is missing (tokenizer.json): copy it as well",
     ),
     "a tokenizer that is cut": (
         lambda at: (

@@ -9,7 +9,11 @@ from pydantic_core import from_json
 from modelium.common.errors import InvalidModel
 from modelium.watcher.completeness.effort import Effort
 from modelium.watcher.completeness.names import absent_parts, is_hidden, is_part
+from modelium.watcher.hf_config import parse_config, tokenizer_class
+from modelium.watcher.hf_tasks import task_of
 from modelium.watcher.listing import CONFIG, WEIGHTS, Candidate, File
+from modelium.watcher.loaded import is_adapter, is_transformers
+from modelium.watcher.tokenizers import TOKENIZER_MISSING, lacks_tokenizer
 
 READ_JSON: Final = (
     *("config.json", ".index.json", "modules.json", "chat_template.json", "tokenizer.json"),
@@ -19,6 +23,7 @@ READ_JSON: Final = (
 _SAFETENSORS: Final = ".safetensors"
 _INDEX_ENDING: Final = ".safetensors.index.json"
 _MODULES: Final = "modules.json"
+_TOKENIZER_CONFIG: Final = "tokenizer_config.json"
 _OF_MODULES: Final = {".Pooling": (CONFIG,), ".Dense": (CONFIG, "model.safetensors")}
 _DESCRIPTIONS: Final = frozenset(
     {CONFIG, "adapter_config.json", _MODULES, "model_index.json"}
@@ -94,6 +99,25 @@ def require_named(
     bare = any(_has_ending(f.path, (_SAFETENSORS,)) for f in weights if "/" not in f.path)
     if (bare or _indexes(candidate)) and not _is_described(candidate):
         raise InvalidModel(f"{CONFIG} is missing")
+    if CONFIG in names and is_transformers(candidate) and not is_adapter(candidate):
+        _require_tokenizer(candidate, contents, effort)
+
+
+def _require_tokenizer(candidate: Candidate, contents: Contents, effort: Effort) -> None:
+    """What files say that cannot be understood is the analysis' to tell."""
+    files = {file.path: file for file in candidate.files}
+    said = {name: contents(files[name]) for name in (CONFIG, _TOKENIZER_CONFIG) if name in files}
+    for text in said.values():
+        effort.parse_json(text)
+    try:
+        config = parse_config(said[CONFIG])[0]
+        tokenizer = tokenizer_class(said.get(_TOKENIZER_CONFIG))
+    except InvalidModel:
+        return
+    architecture = (config.architectures or ("",))[0]
+    task = task_of(architecture, chat=False, labels=config.labels, parts=config.has_parts)
+    if lacks_tokenizer(files, task, architecture, tokenizer):
+        raise InvalidModel(TOKENIZER_MISSING)
 
 
 def _require_none(absent: Sequence[str], total: int) -> None:

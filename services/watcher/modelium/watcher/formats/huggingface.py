@@ -10,7 +10,13 @@ from modelium.common.descriptor import POOLING_TASKS, Descriptor, RuntimeKind, T
 from modelium.common.errors import Incomplete, InvalidModel
 from modelium.watcher.formats.files import Files
 from modelium.watcher.formats.safetensors_header import weights_of
-from modelium.watcher.hf_config import Config, has_chat_template, longest_text, parse_config
+from modelium.watcher.hf_config import (
+    Config,
+    has_chat_template,
+    longest_text,
+    parse_config,
+    tokenizer_class,
+)
 from modelium.watcher.hf_sizes import Sizes
 from modelium.watcher.hf_tasks import first_position, keeps_no_cache, task_of
 from modelium.watcher.listing import CONFIG
@@ -18,8 +24,8 @@ from modelium.watcher.loaded import PICKLES
 from modelium.watcher.loaded import SAFETENSORS as WEIGHTS
 from modelium.watcher.pooling import beyond_vllm, context_of
 from modelium.watcher.sentence_transformers import SentenceModel, read_sentence_model
+from modelium.watcher.tokenizers import PREPROCESSOR, TOKENIZER_MISSING, lacks_tokenizer
 
-PREPROCESSOR: Final = "preprocessor_config.json"
 _INDEX: Final = ".safetensors.index.json"
 _TOKENIZER: Final = "tokenizer_config.json"
 _CHAT_TEMPLATES: Final = ("chat_template.jinja", "chat_template.json")
@@ -42,6 +48,8 @@ def describe(files: Files) -> Descriptor:
     sentences = read_sentence_model(files)
     architecture = (config.architectures or ("",))[0]
     task = _task(architecture, config, chat, sentences)
+    if lacks_tokenizer(files.sizes, task, architecture, tokenizer_class(tokenizer)):
+        raise Incomplete(TOKENIZER_MISSING)
     context = sizes.context_length
     if task in POOLING_TASKS:
         positions = max(0, context - first_position(architecture, config.padding))
@@ -66,7 +74,6 @@ def describe(files: Files) -> Descriptor:
         has_chat_template=chat,
         inputs=takes,
         outputs=gives,
-        missing=_lacks(files, task),
     )
 
 
@@ -147,11 +154,3 @@ def _signature(
         (TensorSpec(name="pixel_values", datatype="FP32", shape=shape),),
         (TensorSpec(name="logits", datatype="FP32", shape=(-1, config.labels)),),
     )
-
-
-def _lacks(files: Files, task: Task) -> tuple[str, ...]:
-    if task is Task.VISION or any(files.top(name) for name in ("tokenizer.json", ".model")):
-        return ()
-    if _TOKENIZER in files or "vocab.txt" in files or "vocab.json" in files:
-        return ()
-    return ("a tokenizer: without one it takes token ids only",)
