@@ -132,7 +132,8 @@ async def test_what_is_missing_is_named(root: Path) -> None:
 
 async def test_every_weight_file_of_the_index_is_waited_for(root: Path) -> None:
     models.write_sharded_model(root / "qwen", without=FIRST_SHARD)
-    assert await missing(root) == f"{FIRST_SHARD} is missing (1 of 2 weight files)"
+    expected = f"{FIRST_SHARD} is missing (1 of 2 weight files): copy it as well"
+    assert await missing(root) == expected
 
 
 @pytest.mark.parametrize("index", ["[]", "{", '{"weight_map": 1}', '{"weight_map": {"a": ["b"]}}'])

@@ -93,7 +93,7 @@ MISSING: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "a part that only the names of others count": (
         lambda at: folder_of(at, **{"q-00002-of-00003__gguf": b"", "q-00003-of-00003__gguf": b""}),
-        "q-00001-of-00003.gguf is missing (1 of 3 weight files)",
+        "q-00001-of-00003.gguf is missing (1 of 3 weight files): copy it as well",
     ),
     "an index without weights": (
         lambda at: folder_of(
@@ -101,11 +101,11 @@ MISSING: dict[str, tuple[Callable[[Path], Path], str]] = {
             model__safetensors__index__json=json.dumps({"weight_map": {"a": FIRST}}),
             config__json="{}",
         ),
-        f"{FIRST} is missing (1 of 1 weight files)",
+        f"{FIRST} is missing (1 of 1 weight files): copy it as well",
     ),
     "the settings of a module": (
         lambda at: pooling(at, with_settings=False),
-        "1_Pooling/config.json is missing",
+        "1_Pooling/config.json is missing: copy it as well",
     ),
     "a module's weights": (
         lambda at: (

@@ -154,7 +154,7 @@ def sparse(root: Path) -> Path:
 
 
 SAFETENSORS = [
-    weights("an empty weight file", "incomplete or damaged", b""),
+    weights("an empty weight file", "model.safetensors is empty: copy it again", b""),
     weights("a header of 2^63 bytes", "incomplete or damaged", b"\xff" * 8 + b"{}"),
     weights("a header longer than the file", "incomplete", b"\x00\x10" + bytes(6) + b"{}"),
     Case("a header of 90 MiB", sparse, "more than is read"),
@@ -168,7 +168,7 @@ SAFETENSORS = [
     weights("a header that is a list", "no list of tensors", safetensors(b"[]")),
     weights(
         "a range behind the end",
-        "what cannot be",
+        "is cut off: it has 139 of 4,171 bytes; copy it again",
         safetensors({"w": tensor(0, 4096, shape=(1024,))}),
     ),
     weights("a negative range", "what cannot be", safetensors({"w": tensor(-64, 0)})),

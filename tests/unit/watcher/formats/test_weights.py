@@ -71,7 +71,9 @@ def test_gguf_with_absurd_counts_costs_nothing(tmp_path: Path, at: int) -> None:
 def test_gguf_in_parts_is_one_model(tmp_path: Path) -> None:
     for part in (1, 2):
         write_gguf(tmp_path / "m" / f"q-0000{part}-of-00003.gguf")
-    assert reason(tmp_path / "m") == "q-00003-of-00003.gguf is missing (1 of 3 parts)"
+    assert (
+        reason(tmp_path / "m") == "q-00003-of-00003.gguf is missing (1 of 3 parts): copy it as well"
+    )
     write_gguf(tmp_path / "m" / "q-00003-of-00003.gguf")
     found = described(tmp_path / "m")
     assert (found.file, found.weight_bytes) == ("q-00001-of-00003.gguf", 3 * 1416)

@@ -123,7 +123,7 @@ def _require_tokenizer(candidate: Candidate, contents: Contents, effort: Effort)
 def _require_none(absent: Sequence[str], total: int) -> None:
     if absent:
         of_all = f" ({len(absent)} of {total} weight files)" if total else ""
-        raise InvalidModel(f"{absent[0]} is missing{of_all}")
+        raise InvalidModel(f"{absent[0]} is missing{of_all}: copy it as well")
 
 
 def _indexes(candidate: Candidate) -> list[File]:

@@ -65,7 +65,9 @@ def parts_of(files: Files, name: str) -> list[str]:
     parts = [f"{name[: found.start()]}-{n:05}-of-{found[2]}.gguf" for n in range(1, count + 1)]
     absent = [part for part in parts if part not in files]
     if absent:
-        raise Incomplete(f"{absent[0]} is missing ({len(absent)} of {count} parts)")
+        raise Incomplete(
+            f"{absent[0]} is missing ({len(absent)} of {count} parts): copy it as well"
+        )
     return parts
 
 

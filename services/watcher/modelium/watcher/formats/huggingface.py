@@ -106,7 +106,9 @@ def weight_files(files: Files) -> list[str]:
     shards = {shard for index in files.top(_INDEX) for shard in _shards(files, index)}
     absent = sorted(shards - set(top))
     if absent:
-        raise Incomplete(f"{absent[0]} is missing ({len(absent)} of {len(shards)} weight files)")
+        raise Incomplete(
+            f"{absent[0]} is missing ({len(absent)} of {len(shards)} weight files): copy it as well"
+        )
     found = sorted(shards) or top
     if not found:
         raise Incomplete(_no_weights(files))

@@ -29,6 +29,7 @@ _INDEX: Final = ".index.json"
 _CONFIGS: Final = (CONFIG, _INDEX, "modules.json", "model_index.json", "chat_template.json")
 """Endings of the JSON files that decide what an engine does."""
 _DATA: Final = ("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt", "added_tokens.json")
+_NEVER_EMPTY: Final = (loaded.SAFETENSORS, GGUF)
 _DATA_BYTES: Final = 512 << 20
 _TEMPLATES: Final = (".jinja", "chat_template.json", "tokenizer_config.json")
 
@@ -57,6 +58,8 @@ def require_safe(candidate: Candidate, *, own_code: bool = False) -> None:
 
 def _require_sound(candidate: Candidate, file: File, *, pickled: bool, own_code: bool) -> None:
     path = folder_of(candidate) / file.path
+    if not file.size_bytes and (pickled or ending(file.path) in _NEVER_EMPTY):
+        raise InvalidModel(f"{file.path} is empty: copy it again")
     if ending(file.path) == loaded.SAFETENSORS:
         require_sound_safetensors(path, file.path)
     elif ending(file.path) == GGUF:

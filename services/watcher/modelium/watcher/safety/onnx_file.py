@@ -26,7 +26,9 @@ def read_onnx(path: Path, folder: Path) -> onnx.ModelProto:
     try:
         model = onnx.load_model(path, load_external_data=False)
     except (DecodeError, ValueError, RuntimeError):
-        raise InvalidModel(f"{path.name} is no ONNX file, or incomplete or damaged") from None
+        raise InvalidModel(
+            f"{path.name} is no ONNX file, or incomplete or damaged: copy or export it again"
+        ) from None
     if not model.graph.node and not model.graph.output:
         raise InvalidModel(f"{path.name} is an ONNX file without a graph")
     require_data_inside(model, folder, path.name)
@@ -78,10 +80,12 @@ def _require_inside(tensor: onnx.TensorProto, folder: Path, name: str) -> None:
     if (folder / location).is_symlink():
         raise InvalidModel(f"{name} keeps data in {location}, which is a link")
     if not path.is_file():
-        raise InvalidModel(f"{location} is missing (it holds data of {name})")
+        raise InvalidModel(f"{location} is missing (it holds data of {name}): copy it as well")
     offset, length = (_number(values.get(key, "0"), name) for key in ("offset", "length"))
     if offset + length > path.stat().st_size:
-        raise InvalidModel(f"{location} is incomplete: {name} has data behind its end")
+        raise InvalidModel(
+            f"{location} is incomplete: {name} has data behind its end; copy it again"
+        )
 
 
 def _number(text: str, name: str) -> int:

@@ -29,7 +29,7 @@ def require_sound_safetensors(path: Path, name: str) -> dict[str, Any]:
         if size_bytes < _LENGTH_BYTES or length > size_bytes - _LENGTH_BYTES:
             raise InvalidModel(
                 f"{name} is incomplete or damaged (its header says {length} bytes, the file has "
-                f"{size_bytes})"
+                f"{size_bytes}): copy it again"
             )
         if length > limits.SAFETENSORS_HEADER_BYTES:
             raise InvalidModel(f"{name} has a header of {length} bytes, more than is read")
@@ -38,18 +38,22 @@ def require_sound_safetensors(path: Path, name: str) -> dict[str, Any]:
     if not isinstance(header, dict) or len(header) > limits.TENSORS:
         raise InvalidModel(f"the header of {name} is no list of tensors")
     header.pop(_METADATA, None)
-    data_bytes = size_bytes - _LENGTH_BYTES - length
-    for tensor, said in header.items():
-        _require_sound(tensor, said, data_bytes, name)
+    ends = [_sound_end(tensor, said, name) for tensor, said in header.items()]
+    wanted = _LENGTH_BYTES + length + max(ends, default=0)
+    if wanted > size_bytes:
+        raise InvalidModel(
+            f"{name} is cut off: it has {size_bytes:,} of {wanted:,} bytes; copy it again"
+        )
     return header
 
 
-def _require_sound(tensor: str, said: Any, data_bytes: int, name: str) -> None:
+def _sound_end(tensor: str, said: Any, name: str) -> int:
+    """The first byte of the data behind the tensor."""
     try:
         shape, (begin, end) = said["shape"], said["data_offsets"]
         numbers = [*shape, begin, end]
         whole = all(type(number) is int and 0 <= number < _LARGEST for number in numbers)
-        sound = isinstance(said["dtype"], str) and whole and begin <= end <= data_bytes
+        sound = isinstance(said["dtype"], str) and whole and begin <= end
         sound = sound and len(shape) <= limits.DIMENSIONS and prod(shape) < _LARGEST
     except (TypeError, KeyError, ValueError):
         sound = False
@@ -58,3 +62,4 @@ def _require_sound(tensor: str, said: Any, data_bytes: int, name: str) -> None:
             f"the header of {name} says of tensor {tensor[:80]!r} what cannot be: a type, a shape "
             "and a range within the file were expected"
         )
+    return int(end)
