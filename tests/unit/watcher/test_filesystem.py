@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import shlex
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -263,6 +265,24 @@ async def test_a_model_in_a_folder_of_its_makers_is_found_one_too_deep(root: Pat
     assert await reason(root, "org") == (
         f"its files are one folder too deep: move {root}/org/qwen to {root}, or watch {root}/org"
     )
+
+
+async def test_a_cache_of_the_hub_is_refused_with_the_command_that_copies_the_model(
+    root: Path,
+) -> None:
+    cache = root / "models--acme--tiny"
+    models.write_model(cache / "blobs")
+    snapshot = cache / "snapshots" / "0a1b2c"
+    snapshot.mkdir(parents=True)
+    for file in sorted((cache / "blobs").iterdir()):
+        blob = file.rename(file.with_name(f"sha-{file.name}.blob"))
+        (snapshot / file.name).symlink_to(f"../../blobs/{blob.name}")
+    said = await reason(root, cache.name)
+    command = said.partition("are links: ")[2]
+    assert command == f"cp -rL {snapshot} {root}/tiny"
+    await asyncio.to_thread(subprocess.run, shlex.split(command), check=True)
+    assert (await listed(root))["tiny"].leaves is None
+    assert await missing(root, "tiny") is None
 
 
 async def test_what_is_being_written_is_judged_again_only_once_it_is_closed(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ What the JSON files mean is in `hf_config.py` and `hf_sizes.py`.
 """
 
 from pathlib import PurePath
+from shlex import quote
 from typing import Final
 
 from modelium.common.descriptor import POOLING_TASKS, Descriptor, RuntimeKind, Task, TensorSpec
@@ -137,9 +138,21 @@ def _require_no_deeper_folder(files: Files) -> None:
     configs = [PurePath(name) for name in files.sizes if PurePath(name).name == CONFIG]
     if configs and PurePath(CONFIG) not in configs:
         folder = PurePath(files.candidate.path)
+        if any(name.startswith("blobs/") for name in files.sizes):
+            _refuse_cache(folder, configs[0].parent)
         raise InvalidModel(
             f"its files are one folder too deep: move {folder / configs[0].parent} to "
             f"{folder.parent}, or watch {folder}"
+        )
+
+
+def _refuse_cache(folder: PurePath, snapshot: PurePath) -> None:
+    """One of the hub's downloads, in which files are links: moved elsewhere they lead nowhere."""
+    if snapshot.parts[:1] == ("snapshots",):
+        name = folder.name.rpartition("--")[2]
+        raise InvalidModel(
+            "it is a cache of Hugging Face's downloads, in which the files are links: "
+            f"cp -rL {quote(str(folder / snapshot))} {quote(str(folder.parent / name))}"
         )
 
 
