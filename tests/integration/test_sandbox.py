@@ -189,6 +189,20 @@ async def test_a_link_out_of_it_is_refused(place: Path) -> None:
     assert "leads out" in await reason(sandbox(Level.LANDLOCK), place)
 
 
+@pytest.mark.parametrize("single", [False, True])
+async def test_a_signature_is_news_only_where_one_is_asked_for(place: Path, single: bool) -> None:
+    public = signatures.new_key(place / "k.pem")
+    name = "one.safetensors" if single else "qwen"
+    path = place / "models" / name
+    if single:
+        (path.parent / "qwen" / "model.safetensors").rename(path)
+    nobody, somebody = sandbox(Level.LANDLOCK), sandbox(Level.LANDLOCK, require_signature=[public])
+    before = [await fingerprint(box, place, name) for box in (nobody, somebody)]
+    signatures.sign(path, key=place / "k.pem")
+    after = [await fingerprint(box, place, name) for box in (nobody, somebody)]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [True, False]
+
+
 async def test_only_signed_models_pass_where_signatures_are_required(place: Path) -> None:
     public = signatures.new_key(place / "k.pem")
     box = sandbox(Level.LANDLOCK, require_signature=[public])

@@ -12,6 +12,8 @@ from modelium.watcher.safety.request import Request
 class InThisProcess:
     """See `filesystem.Analyst`."""
 
+    asks_for_signature = False
+
     async def analyse(self, candidate: Candidate, supported: Sequence[str]) -> Descriptor:
         return inspect(candidate, Request(supported=tuple(supported)))
 
@@ -21,6 +23,8 @@ class InThisProcess:
 
 class AnalysisAlone:
     """Without what is looked for before it, which has reasons of its own."""
+
+    asks_for_signature = False
 
     async def analyse(self, candidate: Candidate, supported: Sequence[str]) -> Descriptor:
         return analysis.analyse(candidate, supported)

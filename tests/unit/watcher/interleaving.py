@@ -45,6 +45,8 @@ OVER = {
 class Careless:
     """An analyst to whom all is well: what a whole model is, is not the matter here."""
 
+    asks_for_signature = False
+
     async def analyse(self, candidate: Candidate, supported: Sequence[str]) -> Descriptor:
         return a_descriptor()
 

@@ -30,6 +30,10 @@ class Analyst(Protocol):
     async def analyse(self, candidate: Candidate, supported: Sequence[str]) -> Descriptor:
         """What it is; raises `InvalidModel` when it cannot be served."""
 
+    @property
+    def asks_for_signature(self) -> bool:
+        """Whether a model's signature decides about it."""
+
     def terms(self, path: str) -> str:
         """What of the settings its verdict depends on: with other terms it is looked at again."""
 
@@ -133,7 +137,8 @@ class ModelFolders:
 
     def _fingerprint(self, candidate: Candidate) -> str:
         terms = self._analyst.terms(candidate.path).encode()
-        return fingerprint(candidate.files, _config(candidate) + terms)
+        files = candidate.files if self._analyst.asks_for_signature else candidate.unsigned
+        return fingerprint(files, _config(candidate) + terms)
 
     def watches(self, path: str) -> bool:
         """Whether the path lies in a watch directory."""

@@ -136,8 +136,8 @@ class Lister:
         return File(name, found.st_size, found.st_mtime_ns, readable)
 
     def _beside(self, path: Path, root: Path, found: os.stat_result) -> list[File]:
-        """What belongs to a single file: what a person says of it, and where ONNX keeps tensors."""
-        names = [f"{path.name}.yaml", *self._named_by(path, found)]
+        """What a person says of a single file, its signature, and where ONNX keeps tensors."""
+        names = [f"{path.name}.yaml", f"{path.name}.sig", *self._named_by(path, found)]
         files = (self._companion(path.with_name(name), root) for name in names)
         return [file for file in files if file is not None]
 

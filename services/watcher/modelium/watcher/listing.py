@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
 
+from modelium.common.signatures import SIGNATURE
+
 CONFIG: Final = "config.json"
 GGUF: Final = ".gguf"
 WEIGHTS: Final = (".safetensors", GGUF, ".onnx", ".pt", ".pth", ".pt2")
@@ -43,6 +45,16 @@ class Candidate:
     @property
     def size_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def signature(self) -> str:
+        """What the file is called that says who made it, if there is one."""
+        return f"{self.files[0].path}.sig" if self.is_file else SIGNATURE
+
+    @property
+    def unsigned(self) -> tuple[File, ...]:
+        """All files but the signature, which changes nothing of what an engine loads."""
+        return tuple(file for file in self.files if file.path != self.signature)
 
 
 @dataclass(frozen=True)

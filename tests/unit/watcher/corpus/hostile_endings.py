@@ -79,6 +79,7 @@ CAPITALS = [
     files("a .ONNX with its data elsewhere", OUT, {"x.ONNX": onnx_file(location="/etc/passwd")}),
     files("a .GGUF that escapes", "reaches for code", {"x.GGUF": ESCAPES}),
     files("a .GGUF that escapes, in a folder", "reaches for code", {"m/x.Gguf": ESCAPES}),
+    files("an empty program", "x.pt is empty: copy it again", {"x.pt": b""}),
     files(
         "a .SAFETENSORS that holds nothing",
         "x.SAFETENSORS is empty: copy it again",

@@ -236,13 +236,7 @@ ONNX = [
     beside("two places of one tensor", "does not say clearly", said_twice()),
     beside("data of a constant elsewhere", OUT, onnx_file(location="/etc/passwd", in_node=True)),
     beside("data of a function elsewhere", OUT, in_a_function()),
-    file("an empty program", "x.pt", "x.pt is empty: copy it again", b""),
-    file(
-        "no ONNX",
-        "x.onnx",
-        "or incomplete or damaged: copy or export it again",
-        b"\x08\xff\xff\xff",
-    ),
+    file("no ONNX", "x.onnx", "is no ONNX file", b"\x08\xff\xff\xff"),
     file("half an ONNX", "x.onnx", "", onnx_file()[:60]),
     file("an empty ONNX", "x.onnx", "", b""),
 ]

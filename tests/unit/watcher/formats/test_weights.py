@@ -176,6 +176,8 @@ def test_a_copy_has_the_same_content_and_other_weights_another(tmp_path: Path) -
         folder = models.write_model(tmp_path / name)
         (folder / "README.md").write_text(name)
         prints.add(described(folder).content_fingerprint)
+    (folder / "model.sig").write_text("{}")
+    prints.add(described(folder).content_fingerprint)
     assert len(prints) == 1
     (folder / "model.safetensors").write_bytes(models.safetensors(models.TENSORS)[:-1] + b"\x01")
     assert described(folder).content_fingerprint not in prints

@@ -30,7 +30,7 @@ def content_fingerprint(files: Files, arguments: Iterable[str] = ()) -> str:
         InvalidModel: one cannot be read.
     """
     digest = hashlib.sha256("\0".join(arguments).encode())
-    for name in sorted(filter(_counts, files.sizes)):
+    for name in sorted(it.path for it in files.candidate.unsigned if _counts(it.path)):
         # A single file may be called anything.
         digest.update(f"{'' if files.candidate.is_file else name}\0{files.sizes[name]}\n".encode())
         try:

@@ -119,6 +119,11 @@ class Sandbox:
             return Level.LIMITS
         return Level.LANDLOCK if confined.files else Level.SECCOMP
 
+    @property
+    def asks_for_signature(self) -> bool:
+        """See `filesystem.Analyst`."""
+        return bool(self._settings.require_signature)
+
     def terms(self, path: str) -> str:
         """See `filesystem.Analyst`: the trusted keys, and whether its own code is trusted."""
         keys = " ".join(self._keys)
