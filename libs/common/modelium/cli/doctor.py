@@ -6,6 +6,7 @@ from pathlib import Path
 from modelium.cli.console import out, out_json, out_table
 from modelium.cli.findings import CHECKS, Finding, Patient, Verdict
 from modelium.cli.layout import Layout
+from modelium.cli.misnamed import models_named
 from modelium.common.errors import (
     DependencyUnavailable,
     ExitCode,
@@ -29,7 +30,7 @@ def examine(config: Path | None, *, as_json: bool) -> ExitCode:
 def _findings(config: Path | None) -> list[Finding]:
     loaded, found = _settings(config)
     patient = Patient(loaded.settings, loaded.file, Layout.here())
-    for check in CHECKS:
+    for check in (*CHECKS, models_named):
         try:
             found += check(patient)
         except ModeliumError as wrong:
