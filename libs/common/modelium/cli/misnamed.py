@@ -30,7 +30,7 @@ def nobodys(client: GatewayClient, settings: Settings) -> Iterator[Finding]:
     for name in system.get("always_loaded_missing", ()):
         yield _misnamed(name, names, "orchestration.policies.always_loaded")
     brain = settings.modelium_brain
-    own = str(brain.endpoint).startswith(client.url)
+    own = str(brain.endpoint).startswith(f"{client.url}/")
     if not (own and brain.enabled and brain.backend is BrainBackend.OPENAI):
         return
     names |= {str(alias) for page in pages for alias in page.get("aliases", ())}

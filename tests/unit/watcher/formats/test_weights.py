@@ -164,6 +164,19 @@ def test_packed_weights_count_as_many(tmp_path: Path) -> None:
     assert described(folder).parameters == 8 * 64 * 8 + 64
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("saved_model.pb", "TensorFlow"), ("model.h5", "Keras"), ("model.tflite", "TensorFlow Lite")],
+)
+def test_a_format_that_nothing_here_reads_is_named(tmp_path: Path, name: str, kind: str) -> None:
+    expected = f"{name} is a model of {kind}, which is not served here: export it to ONNX, or save"
+    (tmp_path / "it").mkdir()
+    (tmp_path / "it" / name).write_bytes(b"x")
+    assert reason(tmp_path / "it").startswith(expected)
+    write_json(tmp_path / "it" / "config.json", models.CONFIG)
+    assert reason(tmp_path / "it").startswith(expected)
+
+
 def test_a_pipeline_of_diffusers_is_named_as_one(tmp_path: Path) -> None:
     write_json(tmp_path / "sd" / "model_index.json", {})
     (tmp_path / "sd" / "a.onnx").touch()

@@ -10,6 +10,7 @@ from typing import Final
 from modelium.common.descriptor import POOLING_TASKS, Descriptor, RuntimeKind, Task, TensorSpec
 from modelium.common.errors import Incomplete, InvalidModel
 from modelium.watcher.formats.files import Files
+from modelium.watcher.formats.foreign import require_none_alone
 from modelium.watcher.formats.safetensors_header import weights_of
 from modelium.watcher.hf_config import (
     Config,
@@ -41,6 +42,8 @@ def describe(files: Files) -> Descriptor:
         InvalidModel: it cannot be served; the reason says what is wrong or missing.
     """
     _require_no_deeper_folder(files)
+    if CONFIG not in files:
+        require_none_alone(files)
     config, sizes = parse_config(files.read(CONFIG))
     names = weight_files(files)
     weights = weights_of(files, names)
@@ -112,6 +115,7 @@ def weight_files(files: Files) -> list[str]:
         )
     found = sorted(shards) or top
     if not found:
+        require_none_alone(files)
         raise Incomplete(_no_weights(files))
     return found
 
