@@ -88,6 +88,17 @@ def test_a_signature_of_another_model_is_worth_nothing(model: Path, key: Path) -
     assert "changed: config.json" in reason(other, key.with_suffix(".pub"))
 
 
+def test_a_key_that_is_private_or_not_there_is_named_as_such(model: Path, key: Path) -> None:
+    signatures.sign(model, key=key)
+    assert reason(model, key) == f"{key} is a private key: use the public one"
+    absent = key.with_name("nokey.pem")
+    expected = f"{absent} cannot be read: No such file or directory"
+    assert reason(model, absent) == expected
+    with pytest.raises(InvalidModel) as refusal:
+        signatures.sign(model, key=absent)
+    assert refusal.value.reason == expected
+
+
 def test_a_single_file_is_signed_beside_it(tmp_path: Path, key: Path) -> None:
     file = tmp_path / "x.gguf"
     file.write_bytes(b"GGUF")
@@ -110,7 +121,7 @@ def test_a_key_of_another_kind_is_named(model: Path, key: Path, tmp_path: Path) 
     pem = private.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.PKCS1)
     (tmp_path / "rsa.pem").write_bytes(pem)
     assert "rsa.pem is no PEM file of a certificate" in reason(model, tmp_path / "rsa.pem")
-    assert "public key on a NIST curve" in reason(model, tmp_path / "absent.pem")
+    assert "public key on a NIST curve" in reason(model, tmp_path / "rsa.pem")
 
 
 def certificate(

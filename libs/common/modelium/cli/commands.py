@@ -222,7 +222,9 @@ def config_check(config: Config = None) -> None:
     from modelium.common.load_settings import load_with_origins
 
     loaded = load_with_origins(config)
-    out(f"{loaded.file or 'no file, defaults'}: {len(loaded.origins)} settings, all right")
+    count = len(loaded.origins)
+    said = f"{count} setting{'' if count == 1 else 's'}, all right"
+    out(f"{loaded.file or 'no file, defaults'}: {said}")
 
 
 @config_app.command("apply")

@@ -199,7 +199,9 @@ def _unreadable(folder: Path) -> Iterator[Finding]:
     """Engines in containers read the files as another user."""
     private = [file for file in folder.glob("*/*") if file.is_file() and not _public(file)]
     if private:
-        text = f"{private[0]} and {len(private) - 1} more are readable by their owner only"
+        more = len(private) - 1
+        which = f"{private[0]} and {more} more are" if more else f"{private[0]} is"
+        text = f"{which} readable by {'their' if more else 'its'} owner only"
         yield Finding("models", Verdict.WARNING, text, f"chmod -R a+rX {folder}")
 
 

@@ -5,6 +5,7 @@ files of the folder but git's own and downloaders' caches. model-signing is impo
 use, as that takes a second.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from modelium.common.errors import DependencyUnavailable, InvalidModel
 SIGNATURE: Final = "model.sig"
 CACHE: Final = ".cache"
 _CERTIFICATE: Final = b"-----BEGIN CERTIFICATE"
+_PRIVATE: Final = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
 _NAMED: Final = 5
 
 
@@ -59,6 +61,8 @@ def sign(path: Path, *, key: Path, certificates: Sequence[Path] = ()) -> Path:
     Raises:
         InvalidModel: the key cannot be read, or the model's folder holds links.
     """
+    for file in (key, *certificates):
+        _read(file)
     hashing, signing, _ = _library()
     signature = signature_of(path)
     ignored = [Path(SIGNATURE), Path(CACHE)]
@@ -126,15 +130,25 @@ def _config(key: Path) -> Any:
         def _get_manifest_diff(self, actual: Any, expected: Any) -> list[str]:
             raise InvalidModel(_difference(_digests(actual), _digests(expected)))
 
+    content = _read(key)
+    certified = content.lstrip().startswith(_CERTIFICATE)
+    if not certified and _PRIVATE.search(content):
+        raise InvalidModel(f"{key} is a private key: use the public one")
     try:
-        content = key.read_bytes()
-        if content.lstrip().startswith(_CERTIFICATE):
+        if certified:
             return Config().use_certificate_verifier(certificate_chain=[key])
         return Config().use_elliptic_key_verifier(public_key=key)
     except (ValueError, TypeError, AttributeError, OSError) as error:
         raise InvalidModel(
             f"{key} is no PEM file of a certificate, or of a public key on a NIST curve: {error}"
         ) from None
+
+
+def _read(key: Path) -> bytes:
+    try:
+        return key.read_bytes()
+    except OSError as error:
+        raise InvalidModel(f"{key} cannot be read: {error.strerror}") from None
 
 
 def _digests(manifest: Any) -> dict[str, Any]:

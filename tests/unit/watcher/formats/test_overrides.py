@@ -106,7 +106,7 @@ def test_inputs_are_said_for_a_program_that_does_not_know_them(tmp_path: Path) -
         ({"engine_args": {"quantization": "--host"}}, "engine_args.quantization: a word is"),
         ({"engine_args": {"enforce-eager": "on"}}, "true or false is expected, not 'on'"),
         ("[1, 2]", "model.yaml: keys with values are expected"),
-        ("a: [", "model.yaml is no YAML"),
+        ("pin: true\na: [b\nc: d", "model.yaml is no YAML (line 3)"),
         ("!!python/object/apply:os.system ['true']", "model.yaml "),
     ],
 )

@@ -68,8 +68,14 @@ def parse_yaml(text: bytes, name: str) -> Any:
         return yaml.load(text, _UniqueKeys)
     except _Twice as twice:
         raise InvalidModel(f"{name} has the key {str(twice)[:80]!r} twice") from None
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
-        raise InvalidModel(f"{name} is no YAML") from None
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidModel(f"{name} is no YAML{_where(error)}") from None
+
+
+def _where(error: Exception) -> str:
+    """The line, as people count, at which a YAML's reader gave up; empty: not known."""
+    mark = getattr(error, "problem_mark", None)
+    return f" (line {mark.line + 1})" if mark else ""
 
 
 def _depths(text: bytes, name: str) -> Iterator[int]:
