@@ -114,7 +114,7 @@ def explain_a_decision(command: Command) -> None:
 def test_what_cannot_be_said_is_one_sentence_and_exit_code_1(system: System) -> None:
     command = Command(system)
     failure = ExitCode.FAILURE
-    assert "'nobody' does not exist" in command.run("plan", "nobody", expect=failure)
+    assert "There is no model nobody" in command.run("plan", "nobody", expect=failure)
     assert "Nothing is kept of 'no/thing'" in command.run("explain", "no/thing", expect=failure)
     system.kill("orchestrator")
     system.children.pop("orchestrator")
