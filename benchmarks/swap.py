@@ -27,8 +27,8 @@ from tests.faults.run import vllm_python
 from tests.system import System, running
 
 MODELS: Final = ("first", "second", "third", "fourth")
-SLOT_BYTES: Final = 4096 * MIB
-"""Two engines fit: a tiny one holds 1.7 GiB."""
+SLOT_BYTES: Final = 4608 * MIB
+"""Two engines fit: a tiny one holds 1.7 GiB, and 2.0 where it shares no pages with another."""
 SETTINGS: Final[dict[str, Any]] = {
     "vllm": {"overhead_bytes": 1600 * MIB},
     "orchestration": {"policies": {"min_residency_seconds": 5.0}},
