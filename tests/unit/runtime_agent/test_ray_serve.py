@@ -41,11 +41,11 @@ def _command(**about: Any) -> LoadModel:
     )
 
 
-def _runtime(answers: dict[str, tuple[int, bytes]] | None = None, **settings: Any) -> Any:
+def _runtime(answers: Answers | dict[str, tuple[int, bytes]] | None = None, **settings: Any) -> Any:
     values = {"python": "/opt/engine/bin/python"} | settings
     return RayServeRuntime(
         RayServe.model_validate(values),
-        Answers(answers or {}),
+        answers if isinstance(answers, Answers) else Answers(answers or {}),
         python=None,
         package=lambda: Path("/state/model-host"),
     )
@@ -164,11 +164,13 @@ def _answers(infer: int = 200, **about: Any) -> dict[str, tuple[int, bytes]]:
 
 @pytest.mark.parametrize("status", [200, 400])  # 400: the row, which is a guess, does not fit
 async def test_one_row_proves_it_and_memory_is_learned_for_each_mode(status: int) -> None:
-    runtime = _runtime(_answers(status), mode="ray")
-    proof = await runtime.prove("http://e", record_of(_command(), DeviceKind.CPU))
+    http = Answers(_answers(status))
+    proof = await _runtime(http, mode="ray").prove(
+        "http://e", record_of(_command(), DeviceKind.CPU)
+    )
     assert proof.engine == "ray_serve-ray-1.2"
     row = {"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [0, 0]}
-    assert runtime._http.bodies[INFER] == {"inputs": [row]}
+    assert http.bodies[INFER] == {"inputs": [row]}
 
 
 @pytest.mark.parametrize(
@@ -187,9 +189,9 @@ async def test_what_proves_nothing(answers: dict[str, tuple[int, bytes]], reason
 
 
 async def test_a_model_that_says_nothing_of_its_inputs_is_proved_by_its_host() -> None:
-    runtime = _runtime(_answers(inputs=[]))
-    await runtime.prove("http://e", record_of(_command(), DeviceKind.CPU))
-    assert INFER not in runtime._http.asked
+    http = Answers(_answers(inputs=[]))
+    await _runtime(http).prove("http://e", record_of(_command(), DeviceKind.CPU))
+    assert INFER not in http.asked
 
 
 @pytest.mark.parametrize(

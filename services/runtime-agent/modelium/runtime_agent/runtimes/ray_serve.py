@@ -15,29 +15,26 @@ from modelium.common.events import LoadModel
 from modelium.common.records import DeviceKind
 from modelium.common.settings import HostMode, LauncherKind, RayServe
 from modelium.runtime_agent.devices import Traits
-from modelium.runtime_agent.engine_http import Answer, EngineHttp, NoAnswer
+from modelium.runtime_agent.engine_http import EngineHttp
 from modelium.runtime_agent.launcher import EngineRecord, LaunchFailed, LaunchSpec, Site
 from modelium.runtime_agent.runtime import CannotSleep, Health, Limits, NotServing, Proof, Work
 from modelium.runtime_agent.runtimes.host_canary import row_for
+from modelium.runtime_agent.runtimes.questions import (
+    HEALTH_TIMEOUT_S,
+    OFFLINE,
+    Questions,
+    ensure_status,
+    work_in,
+)
 
 MODULE: Final = "modelium.model_host"
-HEALTH_TIMEOUT_S: Final = 5.0
 RAY_STOP_S: Final = 10.0
 """Ray Serve takes this longer to end than its requests do."""
 
 _REQUESTS: Final = ("modelium_host_requests_running", "modelium_host_requests_waiting")
-_PROGRESS: Final = "modelium_host_run_seconds_count"
+_PROGRESS: Final = ("modelium_host_run_seconds_count",)
 
-ENVIRONMENT: Final = {
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-    "HF_DATASETS_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "DO_NOT_TRACK": "1",
-    "NO_COLOR": "1",
-}
-"""Nothing is fetched, nothing is reported, logs are plain."""
+ENVIRONMENT: Final = {**OFFLINE, "RAY_USAGE_STATS_ENABLED": "0"}
 
 
 class RayServeRuntime:
@@ -58,7 +55,7 @@ class RayServeRuntime:
         package: Callable[[], Path],
     ) -> None:
         self._settings = settings
-        self._http = http
+        self._questions = Questions(http)
         self._python = settings.python or python
         self._package = package
         in_ray = settings.mode is HostMode.RAY
@@ -91,35 +88,25 @@ class RayServeRuntime:
 
     async def health(self, endpoint: str) -> Health:
         """A host that loads or is being stopped says 503: only a process that ends is dead."""
-        try:
-            answer = await self._http.ask("GET", f"{endpoint}/health", timeout_s=HEALTH_TIMEOUT_S)
-        except NoAnswer as none:
-            return Health.STARTING if none.refused else Health.SILENT
-        if answer.status == 503:
-            return Health.STARTING
-        return Health.SERVING if answer.status == 200 else Health.SILENT
+        return await self._questions.health(endpoint, unavailable=Health.STARTING)
 
     async def work(self, endpoint: str) -> Work:
-        try:
-            answer = await self._http.ask("GET", f"{endpoint}/metrics", timeout_s=HEALTH_TIMEOUT_S)
-        except NoAnswer:
-            return Work(0, "")
-        return work_of(answer.body.decode(errors="replace"))
+        return work_of(await self._questions.metrics(endpoint))
 
     async def prove(
         self, endpoint: str, record: EngineRecord, *, within_s: float | None = None
     ) -> Proof:
-        served = f"/v2/models/{record.model}"
-        about = await self._ask("GET", endpoint + served, HEALTH_TIMEOUT_S)
+        served = f"{endpoint}/v2/models/{record.model}"
+        about = await self._about(served)
         if about.get("name") != record.model:
             raise NotServing(f"its engine serves {about.get('name')}, not {record.model}")
         row = row_for(about.get("inputs") or [])
         if row is not None:
             timeout_s = within_s or self.limits.stall_timeout_s
-            answer = await self._answer("POST", f"{endpoint}{served}/infer", timeout_s, row)
+            answer = await self._questions.answer("POST", f"{served}/infer", timeout_s, row)
             # The row is a guess of ours: that it does not fit is an answer too.
-            _ensure_answered(f"{served}/infer", answer, {200, 400})
-        version = (await self._ask("GET", f"{endpoint}/v2", HEALTH_TIMEOUT_S)).get("version", "")
+            ensure_status(f"{served}/infer", answer, {200, 400})
+        version = (await self._about(f"{endpoint}/v2")).get("version", "")
         return Proof(f"{record.runtime}-{self._settings.mode}-{version}".rstrip("-"))
 
     async def sleep(self, endpoint: str, level: int) -> None:
@@ -128,26 +115,12 @@ class RayServeRuntime:
     async def wake(self, endpoint: str, level: int) -> None:
         raise CannotSleep("a model host has no sleep mode")
 
-    async def _ask(self, method: str, url: str, timeout_s: float) -> dict[str, Any]:
-        """The JSON object it answers with 200; everything else is NotServing."""
-        answer = await self._answer(method, url, timeout_s)
-        path = urlsplit(url).path
-        _ensure_answered(path, answer, {200})
-        try:
-            value = json.loads(answer.body)
-        except ValueError as wrong:
-            raise NotServing(f"{path} was answered with no JSON") from wrong
+    async def _about(self, url: str) -> dict[str, Any]:
+        """The JSON object that is there; everything else is NotServing."""
+        value = await self._questions.json("GET", url, HEALTH_TIMEOUT_S)
         if not isinstance(value, dict):
-            raise NotServing(f"{path} was answered with no JSON object")
+            raise NotServing(f"{urlsplit(url).path} was answered with no JSON object")
         return value
-
-    async def _answer(
-        self, method: str, url: str, timeout_s: float, body: dict[str, Any] | None = None
-    ) -> Answer:
-        try:
-            return await self._http.ask(method, url, timeout_s=timeout_s, body=body)
-        except NoAnswer as none:
-            raise NotServing(f"{urlsplit(url).path} failed: {none.reason}") from none
 
     def _program(self, site: Site) -> tuple[str, ...]:
         if site.kind is LauncherKind.DOCKER:
@@ -193,10 +166,7 @@ class RayServeRuntime:
 
 def work_of(metrics: str) -> Work:
     """What the host's metrics say of its requests: it gets on with every run of the model."""
-    samples = [line.rpartition(" ") for line in metrics.splitlines()]
-    named = [(name.partition("{")[0], value) for name, _, value in samples]
-    requests = sum(float(value) for name, value in named if name in _REQUESTS)
-    return Work(int(requests), " ".join(value for name, value in named if name == _PROGRESS))
+    return work_in(metrics, requests=_REQUESTS, progress=_PROGRESS)
 
 
 def _aliases(about: Descriptor) -> tuple[str, ...]:
@@ -207,9 +177,3 @@ def _signature(about: Descriptor) -> str:
     """What the analysis found, for files that do not say themselves what they take."""
     both = {"inputs": about.inputs, "outputs": about.outputs}
     return json.dumps({k: [spec.model_dump() for spec in specs] for k, specs in both.items()})
-
-
-def _ensure_answered(path: str, answer: Answer, expected: set[int]) -> None:
-    if answer.status not in expected:
-        said = answer.body[:300].decode(errors="replace")
-        raise NotServing(f"{path} was answered {answer.status}: {said}")

@@ -6,7 +6,6 @@ which vLLM checks against what is free. On a CPU it computes in float32 and eage
 kernel dies on machines that promise AMX and lack it, and compiling needs a compiler in the image.
 """
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -18,14 +17,20 @@ from modelium.common.records import DeviceKind
 from modelium.common.settings import LauncherKind, Vllm
 from modelium.core.sleep_times import HOST_BYTES_PER_WEIGHT_BYTE
 from modelium.runtime_agent.devices import Traits
-from modelium.runtime_agent.engine_http import Answer, EngineHttp, NoAnswer
+from modelium.runtime_agent.engine_http import EngineHttp
 from modelium.runtime_agent.launcher import EngineRecord, LaunchFailed, LaunchSpec, Site
 from modelium.runtime_agent.runtime import CannotSleep, Health, Limits, NotServing, Proof, Work
+from modelium.runtime_agent.runtimes.questions import (
+    HEALTH_TIMEOUT_S,
+    OFFLINE,
+    Questions,
+    ensure_status,
+    work_in,
+)
 from modelium.runtime_agent.runtimes.vllm_canary import canary, tokens_of
 from modelium.runtime_agent.runtimes.vllm_model import naming_options, own_options, weights_path
 
 MODULE = "vllm.entrypoints.openai.api_server"
-HEALTH_TIMEOUT_S = 5.0
 SMALLEST_CACHE_BYTES = 1 << 20
 
 _REQUESTS = ("vllm:num_requests_running", "vllm:num_requests_waiting")
@@ -38,19 +43,14 @@ _PROGRESS = (
 )
 
 ENVIRONMENT = {
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-    "HF_DATASETS_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
+    **OFFLINE,
     "VLLM_NO_USAGE_STATS": "1",
-    "DO_NOT_TRACK": "1",
     "VLLM_LOGGING_LEVEL": "INFO",
     "VLLM_LOGGING_COLOR": "0",
-    "NO_COLOR": "1",
     "VLLM_PLUGINS": "",
     "VLLM_HOST_IP": "127.0.0.1",
 }
-"""Nothing is fetched, nothing is reported, logs are plain, no plugins of third parties."""
+"""Also no plugins of third parties."""
 
 
 class VllmRuntime:
@@ -62,7 +62,7 @@ class VllmRuntime:
         """`trusted`: models whose own Python code the engine may run."""
         self._settings = settings
         self._trusted = trusted
-        self._http = http
+        self._questions = Questions(http)
         self.limits = Limits(
             stall_timeout_s=settings.stall_timeout_seconds,
             load_timeout_s=settings.load_timeout_seconds,
@@ -92,20 +92,10 @@ class VllmRuntime:
         return sleepy and task not in POOLING_TASKS
 
     async def health(self, endpoint: str) -> Health:
-        try:
-            answer = await self._http.ask("GET", f"{endpoint}/health", timeout_s=HEALTH_TIMEOUT_S)
-        except NoAnswer as none:
-            return Health.STARTING if none.refused else Health.SILENT
-        if answer.status == 503:
-            return Health.DEAD
-        return Health.SERVING if answer.status == 200 else Health.SILENT
+        return await self._questions.health(endpoint, unavailable=Health.DEAD)
 
     async def work(self, endpoint: str) -> Work:
-        try:
-            answer = await self._http.ask("GET", f"{endpoint}/metrics", timeout_s=HEALTH_TIMEOUT_S)
-        except NoAnswer:
-            return Work(0, "")
-        return work_of(answer.body.decode(errors="replace"))
+        return work_of(await self._questions.metrics(endpoint))
 
     async def prove(
         self, endpoint: str, record: EngineRecord, *, within_s: float | None = None
@@ -154,32 +144,19 @@ class VllmRuntime:
             raise NotServing(f"/is_sleeping says {said.get('is_sleeping')} afterwards")
 
     async def _order(self, url: str, body: dict[str, Any] | None = None) -> None:
-        answer = await self._answer("POST", url, self.limits.stall_timeout_s, body)
+        answer = await self._questions.answer("POST", url, self.limits.stall_timeout_s, body)
         if answer.status == 404:
             raise CannotSleep(
                 f"it knows no {urlsplit(url).path}, it was started without sleep mode"
             )
-        _ensure_200(url, answer)
+        ensure_status(url, answer)
 
     async def _ask(
         self, method: str, url: str, timeout_s: float, body: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """The JSON object it answers with 200; everything else is NotServing."""
-        answer = await self._answer(method, url, timeout_s, body)
-        _ensure_200(url, answer)
-        try:
-            value = json.loads(answer.body)
-        except ValueError as wrong:
-            raise NotServing(f"{urlsplit(url).path} was answered with no JSON") from wrong
+        value = await self._questions.json(method, url, timeout_s, body)
         return value if isinstance(value, dict) else {"data": value}
-
-    async def _answer(
-        self, method: str, url: str, timeout_s: float, body: dict[str, Any] | None
-    ) -> Answer:
-        try:
-            return await self._http.ask(method, url, timeout_s=timeout_s, body=body)
-        except NoAnswer as none:
-            raise NotServing(f"{urlsplit(url).path} failed: {none.reason}") from none
 
     def _argv(self, command: LoadModel, site: Site, devices: Sequence[Traits]) -> tuple[str, ...]:
         settings, on_cpu = self._settings, devices[0].kind is DeviceKind.CPU
@@ -264,10 +241,7 @@ def work_of(metrics: str) -> Work:
     Tokens and the fill of the cache come from its core; what its server counts, such as requests
     whose clients have left, goes on when the core hangs.
     """
-    samples = [line.rpartition(" ") for line in metrics.splitlines()]
-    named = [(name.partition("{")[0], value) for name, _, value in samples]
-    requests = sum(float(value) for name, value in named if name in _REQUESTS)
-    return Work(int(requests), " ".join(value for name, value in named if name in _PROGRESS))
+    return work_in(metrics, requests=_REQUESTS, progress=_PROGRESS)
 
 
 def _task_options(command: LoadModel) -> list[str]:
@@ -277,9 +251,3 @@ def _task_options(command: LoadModel) -> list[str]:
     generates = command.descriptor.architecture.endswith(_GENERATE)
     convert = ["--convert", "embed"] if generates and task is Task.EMBEDDING else []
     return ["--runner", "pooling", *convert]
-
-
-def _ensure_200(url: str, answer: Answer) -> None:
-    if answer.status != 200:
-        said = answer.body[:300].decode(errors="replace")
-        raise NotServing(f"{urlsplit(url).path} was answered {answer.status}: {said}")
