@@ -4,19 +4,15 @@ Real NATS, Redis, registry, orchestrator, gateway and agent with stub engines.
 """
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
-from modelium.cli.sample import write_sample_model
 from modelium.common.settings import MIB
-from tests.system import System, running, stub_python, wait_until
+from tests.integration.callers import calling, drop_tiny, until
+from tests.system import System, running, stub_python
 
 CLIENTS = 8
 POLICIES = {
@@ -39,76 +35,31 @@ def system(tmp_path: Path) -> Iterator[System]:
     with running(
         tmp_path, engine_python=engine, slot_bytes=700 * MIB, settings=SETTINGS
     ) as started:
-        write_sample_model(started.folder / "made" / "tiny")
-        shutil.copytree(started.folder / "made" / "tiny", started.models / "tiny")
-        started.wait_for_state("tiny", "unloaded")
+        drop_tiny(started)
         yield started
-
-
-@dataclass
-class Crowd:
-    """Clients that ask again as soon as they are answered."""
-
-    system: System
-    statuses: list[int] = field(default_factory=list)
-    leave: bool = False
-
-    async def client(self, http: aiohttp.ClientSession) -> None:
-        messages = [{"role": "user", "content": "hello"}]
-        body = {"model": "tiny", "messages": messages, "max_tokens": 4}
-        while not self.leave:
-            async with http.post(f"{self.system.url}/v1/chat/completions", json=body) as answer:
-                await answer.read()
-                self.statuses.append(answer.status)
-
-    async def until(self, what: str, met: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """What the gateway says of the model, once it is so."""
-
-        def page() -> dict[str, Any] | None:
-            said: dict[str, Any] = self.system.get("/models/tiny")
-            return said if met(said) else None
-
-        said: dict[str, Any] = await asyncio.to_thread(wait_until, what, page, 60.0)
-        return said
-
-    async def answered(self, more: int) -> None:
-        """Wait for so many more answers."""
-        wanted = len(self.statuses) + more
-        enough = lambda: len(self.statuses) >= wanted  # noqa: E731
-        await asyncio.to_thread(wait_until, f"{more} more answers", enough, 60.0)
-
-
-@asynccontextmanager
-async def a_crowd(system: System) -> AsyncIterator[Crowd]:
-    """All of its requests must be answered."""
-    crowd = Crowd(system)
-    async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
-        for _ in range(CLIENTS):
-            group.create_task(crowd.client(http))
-        try:
-            yield crowd
-        finally:
-            crowd.leave = True
-    assert set(crowd.statuses) == {200}
 
 
 def loaded(count: int) -> Callable[[dict[str, Any]], bool]:
     return lambda page: [e["state"] for e in page["engines"]] == ["loaded"] * count
 
 
+def all_in_use(page: dict[str, Any]) -> bool:
+    return all(e["in_flight"] for e in page["engines"])
+
+
 async def test_a_crowd_is_served_by_two_engines_and_the_calm_by_one(system: System) -> None:
-    async with a_crowd(system) as crowd:
-        page = await crowd.until("two engines serve", loaded(2))
+    async with calling(system, CLIENTS) as crowd:
+        page = await until(system, "two engines serve", loaded(2))
         assert page["state"] == "loaded"
         assert len({device for e in page["engines"] for device in e["device_ids"]}) == 2
-        await crowd.until("both have requests", lambda p: all(e["in_flight"] for e in p["engines"]))
-    await Crowd(system).until("one engine is enough", loaded(1))
+        await until(system, "both have requests", all_in_use)
+    await until(system, "one engine is enough", loaded(1))
     assert (await asyncio.to_thread(system.chat, "tiny"))["model"] == "tiny"
 
-    async with a_crowd(system) as crowd:
-        await crowd.until("two engines serve", loaded(2))
-        await crowd.until("both have requests", lambda p: all(e["in_flight"] for e in p["engines"]))
+    async with calling(system, CLIENTS) as crowd:
+        await until(system, "two engines serve", loaded(2))
+        await until(system, "both have requests", all_in_use)
         system.engines()[0].kill()
-        page = await crowd.until("one engine is left", loaded(1))
+        page = await until(system, "one engine is left", loaded(1))
         assert page["state"] == "loaded"
         await crowd.answered(3 * CLIENTS)

@@ -4,19 +4,17 @@ Real NATS, Redis and services with stub engines, whose loads take long enough to
 """
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from modelium.cli.sample import write_sample_model
 from modelium.common.settings import MIB
-from tests.system import System, running, stub_python, wait_until
+from tests.integration.callers import Callers, calling, drop_tiny
+from tests.integration.callers import until as seen
+from tests.system import System, running, stub_python
 
 CLIENTS = 3
 LOAD_S = 1.5
@@ -37,57 +35,18 @@ def system(tmp_path: Path) -> Iterator[System]:
     with running(
         tmp_path, engine_python=engine, slot_bytes=1100 * MIB, settings=SETTINGS
     ) as started:
-        write_sample_model(started.folder / "made" / "tiny")
-        shutil.copytree(started.folder / "made" / "tiny", started.models / "tiny")
-        started.wait_for_state("tiny", "unloaded")
+        drop_tiny(started)
         started.chat("tiny")
         yield started
 
 
-@dataclass
-class Callers:
-    """They ask again as soon as they are answered, and never wait for a load."""
-
-    system: System
-    statuses: list[int] = field(default_factory=list)
-    leave: bool = False
-
-    async def ask(self, http: aiohttp.ClientSession) -> None:
-        messages = [{"role": "user", "content": "hello"}]
-        body = {"model": "tiny", "messages": messages, "max_tokens": 4}
-        url = f"{self.system.url}/v1/chat/completions"
-        while not self.leave:
-            async with http.post(url, json=body, headers=NO_WAIT) as answer:
-                await answer.read()
-                self.statuses.append(answer.status)
-
-    async def until(self, what: str, met: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """What the gateway says of the model, once it is so and more was answered since."""
-
-        def page() -> dict[str, Any] | None:
-            said: dict[str, Any] = self.system.get("/models/tiny")
-            return said if met(said) else None
-
-        said: dict[str, Any] = await asyncio.to_thread(wait_until, what, page, 60.0)
-        wanted = len(self.statuses) + 2 * CLIENTS
-        await asyncio.to_thread(
-            wait_until, "more answers", lambda: len(self.statuses) >= wanted, 60.0
-        )
-        return said
-
-
-@asynccontextmanager
-async def steady(system: System) -> AsyncIterator[Callers]:
-    """All of their requests must be answered, and none may have had to wait."""
-    callers = Callers(system)
-    async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
-        for _ in range(CLIENTS):
-            group.create_task(callers.ask(http))
-        try:
-            yield callers
-        finally:
-            callers.leave = True
-    assert set(callers.statuses) == {200}
+async def until(
+    callers: Callers, what: str, met: Callable[[dict[str, Any]], bool]
+) -> dict[str, Any]:
+    """What the gateway says of the model, once it is so and more was answered since."""
+    page = await seen(callers.system, what, met)
+    await callers.answered(2 * CLIENTS)
+    return page
 
 
 def put(system: System, name: str, content: bytes) -> None:
@@ -103,20 +62,24 @@ def served_by(*generations: int) -> Callable[[dict[str, Any]], bool]:
     return lambda page: [(e["instance_id"], e["state"]) for e in page["engines"]] == wanted
 
 
+def rejected(page: dict[str, Any]) -> bool:
+    return "cannot be served" in page["reason"]
+
+
 async def test_replaced_files_are_served_without_anybody_waiting_unless_they_are_broken(
     system: System,
 ) -> None:
     config = (system.models / "tiny" / "config.json").read_bytes()
     weights = write_sample_model(system.folder / "made" / "other", seed=1) / "model.safetensors"
     (first,) = system.engines()
-    async with steady(system) as callers:
+    async with calling(system, CLIENTS, NO_WAIT) as callers:
         put(system, "config.json", b"[]")
-        page = await callers.until("they are rejected", lambda p: "cannot be served" in p["reason"])
+        page = await until(callers, "they are rejected", rejected)
         assert (page["state"], page["generation"], served_by(1)(page)) == ("loaded", 1, True)
 
         put(system, "model.safetensors", weights.read_bytes())
         put(system, "config.json", config)
-        page = await callers.until("the new one serves alone", served_by(2))
+        page = await until(callers, "the new one serves alone", served_by(2))
         assert (page["generation"], page["reason"]) == (2, "")
     (second,) = system.engines()
     assert second.pid != first.pid

@@ -3,37 +3,17 @@
 What either reaches the lease by can be shut, as for one whose network is cut.
 """
 
-from modelium.common.errors import DependencyUnavailable
-from modelium.common.lease import Held, Lease
+from modelium.common.lease import Lease
 from modelium.common.testing import InMemoryLeaseCell
 from modelium.orchestrator.fenced_bus import FencedBus
 from modelium.orchestrator.leading import Leading
 from modelium.orchestrator.owner import Owner
 from modelium.orchestrator.resync import Resync
+from tests.lease_door import Door
 from tests.properties.system import System
 
 NAMES = ("first", "second")
 LEASE_S = 4.0
-
-
-class Door:
-    """One process's way to the lease."""
-
-    def __init__(self, cell: InMemoryLeaseCell) -> None:
-        self._cell = cell
-        self.shut = False
-
-    async def read(self) -> Held | None:
-        self._ensure_open()
-        return await self._cell.read()
-
-    async def write(self, holder: str, seconds: float, *, after: int) -> int:
-        self._ensure_open()
-        return await self._cell.write(holder, seconds, after=after)
-
-    def _ensure_open(self) -> None:
-        if self.shut:
-            raise DependencyUnavailable("The door is shut", "Open it")
 
 
 class Pair(System):

@@ -49,6 +49,19 @@ def served_by(record: ModelRecord) -> list[int]:
     return [endpoint.generation for endpoint in record.endpoints]
 
 
+@asynccontextmanager
+async def second_on_its_way() -> AsyncIterator[Rig]:
+    """Model a is crowded and served by one engine; the load of another has begun, and goes on."""
+    settings = some_settings(**POLICIES)
+    async with running(a_model("a"), devices=SLOTS, settings=settings, slow=True) as rig:
+        rig.gateway.waits_for("a")
+        await rig.seconds(1)
+        await rig.agent.finish("a.1")
+        busy(rig, 1)
+        await rig.seconds(12)
+        yield rig
+
+
 async def test_a_crowd_brings_a_second_engine_and_the_calm_takes_it_away() -> None:
     async with crowded() as rig:
         record = await rig.record("a")
@@ -102,13 +115,7 @@ async def test_one_that_crashes_leaves_the_model_to_the_other() -> None:
 
 
 async def test_one_that_cannot_be_loaded_is_not_tried_again_at_once() -> None:
-    settings = some_settings(**POLICIES)
-    async with running(a_model("a"), devices=SLOTS, settings=settings, slow=True) as rig:
-        rig.gateway.waits_for("a")
-        await rig.seconds(1)
-        await rig.agent.finish("a.1")
-        busy(rig, 1)
-        await rig.seconds(12)
+    async with second_on_its_way() as rig:
         await rig.agent.fail("a.2", FailureKind.START_FAILED)
         await rig.seconds(60)
         assert rig.commands() == ["load a.1", "load a.2"]
@@ -120,13 +127,7 @@ async def test_one_that_cannot_be_loaded_is_not_tried_again_at_once() -> None:
 
 
 async def test_a_load_beside_one_that_crashes_meanwhile_is_the_models_load() -> None:
-    settings = some_settings(**POLICIES)
-    async with running(a_model("a"), devices=SLOTS, settings=settings, slow=True) as rig:
-        rig.gateway.waits_for("a")
-        await rig.seconds(1)
-        await rig.agent.finish("a.1")
-        busy(rig, 1)
-        await rig.seconds(12)
+    async with second_on_its_way() as rig:
         await rig.agent.fail("a.1", FailureKind.CRASHED)
         rig.gateway.waits_for("a")
         await rig.seconds(20)
@@ -169,13 +170,7 @@ async def test_an_orchestrator_that_takes_over_knows_all_engines() -> None:
 
 
 async def test_a_load_on_its_way_is_known_to_whoever_takes_over() -> None:
-    settings = some_settings(**POLICIES)
-    async with running(a_model("a"), devices=SLOTS, settings=settings, slow=True) as rig:
-        rig.gateway.waits_for("a")
-        await rig.seconds(1)
-        await rig.agent.finish("a.1")
-        busy(rig, 1)
-        await rig.seconds(12)
+    async with second_on_its_way() as rig:
         await rig.kill()
         rig.start()
         await rig.seconds(20)

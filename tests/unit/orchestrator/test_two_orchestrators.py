@@ -11,7 +11,6 @@ from structlog.testing import capture_logs
 
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
-from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import (
     Command,
     MetricsTick,
@@ -21,7 +20,7 @@ from modelium.common.events import (
     PlanAsked,
 )
 from modelium.common.health import Checks
-from modelium.common.lease import Held, Lease
+from modelium.common.lease import Lease
 from modelium.common.load_settings import Loaded, Settings
 from modelium.common.plans import PlanAnswer
 from modelium.common.records import ModelRecord, ModelState
@@ -30,31 +29,12 @@ from modelium.common.testing import FakeClock, InMemoryBus, InMemoryLeaseCell
 from modelium.orchestrator.__main__ import build
 from modelium.orchestrator.fenced_bus import FencedBus, NotLeading
 from tests.agent_kit import an_unload
+from tests.lease_door import Door
 from tests.unit.orchestrator.rig import Rig, a_model, loaded, running
 
 SECONDS = 4.0
 TAKEN_OVER_S = 9
 """The lease has ended, and everybody has spoken since."""
-
-
-class Door:
-    """A process's own way to the cell; shut, it reaches nothing, as one that was killed."""
-
-    def __init__(self, cell: InMemoryLeaseCell) -> None:
-        self._cell = cell
-        self.shut = False
-
-    async def read(self) -> Held | None:
-        self._ensure_open()
-        return await self._cell.read()
-
-    async def write(self, holder: str, seconds: float, *, after: int) -> int:
-        self._ensure_open()
-        return await self._cell.write(holder, seconds, after=after)
-
-    def _ensure_open(self) -> None:
-        if self.shut:
-            raise DependencyUnavailable("The door is shut", "Open it")
 
 
 @dataclass
