@@ -33,6 +33,10 @@ print('started', flush=True)
 time.sleep(600)
 """
 EXITS_0 = "print('started\\nlast words', flush=True)"
+LEAVES_A_FILE = """
+import tempfile
+print('started', tempfile.mkstemp()[1], flush=True)
+"""
 COMPUTES = "print('started', flush=True)\nwhile True: sum(range(10000))"
 HAS_CHILDREN = """
 import subprocess, sys, time

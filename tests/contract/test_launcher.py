@@ -257,3 +257,16 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+async def test_what_a_process_leaves_in_its_temporary_folder_goes_with_its_record(
+    tmp_path: Path,
+) -> None:
+    bench = ProcessBench(tmp_path)
+    engine = await bench.started(programs.LEAVES_A_FILE)
+    await _until_ended(engine)
+    left = Path((await engine.log_tail(1))[0].removeprefix("started "))
+    [adopted] = await (await bench.launcher()).adopt()
+    assert await asyncio.to_thread(left.exists)
+    await adopted.forget()
+    assert not await asyncio.to_thread(left.parent.exists)

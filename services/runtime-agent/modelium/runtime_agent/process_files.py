@@ -1,8 +1,14 @@
-"""Records, logs and caches of engines that are processes, below one folder; all of it blocking."""
+"""Records, logs and caches of engines that are processes, below one folder; all of it blocking.
+
+What an engine puts beside its work into a temporary folder (vLLM: a socket for each of its
+processes) is in one of its own, which goes with its record.
+"""
 
 import errno
 import os
 import shutil
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +22,8 @@ from modelium.runtime_agent.small_files import write_whole
 TAIL_BYTES = 256 * 1024
 KEPT_LOGS = 20
 LEAST_FREE_BYTES = 4 * 1024 * 1024
+SHORT_PLACE = Path("/tmp")
+"""Paths of sockets have at most 107 characters, so not where TMPDIR may lead."""
 
 
 class ProcessRecord(Frozen):
@@ -27,6 +35,8 @@ class ProcessRecord(Frozen):
     pid: int | None = None
     start_ticks: int = 0
     boot_id: str = ""
+    scratch: Path | None = None
+    """Its temporary folder."""
 
     @property
     def leader(self) -> tree.Identity | None:
@@ -47,9 +57,21 @@ class ProcessFiles:
 
     def ensure_room(self) -> None:
         """Raises OSError if an engine could not write its log: it would not say why it ends."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "cache").mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(self.folder).free < LEAST_FREE_BYTES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def begin(self, kept: ProcessRecord) -> ProcessRecord:
+        """Write it, with a new temporary folder; raises OSError."""
+        place = SHORT_PLACE if os.access(SHORT_PLACE, os.W_OK) else None
+        scratch = Path(tempfile.mkdtemp(prefix="modelium-engine-", dir=place))
+        kept = kept.model_copy(update={"scratch": scratch})
+        try:
+            self.write(kept)
+        except OSError:
+            scratch.rmdir()
+            raise
+        return kept
 
     def write(self, kept: ProcessRecord) -> None:
         """Raises OSError: the disk is full, for example; the record is as it was."""
@@ -68,7 +90,12 @@ class ProcessFiles:
         return found
 
     def forget(self, instance: str) -> None:
-        self._record_path(instance).unlink(missing_ok=True)
+        path = self._record_path(instance)
+        with suppress(FileNotFoundError, ValidationError):
+            kept = ProcessRecord.model_validate_json(path.read_text())
+            if kept.scratch is not None:
+                shutil.rmtree(kept.scratch, ignore_errors=True)
+        path.unlink(missing_ok=True)
 
     def open_log(self, instance: str) -> BinaryIO:
         """A new log; the oldest beyond `KEPT_LOGS` are removed."""
@@ -95,7 +122,6 @@ class ProcessFiles:
     def caches(self) -> dict[str, str]:
         """Compiled kernels outlive an engine, below this folder rather than in a home."""
         cache = self.folder / "cache"
-        cache.mkdir(parents=True, exist_ok=True)
         return {
             "VLLM_CACHE_ROOT": str(cache / "vllm"),
             "HF_HOME": str(cache / "huggingface"),

@@ -147,8 +147,8 @@ class ProcessLauncher:
     def _start(self, spec: LaunchSpec) -> ProcessEngine:
         marker = f"{spec.record.instance_id}@{secrets.token_hex(8)}"
         kept = ProcessRecord(record=spec.record, marker=marker, port=spec.site.port)
-        with self._written(kept) as (caches, log):
-            child = self._spawn(spec, marker, caches, log)
+        with self._written(kept) as (kept, log):
+            child = self._spawn(spec, kept, log)
         found = tree.identity(child.pid)
         if found is not None:
             start = {"start_ticks": found.start_ticks, "boot_id": found.boot_id}
@@ -157,13 +157,13 @@ class ProcessLauncher:
         return ProcessEngine(kept, self._files, self._clock, child)
 
     @contextmanager
-    def _written(self, kept: ProcessRecord) -> Iterator[tuple[dict[str, str], BinaryIO]]:
-        """The engine's caches and its log, once its record is there; no record if it fails."""
+    def _written(self, kept: ProcessRecord) -> Iterator[tuple[ProcessRecord, BinaryIO]]:
+        """The record, with the engine's temporary folder, and the log; no record if it fails."""
         instance, folder = kept.record.instance_id, self._files.folder
         try:
             self._files.ensure_room()
-            self._files.write(kept)
-            caches, log = self._files.caches(), self._files.open_log(instance)
+            kept = self._files.begin(kept)
+            log = self._files.open_log(instance)
         except OSError as wrong:
             self._files.forget(instance)
             raise LaunchFailed(
@@ -172,7 +172,7 @@ class ProcessLauncher:
             ) from wrong
         with log:
             try:
-                yield caches, log
+                yield kept, log
             except LaunchFailed:
                 self._files.forget(instance)
                 raise
@@ -183,10 +183,11 @@ class ProcessLauncher:
             self._files.write(kept)
 
     def _spawn(
-        self, spec: LaunchSpec, marker: str, caches: dict[str, str], log: BinaryIO
+        self, spec: LaunchSpec, kept: ProcessRecord, log: BinaryIO
     ) -> subprocess.Popen[bytes]:
-        environment = _inherited() | caches | dict(spec.environment)
-        environment |= {tree.MARKER: marker, "SPT_NOENV": "1", "PYTHONUNBUFFERED": "1"}
+        environment = _inherited() | self._files.caches() | dict(spec.environment)
+        environment |= {tree.MARKER: kept.marker, "SPT_NOENV": "1", "PYTHONUNBUFFERED": "1"}
+        environment["TMPDIR"] = str(kept.scratch)
         try:
             return subprocess.Popen(
                 spec.argv,
