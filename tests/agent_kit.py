@@ -24,6 +24,7 @@ from modelium.common.events import (
 from modelium.common.figures import GatewayModelStats
 from modelium.common.records import DeviceKind, InstanceId, instance_id
 from modelium.common.testing import InMemoryBus, a_descriptor
+from modelium.common.testing.event_log import InMemoryEventLog
 from modelium.runtime_agent.launcher import EngineRecord
 
 MIB = 1 << 20
@@ -134,6 +135,7 @@ class AwayBus:
     def __init__(self) -> None:
         self.connected = False
         self.published: list[Message] = []
+        self.events = InMemoryEventLog()
 
     async def publish(self, message: Message) -> None:
         if not self.connected:

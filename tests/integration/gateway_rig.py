@@ -169,6 +169,7 @@ async def running_gateway(
                 HANDLERS,
                 updates=updates,
                 dispatch=gateway.dispatch,
+                board=gateway.board,
                 keys=access.keys,
                 policies=reader,
             )

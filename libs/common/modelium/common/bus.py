@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from modelium.common.event_log import EventLog
 from modelium.common.events import Message, Question
 from modelium.common.frozen import Frozen
 
@@ -93,6 +94,10 @@ class Bus(Protocol):
 
         Of several that answer one kind of question, each is put to one.
         """
+
+    @property
+    def events(self) -> EventLog:
+        """The stored facts, for looking at."""
 
     @property
     def connected(self) -> bool:

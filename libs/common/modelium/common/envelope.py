@@ -13,6 +13,8 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, unquote
 
+from modelium.common.clock import utc_now
+from modelium.common.event_log import StoredEvent
 from modelium.common.events import Message
 from modelium.common.subjects import subject_for
 
@@ -85,6 +87,33 @@ def decode(kind: type[M], arrived: Arrived) -> M:
     }
     known = {name: value for name, value in defaults.items() if value}
     return kind.model_validate({**known, **body})
+
+
+def stored_event(seq: int, subject: str, arrived: Arrived) -> StoredEvent:
+    """A stored message for looking at, whatever is in it."""
+    try:
+        body = json.loads(arrived.payload)
+    except ValueError:
+        body = arrived.payload.decode(errors="replace")
+    attributes: Mapping[str, Any] = {}
+    if isinstance(body, dict):
+        body, attributes = _opened(body, arrived.headers)
+    said = attributes.get("time") or (body.get("occurred_at") if isinstance(body, dict) else None)
+    return StoredEvent(
+        seq=seq,
+        time=_time(said) or arrived.stored_at or utc_now(),
+        subject=subject,
+        source=str(attributes.get("source", "")),
+        payload=body,
+    )
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        said = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return said if said.tzinfo else None
 
 
 def _opened(

@@ -30,6 +30,7 @@ class GatewayModelStats(Frozen):
     oldest_wait_s: float = Field(ge=0)
     idle_s: float | None = Field(ge=0, description="since the last request ended; null: never one")
     latency_p50_s: float | None = Field(default=None, ge=0)
+    latency_p99_s: float | None = Field(default=None, ge=0)
     routed_generations: tuple[int, ...] = Field(description="where new requests may go")
     in_flight_generations: dict[int, int] = Field(
         default={}, description="generation to how many requests it serves"

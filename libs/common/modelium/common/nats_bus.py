@@ -11,10 +11,12 @@ from modelium.common import metrics
 from modelium.common.bus import A, Handlers
 from modelium.common.clock import Clock, SystemClock
 from modelium.common.envelope import encode
+from modelium.common.event_log import EventLog
 from modelium.common.events import Command, Message, Question
 from modelium.common.nats_answers import NatsAnswerer, asked
 from modelium.common.nats_connection import NatsConnection
 from modelium.common.nats_consumer import NatsConsumer
+from modelium.common.nats_event_log import NatsEventLog
 from modelium.common.nats_follower import NatsFollower
 from modelium.common.nats_lease import NatsLeaseCell
 from modelium.common.subjects import COMMANDS_STREAM, EVENTS_STREAM, subject_for, subject_of
@@ -38,6 +40,7 @@ class NatsBus:
         self._ack_wait_s = ack_wait_s
         self._clock = clock or SystemClock()
         self._connection = NatsConnection(url, source)
+        self.events: EventLog = NatsEventLog(self._connection, self._clock)
 
     async def open(self, *, timeout_s: float | None = None) -> None:
         """Connect and declare the streams, waiting for the server for `timeout_s` (None: for ever).

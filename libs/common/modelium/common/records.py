@@ -276,6 +276,9 @@ class Device(Frozen):
     name: str = Field(description="for example NVIDIA H200, or CPU slot 0")
     total_bytes: int = Field(ge=0, description="what engines may use of it: its budget")
     free_bytes: int = Field(ge=0, description="by the driver; for a CPU slot by the kernel")
+    whole_bytes: int = Field(default=0, ge=0, description="all it has; 0: no more than its budget")
+    used_bytes: int | None = Field(default=None, ge=0, description="of all; null: not measured")
+    utilization: float | None = Field(default=None, ge=0, le=1, description="null: not measured")
 
 
 class AgentRecord(Record):

@@ -43,6 +43,9 @@ STREAMS: Final = (
     Stream(DEAD_STREAM, ("dead.>",), 30 * 86400, 64 << 20),
 )
 
+STORED_FACTS: Final = STREAMS[0].subjects
+"""The subjects of all facts, as NATS' wildcards say them."""
+
 
 def subject_of(message: Message) -> str:
     """Where `message` is published."""

@@ -89,6 +89,7 @@ def _listen(shell: Shell, gateway: Assembled, access: Access, reader: PolicyRead
         HANDLERS,
         updates=updates,
         dispatch=gateway.dispatch,
+        board=gateway.board,
         keys=access.keys,
         policies=reader,
     )

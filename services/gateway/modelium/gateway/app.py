@@ -108,7 +108,7 @@ class GatewayApp:
 
     async def drain(self, grace_s: float) -> None:
         """Let nothing new in, and wait until what is inside has ended, for `grace_s` seconds."""
-        self._gate.stopping = True
+        self._gate.stop()
         deadline_s = self._clock.monotonic() + grace_s
         self._proxy.holding.stop(deadline_s)
         while self._proxy.stats.active and self._clock.monotonic() < deadline_s:

@@ -22,6 +22,8 @@ from modelium.gateway.engines.peers import Peers
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.engines.upstream import Upstream
 from modelium.gateway.gate import Gate
+from modelium.gateway.live.board import Board
+from modelium.gateway.live.readers import Readers
 from modelium.gateway.pages.api import ColdParts, cold_app
 from modelium.gateway.proxy import Limits, Proxy
 from modelium.gateway.reporting.announcing import Announcer
@@ -63,6 +65,7 @@ class Gateway(Parts):
 
     app: GatewayApp
     updates: ModelUpdates
+    board: Board
 
     def work(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """What runs as long as the gateway, by name."""
@@ -72,6 +75,7 @@ class Gateway(Parts):
             ("demand", self.demand.run()),
             ("waits", self.waits.run()),
             ("pulse", self.pulse.run()),
+            ("board", self.board.run()),
             ("stats.beat", self.announcer.beat()),
             ("stats", self.announcer.run()),
         ]
@@ -119,13 +123,22 @@ def assemble(
             stream_queue_timeout_s=settings.stream_queue_timeout_seconds,
         ),
     )
-    cold = cold_app(_cold_parts(around, table, parts.room, stats, gate, pinned))
+    board = Board(
+        gateway_id=around.instance,
+        table=table,
+        room=parts.room,
+        stats=stats,
+        clock=clock,
+        pinned=pinned,
+    )
+    cold = cold_app(_cold_parts(around, parts, gate, board, pinned))
     give_access(cold, access)
     around.checks.add("models", gate.is_known)
     health = health_app(around.checks)
     return Gateway(
         app=GatewayApp(proxy=proxy, gate=gate, health=health, cold=cold, clock=clock),
         updates=updates,
+        board=board,
         **vars(parts),
     )
 
@@ -170,21 +183,18 @@ def _parts(around: Surroundings, settings: GatewaySettings, pulse: Pulse) -> Par
 
 
 def _cold_parts(
-    around: Surroundings,
-    table: RouteTable,
-    room: WaitingRoom,
-    stats: Stats,
-    gate: Gate,
-    pinned: Collection[str],
+    around: Surroundings, parts: Parts, gate: Gate, board: Board, pinned: Collection[str]
 ) -> ColdParts:
     return ColdParts(
         gateway_id=around.instance,
-        table=table,
-        room=room,
-        stats=stats,
+        table=parts.table,
+        room=parts.room,
+        stats=parts.stats,
         store=around.store,
         bus=around.bus,
         clock=around.clock,
         gate=gate,
+        board=board,
+        readers=Readers(around.bus.events),
         pinned=pinned,
     )

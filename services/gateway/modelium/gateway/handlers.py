@@ -1,11 +1,19 @@
 """What the gateway listens to."""
 
 from modelium.common.bus import Handlers
-from modelium.common.events import GatewayStats, KeyChanged, ModelStateChanged, PoliciesChanged
+from modelium.common.events import (
+    AgentHeartbeat,
+    GatewayStats,
+    KeyChanged,
+    MetricsTick,
+    ModelStateChanged,
+    PoliciesChanged,
+)
 from modelium.common.policy_reader import PolicyReader
 from modelium.gateway.access.key_table import KeyTable
 from modelium.gateway.engines.dispatch import Dispatch
 from modelium.gateway.engines.model_updates import ModelUpdates
+from modelium.gateway.live.board import Board
 
 
 async def on_model_state_changed(message: ModelStateChanged, *, updates: ModelUpdates) -> None:
@@ -16,9 +24,20 @@ async def on_model_state_changed(message: ModelStateChanged, *, updates: ModelUp
         updates.apply(message.record)
 
 
-async def on_gateway_stats(message: GatewayStats, *, dispatch: Dispatch) -> None:
-    """Count what the other gateways have in flight."""
+async def on_gateway_stats(message: GatewayStats, *, dispatch: Dispatch, board: Board) -> None:
+    """Count what the other gateways have in flight, and show what all of them do."""
     dispatch.heard(message)
+    board.heard_figures(message)
+
+
+async def on_agent_heartbeat(message: AgentHeartbeat, *, board: Board) -> None:
+    """Show devices and engines."""
+    board.heard_devices(message)
+
+
+async def on_metrics_tick(message: MetricsTick, *, board: Board) -> None:
+    """Show which engines can sleep."""
+    board.heard_tick(message)
 
 
 async def on_key_changed(message: KeyChanged, *, keys: KeyTable) -> None:
@@ -34,6 +53,8 @@ async def on_policies_changed(_: PoliciesChanged, *, policies: PolicyReader) -> 
 HANDLERS: Handlers = {
     ModelStateChanged: on_model_state_changed,
     GatewayStats: on_gateway_stats,
+    AgentHeartbeat: on_agent_heartbeat,
+    MetricsTick: on_metrics_tick,
     KeyChanged: on_key_changed,
     PoliciesChanged: on_policies_changed,
 }

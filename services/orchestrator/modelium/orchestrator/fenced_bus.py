@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from modelium.common.bus import A, Bus, Handlers
 from modelium.common.errors import DependencyUnavailable
+from modelium.common.event_log import EventLog
 from modelium.common.events import Command, Message, Question
 from modelium.common.lease import Lease
 
@@ -31,6 +32,10 @@ class FencedBus:
     @property
     def connected(self) -> bool:
         return self._bus.connected
+
+    @property
+    def events(self) -> EventLog:
+        return self._bus.events
 
     async def publish(self, message: Message) -> None:
         epoch = self._lease.epoch

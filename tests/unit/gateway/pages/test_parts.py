@@ -7,6 +7,8 @@ from modelium.common.testing import FakeClock, InMemoryBus, InMemoryStore, a_mod
 from modelium.gateway.edge.errors_http import ApiError
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.gate import Gate
+from modelium.gateway.live.board import Board
+from modelium.gateway.live.readers import Readers
 from modelium.gateway.pages.parts import ColdParts, Seen
 from modelium.gateway.reporting.stats import Stats
 from modelium.gateway.waiting.room import WaitingRoom
@@ -25,15 +27,18 @@ class OneByOne(RouteTable):
 
 def seen_in(table: RouteTable) -> Seen:
     clock = FakeClock()
+    room, stats, bus = WaitingRoom(9, 999), Stats(clock), InMemoryBus(clock=clock)
     parts = ColdParts(
         gateway_id="g1",
         table=table,
-        room=WaitingRoom(9, 999),
-        stats=Stats(clock),
+        room=room,
+        stats=stats,
         store=InMemoryStore(clock),
-        bus=InMemoryBus(clock=clock),
+        bus=bus,
         clock=clock,
         gate=Gate(known=True),
+        board=Board(gateway_id="g1", table=table, room=room, stats=stats, clock=clock, pinned=()),
+        readers=Readers(bus.events),
         pinned=(),
     )
     parts.room.enter(a_call(), "acme", clock.monotonic() - 2)

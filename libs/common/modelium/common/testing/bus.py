@@ -18,8 +18,9 @@ from modelium.common.delivery import Again, Dead, deliver, outcome, reply_to
 from modelium.common.envelope import Arrived, encode
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import Message, Question
-from modelium.common.subjects import STREAMS, dead, subject_for, subject_of
+from modelium.common.subjects import EVENTS_STREAM, STREAMS, dead, subject_for, subject_of
 from modelium.common.testing.clock import yield_to_others
+from modelium.common.testing.event_log import InMemoryEventLog
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,9 @@ class _Mailbox:
             self.readers -= 1
 
 
-def _is_stored(subject: str) -> bool:
-    return any(fnmatchcase(subject, s.replace(">", "*")) for x in STREAMS for s in x.subjects)
+def _is_stored(subject: str, stream: str | None = None) -> bool:
+    wanted = (s for x in STREAMS if stream in (None, x.name) for s in x.subjects)
+    return any(fnmatchcase(subject, s.replace(">", "*")) for s in wanted)
 
 
 class InMemoryBus:
@@ -92,6 +94,7 @@ class InMemoryBus:
         self._gaps: list[Callable[[], Awaitable[None]]] = []
         self._progress = asyncio.Event()
         self._answering: dict[type[Message], Handler] = {}
+        self.events = InMemoryEventLog()
 
     def of(self, kind: type[Message]) -> list[Message]:
         """The published messages of one kind."""
@@ -115,6 +118,8 @@ class InMemoryBus:
         delivery = _Delivery(next(self._sequence), subject, arrived)
         if _is_stored(subject):
             self._log.append(delivery)
+        if _is_stored(subject, EVENTS_STREAM):
+            self.events.add(subject, arrived)
         for mailbox in (*self._durables.values(), *self._followers):
             mailbox.put(delivery)
 

@@ -21,7 +21,7 @@ from modelium.gateway.access.key_table import KeyTable
 from modelium.gateway.access.limits import Limiter
 from modelium.gateway.access.oidc import SigningKeys, Tokens
 from modelium.gateway.access.origins import Origins
-from modelium.gateway.access.principal import EVERYTHING, Principal, with_implied
+from modelium.gateway.access.principal import ANONYMOUS, EVERYTHING, Principal, with_implied
 from modelium.gateway.access.refilling import Refilling
 from modelium.gateway.access.usage import UsageMeter
 from modelium.gateway.access.windows import Windows
@@ -162,7 +162,7 @@ class _Quotas:
         organization = self.settings.organization.id
         return Principal(
             organization=organization,
-            key_id="anonymous",
+            key_id=ANONYMOUS,
             scopes=EVERYTHING,
             accounts=self.of(organization),
         )

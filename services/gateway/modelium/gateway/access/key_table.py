@@ -93,6 +93,11 @@ class KeyTable:
         self._checked[mark] = entry
         return entry
 
+    def name_of(self, key_id: str) -> str:
+        """What people call the key; empty: nothing, or it is not known here."""
+        entry = self._entries.get(key_id)
+        return entry.key.name if entry is not None else ""
+
     async def look(self, credential: bytes) -> None:
         """Read one key that is not known yet, unless too many were asked for just now.
 

@@ -9,6 +9,8 @@ from modelium.common.api_keys import Scope
 from modelium.gateway.access.account import Account
 
 EVERYTHING: Final = frozenset(Scope)
+ANONYMOUS: Final = "anonymous"
+"""The `key_id` of everybody, where no key is needed."""
 _REMEMBERED: Final = 4096
 
 

@@ -188,6 +188,10 @@ class RouteTable:
         known = (entry.record for entry in self._entries.values())
         return sorted((r for r in known if not r.removed), key=lambda record: record.model)
 
+    def for_s(self, model: str, now_s: float) -> float:
+        """Since when a model that is there is in its state, as far as it was seen here."""
+        return now_s - self._entries[model].since_s
+
     def meant(self, wrong: str, may_use: Callable[[str], bool]) -> str | None:
         """The name most like a wrong one, of those that serve and that the caller may use."""
         served = (
@@ -219,8 +223,8 @@ class RouteTable:
             begins_in_s = max(free_in_s[0], _retry_in_s(first, now))
             # One that backs off for longer does not keep this one waiting.
             if begins_in_s <= max(free_in_s[0], retry_in_s):
-                heapq.heapreplace(free_in_s, begins_in_s + _load_s(first))
-        return max(1, round(max(free_in_s[0], retry_in_s) + _load_s(entry)))
+                heapq.heapreplace(free_in_s, begins_in_s + expected_load_s(first.record))
+        return max(1, round(max(free_in_s[0], retry_in_s) + expected_load_s(entry.record)))
 
     def _devices_free_in_s(self, now_s: float) -> list[float]:
         """Of each device with an engine, a heap: when what loads there is loaded."""
@@ -250,9 +254,8 @@ def _retry_in_s(entry: _Entry, now: datetime) -> float:
     return max(0.0, (retry_at - now).total_seconds())
 
 
-def _load_s(entry: _Entry) -> float:
-    """Of an engine that sleeps or is woken: its wake."""
-    record = entry.record
+def expected_load_s(record: ModelRecord) -> float:
+    """How long its load takes, by the last one; of an engine that sleeps or is woken: its wake."""
     load_s = record.load_s or DEFAULT_LOAD_S
     return record.wake_s or min(load_s, DEFAULT_WAKE_S) if record.sleep_level else load_s
 
@@ -261,7 +264,7 @@ def _left_s(entry: _Entry, now_s: float) -> float:
     """What is left of a load. A late one is taken to need half as long again as it is late, so
     that a client does not come back in vain every second.
     """
-    loading_s, expected_s = now_s - entry.since_s, _load_s(entry)
+    loading_s, expected_s = now_s - entry.since_s, expected_load_s(entry.record)
     return max(expected_s - loading_s, (loading_s - expected_s) / 2)
 
 

@@ -7,8 +7,11 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from modelium.gateway.edge.paths import dialect_of
+from modelium.gateway.live.documents import BusEvent, LiveChange, LiveSnapshot
 from modelium.gateway.pages.bodies import ErrorBody
 from modelium.gateway.pages.hot_routes import (
     ERROR_BODIES,
@@ -35,6 +38,7 @@ unless `gateway.allowed_origins` names the site.
 
 An API key is sent as `Authorization: Bearer …` or `x-api-key`, where the gateway asks for one.
 """
+_REF: Final = "#/components/schemas/{model}"
 _SECURITY: Final = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
@@ -45,11 +49,18 @@ _OPEN: Final = frozenset(
 """What everybody may see."""
 
 
+_STREAMED: Final[dict[str, tuple[type[BaseModel], ...]]] = {
+    "/live": (LiveSnapshot, LiveChange),
+    "/events": (BusEvent,),
+}
+"""What the `data` of these streams' events is; the framework cannot tell of more than one kind."""
+
+
 def document(app: FastAPI) -> Json:
     """The whole document."""
     whole = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes)
     shared = components()
-    schemas = whole["components"]["schemas"] | shared["schemas"]
+    schemas = whole["components"]["schemas"] | shared["schemas"] | _tell_streams(whole)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     whole["components"] = shared | {"schemas": dict(sorted(schemas.items()))}
@@ -61,6 +72,22 @@ def document(app: FastAPI) -> Json:
         for operation in item.values():
             _complete(path, operation)
     return whole
+
+
+def _tell_streams(whole: Json) -> Json:
+    """Say what streams are made of; the schemas for it."""
+    kinds = [kind for kinds in _STREAMED.values() for kind in kinds]
+    for path, of_path in _STREAMED.items():
+        answer = whole["paths"][path]["get"]["responses"]["200"]
+        refs = [{"$ref": _REF.format(model=kind.__name__)} for kind in of_path]
+        answer["content"]["text/event-stream"]["itemSchema"]["properties"]["data"] = {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"anyOf": refs} if len(refs) > 1 else refs[0],
+        }
+    found = models_json_schema([(kind, "serialization") for kind in kinds], ref_template=_REF)
+    schemas: Json = found[1]["$defs"]
+    return schemas
 
 
 def _error(path: str, operation: Json, status: int) -> Json:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
 
+from modelium.common.api_keys import Scope
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
 from modelium.common.records import AgentRecord, ModelRecord, ModelState, model_of_instance
@@ -13,6 +14,8 @@ from modelium.common.store import Store
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.gate import Gate
+from modelium.gateway.live.board import Board
+from modelium.gateway.live.readers import Readers
 from modelium.gateway.pages.documents import ModelPage
 from modelium.gateway.pages.views import model_page
 from modelium.gateway.reporting.stats import Stats
@@ -31,6 +34,8 @@ class ColdParts:
     bus: Bus
     clock: Clock
     gate: Gate
+    board: Board
+    readers: Readers
     pinned: Collection[str]
     """Models that nobody can unload."""
 
@@ -60,9 +65,23 @@ ModelPath = Annotated[str, Path(description="name of the model")]
 class Seen:
     """The models that this caller may see."""
 
-    def __init__(self, parts: ColdParts, visible: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        parts: ColdParts,
+        visible: Callable[[str], bool],
+        *,
+        sees_all: bool = False,
+        is_operator: bool = False,
+    ) -> None:
         self._parts = parts
         self._visible = visible
+        self.sees_all = sees_all
+        """Whether that is every model, also one that is gone."""
+        self.is_operator = is_operator
+
+    def visible(self, model: str) -> bool:
+        """Whether a model of this name may be seen."""
+        return self._visible(model)
 
     def records(self) -> list[tuple[ModelRecord, int | None]]:
         """All of them with their expected seconds, by name."""
@@ -116,7 +135,10 @@ class Seen:
 def _seen(request: Request, parts: Parts) -> Seen:
     # Set by the one who has looked at the caller's key; without it everything is visible.
     principal: Any = request.scope.get("state", {}).get("principal")
-    return Seen(parts, principal.may_use if principal is not None else _all)
+    if principal is None:
+        return Seen(parts, _all, sees_all=True)
+    is_operator = Scope.ADMIN in principal.scopes
+    return Seen(parts, principal.may_use, sees_all=not principal.models, is_operator=is_operator)
 
 
 def _all(_: str) -> bool:

@@ -21,6 +21,7 @@ from modelium.gateway.waiting.room import WaitingRoom
 BUCKETS_S: Final = (0.005, 0.02, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """Upper bounds of the histograms, in seconds."""
 _RECENT: Final = 100
+_P99: Final = 0.99
 _USERS: Final = 2
 """Enough to tell when somebody else than any one organisation has used a model last."""
 
@@ -154,7 +155,7 @@ class Stats:
     ) -> GatewayModelStats:
         """Those of one model, all 0 where it was never asked for."""
         counts = self.models.get(model) or ModelCounts()
-        last_s = counts.last_end_s
+        last_s, recent_s = counts.last_end_s, sorted(counts.recent_s)
         return GatewayModelStats(
             model=model,
             requests=counts.requests,
@@ -163,7 +164,8 @@ class Stats:
             waiting=room.count(model),
             oldest_wait_s=room.oldest_wait_s(model, now_s),
             idle_s=None if last_s is None else max(0.0, now_s - last_s),
-            latency_p50_s=median(counts.recent_s) if counts.recent_s else None,
+            latency_p50_s=median(recent_s) if recent_s else None,
+            latency_p99_s=recent_s[int(_P99 * len(recent_s))] if recent_s else None,
             routed_generations=table.routed_generations(model),
             in_flight_generations=dict(sorted(counts.in_flight.items())),
             keep_alive_s=counts.keep_alive_s,

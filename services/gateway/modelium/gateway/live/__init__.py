@@ -1,0 +1,1 @@
+"""What can be followed as it happens: models, devices, and what is said on the bus."""
