@@ -155,6 +155,11 @@ class AwayBus:
     async def ask(self, question: Question, answer: type[A], *, timeout_s: float) -> A:
         raise NotImplementedError
 
+    async def ask_all(
+        self, question: Question, answer: type[A], *, most: int, timeout_s: float
+    ) -> list[A]:
+        raise NotImplementedError
+
     async def answer(self, handlers: Handlers) -> None:
         raise NotImplementedError
 

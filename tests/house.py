@@ -32,6 +32,7 @@ PURE_COMMON = frozenset(
         "history",
         "lifecycle",
         "message",
+        "ongoing_requests",
         "origins",
         "plans",
         "policies",

@@ -31,7 +31,7 @@ from modelium.common.testing import InMemoryBus, InMemoryStore, a_model_record
 from modelium.gateway.access.assembly import Access, assemble_access
 from modelium.gateway.assembly import Gateway, assemble
 from modelium.gateway.engines.pool import EnginePool
-from modelium.gateway.handlers import HANDLERS
+from modelium.gateway.handlers import LIVE_HANDLERS, QUESTION_HANDLERS
 from tests.stubs.engine_app import Behaviour, StubEngine
 from tests.windows import MemoryWindows
 
@@ -166,15 +166,18 @@ async def running_gateway(
                 store=around.store.policies, policies=in_force, clock=around.clock
             )
             handlers = bind(
-                HANDLERS,
+                LIVE_HANDLERS,
                 updates=updates,
                 dispatch=gateway.dispatch,
                 board=gateway.board,
+                advising=gateway.advising,
                 keys=access.keys,
                 policies=reader,
             )
             follow = around.bus.follow(handlers, on_gap=updates.on_gap)
-            rig.tasks.append(group.create_task(follow))
+            questions = bind(QUESTION_HANDLERS, requests=gateway.requests)
+            for work in (follow, around.bus.answer(questions)):
+                rig.tasks.append(group.create_task(work))
             await rig.until(lambda: bool(gateway.table.versions()))
             try:
                 yield rig

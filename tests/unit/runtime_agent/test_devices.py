@@ -100,6 +100,11 @@ class _Nvml:
         assert version == self.nvmlMemory_v2
         return SimpleNamespace(total=100 * GIB, free=70 * GIB, reserved=GIB)
 
+    def nvmlDeviceGetUtilizationRates(self, handle: int) -> Any:
+        if handle == 1:
+            raise self.NVMLError("Not Supported")
+        return SimpleNamespace(gpu=37, memory=5)
+
 
 async def test_gpus_have_a_share_of_their_memory_as_budget() -> None:
     gpus = find_gpus((), share=0.9, nvml=_Nvml())
@@ -109,6 +114,8 @@ async def test_gpus_have_a_share_of_their_memory_as_budget() -> None:
     assert first.name == "NVIDIA H200"
     assert first.total_bytes == 90 * GIB
     assert first.free_bytes == 60 * GIB
+    assert (first.whole_bytes, first.used_bytes) == (100 * GIB, 30 * GIB)
+    assert (first.utilization, second.utilization) == (0.37, None)
     traits = gpus.traits("GPU-1")
     assert traits is not None
     assert traits.physical_bytes == 100 * GIB

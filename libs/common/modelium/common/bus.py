@@ -89,10 +89,20 @@ class Bus(Protocol):
                 cannot.
         """
 
+    async def ask_all(
+        self, question: Question, answer: type[A], *, most: int, timeout_s: float
+    ) -> list[A]:
+        """What all say who answer it: until `most` have, or the time is up.
+
+        Raises:
+            DependencyUnavailable: NATS is away.
+        """
+
     async def answer(self, handlers: Handlers) -> None:
         """Answer questions with what their handlers return, one after the other, until cancelled.
 
-        Of several that answer one kind of question, each is put to one.
+        Of several that answer one kind of question, each is put to one, unless it is one that is
+        `asked_of_all`.
         """
 
     @property

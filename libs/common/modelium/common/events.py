@@ -34,6 +34,8 @@ from modelium.common.reports import OrchestratorHeartbeat as OrchestratorHeartbe
 from modelium.common.reports import PlanAsked as PlanAsked
 from modelium.common.reports import PoliciesAsked as PoliciesAsked
 from modelium.common.reports import PoliciesChanged as PoliciesChanged
+from modelium.common.reports import RequestCancelAsked as RequestCancelAsked
+from modelium.common.reports import RequestsAsked as RequestsAsked
 
 
 class ModelDiscovered(Message):

@@ -39,11 +39,20 @@ class DecisionRecord(Frozen):
     inputs_digest: str
     decisions: tuple[Decision, ...] = ()
     plan: DeploymentPlan | None = Field(default=None, description="how a new model is served")
+    shadow: bool = Field(default=False, description="said for comparison: nobody followed it")
 
     def models(self) -> tuple[str, ...]:
         """All that it is about, those that give way included."""
         about = [name for each in self.decisions for name in (each.model, *each.victims)]
         return tuple(dict.fromkeys([*about, *([self.plan.model] if self.plan else [])]))
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionsPage:
+    """Some decisions, the newest first; `next_before`: the id that older ones are before."""
+
+    records: tuple[DecisionRecord, ...]
+    next_before: str | None
 
 
 class RequestRecord(Frozen):

@@ -27,3 +27,5 @@ class Question(Message):
     asked_of: ClassVar[str]
     """The service that answers."""
     answered_with: ClassVar[type[Frozen]]
+    asked_of_all: ClassVar[bool] = False
+    """Whether all processes of that service answer, not any one of them."""

@@ -17,6 +17,7 @@ from nats.aio.subscription import Subscription
 
 from modelium.common.boundary import attempt, cancellable
 from modelium.common.bus import Handlers
+from modelium.common.clock import Clock
 from modelium.common.delivery import reply_to
 from modelium.common.envelope import REASON_HEADER, Arrived
 from modelium.common.errors import DependencyUnavailable
@@ -65,6 +66,54 @@ def unanswered(question: Question, why: str) -> DependencyUnavailable:
     )
 
 
+class Gathering:
+    """Asks a question of all who answer it."""
+
+    def __init__(self, connection: NatsConnection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    async def replies(
+        self,
+        question: Question,
+        payload: bytes,
+        headers: Mapping[str, str],
+        most: int,
+        timeout_s: float,
+    ) -> list[bytes]:
+        """What was said by then; those who could not answer are left out."""
+        if not self._connection.connected:
+            raise self._connection.unavailable("does not answer")
+        client, deadline_s = self._connection.client, self._clock.monotonic() + timeout_s
+        inbox = client.new_inbox()
+        found: list[bytes] = []
+        try:
+            with cancellable():
+                subscription = await client.subscribe(inbox)
+                await client.publish(subject_of(question), payload, inbox, dict(headers))
+                while len(found) < most:
+                    left_s = max(0.001, deadline_s - self._clock.monotonic())
+                    reply = await subscription.next_msg(left_s)
+                    if _is_answer(reply):
+                        found.append(reply.data)
+        except nats.errors.TimeoutError:
+            pass
+        except AWAY as error:
+            raise self._connection.unavailable(f"did not pass it on: {error!r}") from error
+        with suppress(*AWAY):
+            await subscription.unsubscribe()
+        return found
+
+
+def _is_answer(reply: Msg) -> bool:
+    headers = reply.headers or {}
+    return REASON_HEADER not in headers and "Status" not in headers
+
+
+def _is_for_all(kind: type[Message]) -> bool:
+    return issubclass(kind, Question) and kind.asked_of_all
+
+
 class NatsAnswerer:
     """Runs until cancelled; see `bus.Bus.answer`."""
 
@@ -89,7 +138,7 @@ class NatsAnswerer:
     async def _subscribe(self, kind: type[Message]) -> Subscription:
         subject = subject_for(kind)
         return await self._connection.client.subscribe(
-            subject, queue=subject, cb=partial(self._enqueue, kind)
+            subject, queue="" if _is_for_all(kind) else subject, cb=partial(self._enqueue, kind)
         )
 
     async def _enqueue(self, kind: type[Message], msg: Msg) -> None:

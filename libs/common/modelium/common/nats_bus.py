@@ -13,7 +13,7 @@ from modelium.common.clock import Clock, SystemClock
 from modelium.common.envelope import encode
 from modelium.common.event_log import EventLog
 from modelium.common.events import Command, Message, Question
-from modelium.common.nats_answers import NatsAnswerer, asked
+from modelium.common.nats_answers import Gathering, NatsAnswerer, asked
 from modelium.common.nats_connection import NatsConnection
 from modelium.common.nats_consumer import NatsConsumer
 from modelium.common.nats_event_log import NatsEventLog
@@ -95,6 +95,14 @@ class NatsBus:
         payload, headers = encode(question, self._source)
         reply = await asked(self._connection, question, payload, headers, timeout_s)
         return answer.model_validate_json(reply)
+
+    async def ask_all(
+        self, question: Question, answer: type[A], *, most: int, timeout_s: float
+    ) -> list[A]:
+        payload, headers = encode(question, self._source)
+        asking = Gathering(self._connection, self._clock)
+        replies = await asking.replies(question, payload, headers, most, timeout_s)
+        return [answer.model_validate_json(reply) for reply in replies]
 
     async def answer(self, handlers: Handlers) -> None:
         await NatsAnswerer(self._connection, handlers).run()

@@ -13,7 +13,13 @@ from pydantic import ValidationError
 from modelium.common import keys
 from modelium.common.frozen import Frozen
 from modelium.common.hash_codec import from_hash, to_hash
-from modelium.common.history import BOUNDS, Bounds, DecisionRecord, RequestRecord
+from modelium.common.history import (
+    BOUNDS,
+    Bounds,
+    DecisionRecord,
+    DecisionsPage,
+    RequestRecord,
+)
 from modelium.common.redis_store_connection import Connection
 
 F = TypeVar("F", bound=Frozen)
@@ -80,6 +86,24 @@ class RedisHistory:
 
     async def decision(self, decision_id: str) -> DecisionRecord | None:
         return next(iter(await self._read(DecisionRecord, [keys.decision(decision_id)])), None)
+
+    async def decisions(self, *, most: int, before: str | None = None) -> DecisionsPage:
+        redis = self._connection.redis
+
+        async def newest() -> list[str]:
+            first = 0
+            if before is not None:
+                place = await redis.lpos(keys.DECISIONS, before)
+                if place is None:
+                    return []
+                first = int(str(place)) + 1
+            # One more than wanted tells whether there are more.
+            return [str(found) for found in await redis.lrange(keys.DECISIONS, first, first + most)]
+
+        ids = await self._connection.retried(newest)
+        names = [keys.decision(found) for found in ids[:most]]
+        records = await self._read(DecisionRecord, names)
+        return DecisionsPage(tuple(records), ids[most - 1] if len(ids) > most else None)
 
     async def decisions_of(self, model: str, *, most: int) -> list[DecisionRecord]:
         async def newest() -> list[str]:

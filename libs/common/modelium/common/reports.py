@@ -9,6 +9,7 @@ from pydantic import Field
 
 from modelium.common.figures import GatewayModelStats
 from modelium.common.message import Message, Question
+from modelium.common.ongoing_requests import CancelAnswer, RequestsAnswer
 from modelium.common.plans import PlanAnswer
 from modelium.common.policies import PoliciesAnswer
 from modelium.common.records import MemoryRecord, ModelName
@@ -75,3 +76,23 @@ class PoliciesAsked(Question):
     subject = "policies.asked"
     asked_of = "orchestrator"
     answered_with = PoliciesAnswer
+
+
+class RequestsAsked(Question):
+    """Which requests wait for their model or are at an engine?"""
+
+    subject = "requests.asked"
+    asked_of = "gateway"
+    answered_with = RequestsAnswer
+    asked_of_all = True
+
+
+class RequestCancelAsked(Question):
+    """Who has this request? Let it end."""
+
+    subject = "requests.cancel_asked"
+    asked_of = "gateway"
+    answered_with = CancelAnswer
+    asked_of_all = True
+
+    request_id: str = Field(min_length=1)

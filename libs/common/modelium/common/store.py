@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from modelium.common.advice import AdvisorRecord
 from modelium.common.api_keys import ApiKey
-from modelium.common.history import DecisionRecord, RequestRecord
+from modelium.common.history import DecisionRecord, DecisionsPage, RequestRecord
 from modelium.common.policies import AppliedPolicies
 from modelium.common.records import AgentRecord, InstanceRecord, MemoryRecord, ModelRecord, Record
 from modelium.common.usage import Usage
@@ -123,6 +123,9 @@ class History(Protocol):
 
     async def decision(self, decision_id: str) -> DecisionRecord | None:
         """One of them; None: it never was, or is kept no longer."""
+
+    async def decisions(self, *, most: int, before: str | None = None) -> DecisionsPage:
+        """Of all, the newest (before the one of this id); none if that is kept no longer."""
 
     async def decisions_of(self, model: str, *, most: int) -> list[DecisionRecord]:
         """The newest about a model, those first that were made first."""

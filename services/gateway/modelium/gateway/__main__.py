@@ -23,7 +23,7 @@ from modelium.gateway.access.windows import LimitsWindows
 from modelium.gateway.assembly import Gateway as Assembled
 from modelium.gateway.assembly import assemble
 from modelium.gateway.engines.pool import EnginePool
-from modelium.gateway.handlers import HANDLERS
+from modelium.gateway.handlers import LIVE_HANDLERS, QUESTION_HANDLERS
 from modelium.gateway.reporting.metrics import GatewayCollector
 from modelium.gateway.reporting.shared_metrics import SharedMetrics
 from modelium.gateway.workers import Worker, serve_with_workers
@@ -86,14 +86,17 @@ async def build(shell: Shell, worker: Worker | None = None) -> None:
 def _listen(shell: Shell, gateway: Assembled, access: Access, reader: PolicyReader) -> None:
     updates = gateway.updates
     handlers = bind(
-        HANDLERS,
+        LIVE_HANDLERS,
         updates=updates,
         dispatch=gateway.dispatch,
         board=gateway.board,
+        advising=gateway.advising,
         keys=access.keys,
         policies=reader,
     )
     shell.task("models", shell.bus.follow(handlers, on_gap=updates.on_gap))
+    questions = bind(QUESTION_HANDLERS, requests=gateway.requests)
+    shell.task("answer", shell.bus.answer(questions))
 
 
 def _join(worker: Worker, shell: Shell) -> None:

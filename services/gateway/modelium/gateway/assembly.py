@@ -22,11 +22,13 @@ from modelium.gateway.engines.peers import Peers
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.engines.upstream import Upstream
 from modelium.gateway.gate import Gate
+from modelium.gateway.live.advising import Advising
 from modelium.gateway.live.board import Board
 from modelium.gateway.live.readers import Readers
 from modelium.gateway.pages.api import ColdParts, cold_app
 from modelium.gateway.proxy import Limits, Proxy
 from modelium.gateway.reporting.announcing import Announcer
+from modelium.gateway.reporting.requests import Requests
 from modelium.gateway.reporting.stats import Stats
 from modelium.gateway.reporting.waits import WaitLog
 from modelium.gateway.waiting.demand import Demand
@@ -56,6 +58,7 @@ class Parts:
     holding: Holding
     demand: Demand
     waits: WaitLog
+    requests: Requests
     pulse: Pulse
 
 
@@ -66,6 +69,7 @@ class Gateway(Parts):
     app: GatewayApp
     updates: ModelUpdates
     board: Board
+    advising: Advising
 
     def work(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """What runs as long as the gateway, by name."""
@@ -76,6 +80,7 @@ class Gateway(Parts):
             ("waits", self.waits.run()),
             ("pulse", self.pulse.run()),
             ("board", self.board.run()),
+            ("advising", self.advising.run()),
             ("stats.beat", self.announcer.beat()),
             ("stats", self.announcer.run()),
         ]
@@ -113,6 +118,7 @@ def assemble(
         access=access,
         stats=stats,
         waits=parts.waits,
+        requests=parts.requests,
         pulse=parts.pulse,
         request_ids=RequestIds(around.instance),
         clock=clock,
@@ -131,7 +137,8 @@ def assemble(
         clock=clock,
         pinned=pinned,
     )
-    cold = cold_app(_cold_parts(around, parts, gate, board, pinned))
+    advising = Advising(bus=around.bus, store=around.store, clock=clock, board=board)
+    cold = cold_app(_cold_parts(around, parts, gate, board, advising, pinned))
     give_access(cold, access)
     around.checks.add("models", gate.is_known)
     health = health_app(around.checks)
@@ -139,6 +146,7 @@ def assemble(
         app=GatewayApp(proxy=proxy, gate=gate, health=health, cold=cold, clock=clock),
         updates=updates,
         board=board,
+        advising=advising,
         **vars(parts),
     )
 
@@ -177,13 +185,19 @@ def _parts(around: Surroundings, settings: GatewaySettings, pulse: Pulse) -> Par
         announcer=announcer,
         holding=holding,
         demand=demand,
+        requests=Requests(gateway_id=around.instance, holding=holding, clock=clock),
         waits=WaitLog(table=table, store=around.store, clock=clock, gateway_id=around.instance),
         pulse=pulse,
     )
 
 
 def _cold_parts(
-    around: Surroundings, parts: Parts, gate: Gate, board: Board, pinned: Collection[str]
+    around: Surroundings,
+    parts: Parts,
+    gate: Gate,
+    board: Board,
+    advising: Advising,
+    pinned: Collection[str],
 ) -> ColdParts:
     return ColdParts(
         gateway_id=around.instance,
@@ -195,6 +209,7 @@ def _cold_parts(
         clock=around.clock,
         gate=gate,
         board=board,
+        advising=advising,
         readers=Readers(around.bus.events),
         pinned=pinned,
     )

@@ -2,18 +2,24 @@
 
 from modelium.common.bus import Handlers
 from modelium.common.events import (
+    AdvisorChanged,
     AgentHeartbeat,
     GatewayStats,
     KeyChanged,
     MetricsTick,
     ModelStateChanged,
     PoliciesChanged,
+    RequestCancelAsked,
+    RequestsAsked,
 )
+from modelium.common.ongoing_requests import CancelAnswer, RequestsAnswer
 from modelium.common.policy_reader import PolicyReader
 from modelium.gateway.access.key_table import KeyTable
 from modelium.gateway.engines.dispatch import Dispatch
 from modelium.gateway.engines.model_updates import ModelUpdates
+from modelium.gateway.live.advising import Advising
 from modelium.gateway.live.board import Board
+from modelium.gateway.reporting.requests import Requests
 
 
 async def on_model_state_changed(message: ModelStateChanged, *, updates: ModelUpdates) -> None:
@@ -50,11 +56,34 @@ async def on_policies_changed(_: PoliciesChanged, *, policies: PolicyReader) -> 
     policies.read_soon()
 
 
-HANDLERS: Handlers = {
+async def on_advisor_changed(_: AdvisorChanged, *, advising: Advising) -> None:
+    """Ask who leads now."""
+    advising.changed()
+
+
+async def on_requests_asked(_: RequestsAsked, *, requests: Requests) -> RequestsAnswer:
+    """Tell which requests there are."""
+    return requests.answer()
+
+
+async def on_request_cancel_asked(
+    question: RequestCancelAsked, *, requests: Requests
+) -> CancelAnswer:
+    """End those of this id."""
+    return requests.cancel(question.request_id)
+
+
+LIVE_HANDLERS: Handlers = {
     ModelStateChanged: on_model_state_changed,
     GatewayStats: on_gateway_stats,
     AgentHeartbeat: on_agent_heartbeat,
     MetricsTick: on_metrics_tick,
     KeyChanged: on_key_changed,
     PoliciesChanged: on_policies_changed,
+    AdvisorChanged: on_advisor_changed,
 }
+QUESTION_HANDLERS: Handlers = {
+    RequestsAsked: on_requests_asked,
+    RequestCancelAsked: on_request_cancel_asked,
+}
+HANDLERS: Handlers = {**LIVE_HANDLERS, **QUESTION_HANDLERS}

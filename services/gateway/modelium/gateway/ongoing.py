@@ -11,12 +11,13 @@ from modelium.gateway.edge.paths import Dialect, ModelIn
 from modelium.gateway.engines.instance import Lease
 from modelium.gateway.engines.relay import Passage
 from modelium.gateway.engines.tokens import asking_for_usage, estimated_prompt
+from modelium.gateway.waiting.room import Waiter
 
 _NOTHING: Final = Passage()
 """What passed before an engine was asked."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Ongoing:
     """See the module; `started_s` is monotonic."""
 
@@ -30,6 +31,10 @@ class Ongoing:
     load_s: float = 0.0
     served: bool = False
     """Whether an engine has answered, and with no error."""
+    waiter: Waiter | None = None
+    """Its place in the queue, while it waits."""
+    waited_s: float = 0.0
+    """Before."""
 
     def next_passage(self, lease: Lease) -> Passage:
         """How the answer of the next engine is passed on."""
@@ -60,7 +65,8 @@ class Ongoing:
         Its client has left, or its stream has ended without usage. Only of prompts in JSON, where
         bytes tell something of tokens.
         """
-        begun = self.device_s > 0 and (self.watch.gone or self.passage.events > 0)
+        left = self.watch.gone or self.watch.ended
+        begun = self.device_s > 0 and (left or self.passage.events > 0)
         unsaid = self.passage.tokens.prompt is None
         return begun and unsaid and self.call.rule.model_in is ModelIn.JSON
 

@@ -40,6 +40,7 @@ from modelium.gateway.engines.relay import relay
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.engines.upstream import EngineGone, Upstream
 from modelium.gateway.ongoing import Ongoing, asking
+from modelium.gateway.reporting.requests import Requests
 from modelium.gateway.reporting.stats import Ending, Stats
 from modelium.gateway.reporting.waits import WaitLog
 from modelium.gateway.waiting.holding import Holding
@@ -94,6 +95,7 @@ class Proxy:
     access: Access
     stats: Stats
     waits: WaitLog
+    requests: Requests
     pulse: Pulse
     request_ids: RequestIds
     clock: Clock
@@ -206,6 +208,7 @@ class Proxy:
         ending = Ending.FAILED
         if request.call.stream:
             self.pulse.begin(client)
+        self.requests.add(request)
         try:
             deadline_s = request.started_s + self.limits.wait_s(request.call)
             await self._attempts(request, deadline_s)
@@ -213,12 +216,14 @@ class Proxy:
         except ApiError as error:
             await self._refuse(request, error)
         except asyncio.CancelledError:
-            if request.watch.gone:
+            if request.watch.gone or request.watch.ended:
                 ending = Ending.LEFT
-            else:
-                await self._refuse(request, errors.stopping())
+            if not request.watch.gone:
+                ended = request.watch.ended
+                await self._refuse(request, errors.cancelled() if ended else errors.stopping())
             raise
         finally:
+            self.requests.discard(request)
             self.pulse.end(client)
             self.stats.ended(model, ending, request.started_s, client.first_byte_s)
 
@@ -260,6 +265,7 @@ class Proxy:
         call, client = request.call, request.client
         waiter = self.holding.join(call, request.principal.organization, again=again)
         client.progress = lambda: self.holding.progress(waiter)
+        request.waiter = waiter
         try:
             if call.stream:
                 self.holding.refuse_hopeless(call.model)
@@ -269,7 +275,8 @@ class Proxy:
             request.load_s += waiter.load_s()
             return lease
         finally:
-            client.progress = None
+            client.progress = request.waiter = None
+            request.waited_s += self.clock.monotonic() - waiter.since_s
             self.holding.leave(waiter)
 
     async def _attempt(self, request: Ongoing, lease: Lease) -> None:

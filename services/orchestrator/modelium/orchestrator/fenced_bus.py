@@ -62,5 +62,10 @@ class FencedBus:
     async def ask(self, question: Question, answer: type[A], *, timeout_s: float) -> A:
         return await self._bus.ask(question, answer, timeout_s=timeout_s)
 
+    async def ask_all(
+        self, question: Question, answer: type[A], *, most: int, timeout_s: float
+    ) -> list[A]:
+        return await self._bus.ask_all(question, answer, most=most, timeout_s=timeout_s)
+
     async def answer(self, handlers: Handlers) -> None:
         await self._bus.answer(handlers)

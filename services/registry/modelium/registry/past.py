@@ -28,6 +28,7 @@ def _record(event: DecisionMade) -> DecisionRecord:
         inputs_digest=event.inputs_digest,
         decisions=event.decisions,
         plan=event.plan,
+        shadow=event.shadow,
     )
 
 

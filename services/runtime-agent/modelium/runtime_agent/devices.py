@@ -125,6 +125,7 @@ class CpuSlots:
                 free_bytes=slot_free_bytes(
                     self._budget_bytes, resident.get(slot, 0), machine.available_bytes
                 ),
+                used_bytes=resident.get(slot, 0),
             )
             for number, slot in enumerate(self._traits)
         )

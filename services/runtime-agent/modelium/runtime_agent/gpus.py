@@ -5,13 +5,15 @@ The budget of a GPU is a share of its memory; what the driver itself reserves co
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import pynvml
 
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.records import Device, DeviceKind
 from modelium.runtime_agent.devices import Traits
+
+_PERCENT: Final = 100
 
 
 def find_gpus(wanted: Sequence[str], *, share: float, nvml: Any = pynvml) -> "Gpus | None":
@@ -71,7 +73,18 @@ class Gpus:
             name=_text(self._nvml.nvmlDeviceGetName(handle)),
             total_bytes=budget,
             free_bytes=max(0, budget - used),
+            whole_bytes=memory.total,
+            used_bytes=used,
+            utilization=self._utilization(handle),
         )
+
+    def _utilization(self, handle: Any) -> float | None:
+        """Of the last sample; None for what is not counted, such as a part of a GPU (MIG)."""
+        try:
+            rates = self._nvml.nvmlDeviceGetUtilizationRates(handle)
+        except self._nvml.NVMLError:
+            return None
+        return min(1.0, max(0.0, float(rates.gpu) / _PERCENT))
 
     def _memory(self, handle: Any) -> Any:
         """Version 2, whose `free` does not count what the driver reserves."""

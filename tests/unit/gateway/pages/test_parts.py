@@ -7,6 +7,7 @@ from modelium.common.testing import FakeClock, InMemoryBus, InMemoryStore, a_mod
 from modelium.gateway.edge.errors_http import ApiError
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.gate import Gate
+from modelium.gateway.live.advising import Advising
 from modelium.gateway.live.board import Board
 from modelium.gateway.live.readers import Readers
 from modelium.gateway.pages.parts import ColdParts, Seen
@@ -28,16 +29,19 @@ class OneByOne(RouteTable):
 def seen_in(table: RouteTable) -> Seen:
     clock = FakeClock()
     room, stats, bus = WaitingRoom(9, 999), Stats(clock), InMemoryBus(clock=clock)
+    store = InMemoryStore(clock)
+    board = Board(gateway_id="g1", table=table, room=room, stats=stats, clock=clock, pinned=())
     parts = ColdParts(
         gateway_id="g1",
         table=table,
         room=room,
         stats=stats,
-        store=InMemoryStore(clock),
+        store=store,
         bus=bus,
         clock=clock,
         gate=Gate(known=True),
-        board=Board(gateway_id="g1", table=table, room=room, stats=stats, clock=clock, pinned=()),
+        board=board,
+        advising=Advising(bus=bus, store=store, clock=clock, board=board),
         readers=Readers(bus.events),
         pinned=(),
     )

@@ -93,7 +93,7 @@ class InMemoryBus:
         self._followers: list[_Mailbox] = []
         self._gaps: list[Callable[[], Awaitable[None]]] = []
         self._progress = asyncio.Event()
-        self._answering: dict[type[Message], Handler] = {}
+        self._answering: dict[type[Message], list[Handler]] = {}
         self.events = InMemoryEventLog()
 
     def of(self, kind: type[Message]) -> list[Message]:
@@ -190,26 +190,39 @@ class InMemoryBus:
                 self._gaps.remove(on_gap)
 
     async def ask(self, question: Question, answer: type[A], *, timeout_s: float) -> A:
-        handler = self._answering.get(type(question))
-        if handler is None:
+        handlers = self._answering.get(type(question))
+        if not handlers:
             raise DependencyUnavailable(f"The {question.asked_of} does not run", "Start it")
         answers: list[bytes] = []
         arrived = Arrived(*encode(question, self._source))
         error: Exception | None = TimeoutError()
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
+                [handler, *_] = handlers
                 error = await attempt(reply_to(type(question), arrived, handler, answers.append))
         if error is not None:
             raise DependencyUnavailable(f"The {question.asked_of} did not answer", str(error))
         return answer.model_validate_json(answers[0])
 
+    async def ask_all(
+        self, question: Question, answer: type[A], *, most: int, timeout_s: float
+    ) -> list[A]:
+        if not self.connected:
+            raise DependencyUnavailable("The bus in memory is away", "Set `connected` again")
+        answers: list[bytes] = []
+        arrived = Arrived(*encode(question, self._source))
+        for handler in self._answering.get(type(question), [])[:most]:
+            await attempt(reply_to(type(question), arrived, handler, answers.append))
+        return [answer.model_validate_json(reply) for reply in answers]
+
     async def answer(self, handlers: Handlers) -> None:
-        self._answering.update(handlers)
+        for kind, handler in handlers.items():
+            self._answering.setdefault(kind, []).append(handler)
         try:
             await asyncio.Event().wait()
         finally:
-            for kind in handlers:
-                self._answering.pop(kind, None)
+            for kind, handler in handlers.items():
+                self._answering[kind].remove(handler)
 
     @contextmanager
     def _counted(self, mailbox: _Mailbox) -> Iterator[None]:

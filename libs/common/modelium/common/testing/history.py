@@ -6,7 +6,13 @@ from typing import Generic, TypeVar
 
 from modelium.common.clock import Clock
 from modelium.common.errors import DependencyUnavailable
-from modelium.common.history import BOUNDS, Bounds, DecisionRecord, RequestRecord
+from modelium.common.history import (
+    BOUNDS,
+    Bounds,
+    DecisionRecord,
+    DecisionsPage,
+    RequestRecord,
+)
 
 T = TypeVar("T")
 
@@ -52,6 +58,15 @@ class InMemoryHistory:
     async def decision(self, decision_id: str) -> DecisionRecord | None:
         self._must_answer()
         return self._decisions.get(decision_id)
+
+    async def decisions(self, *, most: int, before: str | None = None) -> DecisionsPage:
+        self._must_answer()
+        kept = self._decisions.all()[::-1]
+        if before is not None:
+            ids = [record.decision_id for record in kept]
+            kept = kept[ids.index(before) + 1 :] if before in ids else []
+        more = len(kept) > most
+        return DecisionsPage(tuple(kept[:most]), kept[most - 1].decision_id if more else None)
 
     async def decisions_of(self, model: str, *, most: int) -> list[DecisionRecord]:
         self._must_answer()

@@ -241,6 +241,12 @@ def stopping() -> ApiError:
     return unavailable("The gateway is stopping.")
 
 
+def cancelled() -> ApiError:
+    """503: an operator has ended the request; the same one again may be ended again."""
+    text = "An operator has cancelled this request."
+    return ApiError(503, "request_cancelled", "service_unavailable", text, should_retry=False)
+
+
 def backend_error(message: str) -> ApiError:
     """502: the engine did not answer to the end."""
     return ApiError(502, "backend_error", "server_error", message)

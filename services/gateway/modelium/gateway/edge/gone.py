@@ -14,17 +14,20 @@ from modelium.gateway.edge.call import Scope
 
 
 class EndedWhenGone:
-    """A block that ends at once, without an error, when the client of `scope` goes away.
+    """A block that ends at once, without an error, when the client of `scope` goes away, or `end`
+    is called.
 
     Whatever it awaits is cancelled. An `asyncio.CancelledError` that has another cause passes.
     Entering it raises `ClientGone` if the client is gone already: a cancelled task goes on until it
     waits, and by then an engine might have the request.
     """
 
-    __slots__ = ("_inside", "_task", "gone")
+    __slots__ = ("_inside", "_task", "ended", "gone")
 
     def __init__(self, scope: Scope) -> None:
         self.gone = False
+        self.ended = False
+        """Whether somebody else than the client wanted it to end."""
         self._inside = False
         self._task: asyncio.Task[Any] | None = None
         scope["extensions"][GONE_EXTENSION](self._on_gone)
@@ -43,11 +46,20 @@ class EndedWhenGone:
         _traceback: TracebackType | None,
     ) -> bool:
         self._inside = False
-        if not self.gone or self._task is None or kind is not asyncio.CancelledError:
+        meant = (self.gone or self.ended) and kind is asyncio.CancelledError
+        if not meant or self._task is None:
             return False
         return self._task.uncancel() == 0
 
     def _on_gone(self) -> None:
         self.gone = True
+        self._cancel()
+
+    def end(self) -> None:
+        """End the block as if its client had gone."""
+        self.ended = True
+        self._cancel()
+
+    def _cancel(self) -> None:
         if self._inside and self._task is not None:
             self._task.cancel()

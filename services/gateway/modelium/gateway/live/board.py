@@ -76,6 +76,11 @@ class Board:
         self._figures.heard(stats, self._clock.monotonic())
         self._figures.expire(self._clock.monotonic())
 
+    @property
+    def gateways(self) -> int:
+        """How many gateways there are, this one included."""
+        return self._figures.gateways
+
     def heard_devices(self, beat: AgentHeartbeat) -> None:
         """An agent has said what it has."""
         self._devices.heard(beat, self._clock.monotonic())

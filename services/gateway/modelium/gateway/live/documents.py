@@ -99,6 +99,16 @@ class LiveAdvisor(_Row):
     since: datetime | None
 
 
+class Regret(_Row):
+    """Seconds of waiting that advice cost, for each disagreement; the rules' are what it is
+    measured by.
+    """
+
+    time: datetime
+    llm: float
+    rules: float
+
+
 class LiveSnapshot(BaseModel):
     """The event `snapshot`: everything, first of all."""
 

@@ -72,6 +72,11 @@ class AllFigures:
             idle_s=0.0 if in_flight else min(idles, default=None),
         )
 
+    @property
+    def gateways(self) -> int:
+        """How many there are, this one included."""
+        return len(self._said.keys() | {self._own_id})
+
     def expire(self, now_s: float) -> None:
         """Forget gateways that are silent, and what is too long ago."""
         for name in [n for n, (at_s, _) in self._said.items() if now_s - at_s >= LEASE_S]:

@@ -16,7 +16,18 @@ from modelium.common.origins import BY_OPERATOR
 from modelium.common.records import AgentRecord
 from modelium.gateway.edge import errors_http
 from modelium.gateway.edge.accepted import status_url
-from modelium.gateway.pages import admin, brain, explain, live, models, oip, policies, session
+from modelium.gateway.pages import (
+    admin,
+    brain,
+    decisions,
+    explain,
+    live,
+    models,
+    oip,
+    policies,
+    requests,
+    session,
+)
 from modelium.gateway.pages.answers import tell_errors
 from modelium.gateway.pages.bodies import Responses, errors
 from modelium.gateway.pages.documents import CommandAccepted, GatewayStatus, Health, Index, Status
@@ -134,6 +145,8 @@ def routes() -> FastAPI:
     app.include_router(brain.router)
     app.include_router(session.router)
     app.include_router(live.router)
+    app.include_router(requests.router)
+    app.include_router(decisions.router)
     app.include_router(router)
     tell_errors(app)
     return app

@@ -14,6 +14,7 @@ from modelium.common.store import Store
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.gate import Gate
+from modelium.gateway.live.advising import Advising
 from modelium.gateway.live.board import Board
 from modelium.gateway.live.readers import Readers
 from modelium.gateway.pages.documents import ModelPage
@@ -35,6 +36,7 @@ class ColdParts:
     clock: Clock
     gate: Gate
     board: Board
+    advising: Advising
     readers: Readers
     pinned: Collection[str]
     """Models that nobody can unload."""
