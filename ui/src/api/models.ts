@@ -1,0 +1,46 @@
+// What operators do with a model, and what the gateway knows of one.
+import { json, send } from "./client";
+import type { CommandAccepted, RecentEvents } from "./types";
+
+export type Action = "load" | "unload" | "sleep" | "retry" | "pin" | "unpin";
+
+const below = (model: string) => `/admin/models/${encodeURIComponent(model)}`;
+
+/** Have it done; the live stream shows what becomes of it. */
+export function act(model: string, action: Action): Promise<CommandAccepted> {
+  const pin = action === "pin" || action === "unpin";
+  const path = `${below(model)}/${pin ? "pin" : action}`;
+  const method = action === "pin" ? "PUT" : action === "unpin" ? "DELETE" : "POST";
+  return json<CommandAccepted>(path, { method });
+}
+
+export interface ModelDetails {
+  model: string;
+  runtime_reason: string;
+  context_length: number | null;
+  aliases: string[];
+  about: Record<string, unknown> | null;
+  engines: { instance_id: string; state: string; agent_id: string; device_ids: string[]; in_flight: number }[];
+  load_s: number | null;
+}
+
+export const modelDetails = (model: string, signal: AbortSignal) =>
+  json<ModelDetails>(`/models/${encodeURIComponent(model)}`, { signal });
+
+export interface LogLines {
+  model: string;
+  instance_id: string;
+  lines: string[];
+}
+
+export const engineLog = (model: string, lines: number, signal: AbortSignal) =>
+  json<LogLines>(`${below(model)}/log`, { query: { lines }, signal });
+
+/** The raw stream of log lines as they come. */
+export const followLog = (model: string, signal: AbortSignal) =>
+  send(`${below(model)}/log`, { query: { follow: true }, signal });
+
+export const recentEvents = (
+  query: { model?: string; subject?: readonly string[]; before?: number; limit?: number },
+  signal: AbortSignal,
+) => json<RecentEvents>("/events/recent", { query, signal });

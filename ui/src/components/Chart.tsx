@@ -1,0 +1,97 @@
+import { useEffect, useRef } from "react";
+import uPlot from "uplot";
+
+import { useTheme } from "../lib/theme";
+
+export interface Line {
+  label: string;
+  /** Name of a colour of app.css, without the dashes. */
+  color: "accent" | "good-fill" | "busy-fill" | "rest-fill" | "bad-fill" | "muted";
+  fill?: boolean;
+}
+
+interface Props {
+  /** What it shows, for those who cannot see it. */
+  label: string;
+  lines: Line[];
+  /** The newest columns: times in seconds, then one row per line. */
+  columns: () => uPlot.AlignedData;
+  /** Calls back when `columns` has news; returns what ends that. */
+  listen?: (listener: () => void) => () => void;
+  format?: (value: number) => string;
+  height?: number;
+  /** Upper end of the axis at least: a flat zero line is not drawn at half height. */
+  least?: number;
+}
+
+const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
+
+function options({ lines, format = String, height = 140, least = 1 }: Props, width: number): uPlot.Options {
+  const axis = {
+    stroke: css("muted"),
+    grid: { stroke: css("line"), width: 1 },
+    ticks: { show: false },
+    font: "11px Inter, system-ui, sans-serif",
+  };
+  return {
+    width,
+    height,
+    cursor: { drag: { x: false, y: false }, points: { size: 6 } },
+    legend: { show: false },
+    padding: [8, 8, 0, 0],
+    scales: { y: { range: (_plot, _low, high) => [0, Math.max(least, (high ?? 0) * 1.1)] } },
+    axes: [
+      { ...axis, space: 80, values: "{HH}:{mm}", size: 24 },
+      { ...axis, size: 56, space: 32, values: (_plot, marks) => marks.map(format) },
+    ],
+    series: [
+      {},
+      ...lines.map(({ label, color, fill }) => ({
+        label,
+        stroke: css(color),
+        width: 1.5,
+        ...(fill ? { fill: `color-mix(in srgb, ${css(color)} 14%, transparent)` } : {}),
+        points: { show: false },
+      })),
+    ],
+  };
+}
+
+/** Lines over time. The numbers in it are also said by text elsewhere on the page. */
+export function Chart(props: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const dark = useTheme((theme) => theme.dark);
+  const { label, lines, columns, listen, height = 140 } = props;
+  const key = lines.map((line) => line.label + line.color).join();
+
+  useEffect(() => {
+    const element = box.current!;
+    const plot = new uPlot(options(props, element.clientWidth || 300), columns(), element);
+    const sized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
+    sized.observe(element);
+    // A page nobody looks at draws nothing.
+    const quit = listen?.(() => document.hidden || plot.setData(columns()));
+    return () => {
+      quit?.();
+      sized.disconnect();
+      plot.destroy();
+    };
+    // Colours are read from the style sheet: another theme is another plot.
+  }, [key, dark, height, columns, listen]);
+
+  return (
+    <figure>
+      <div ref={box} role="img" aria-label={label} className="min-w-0 overflow-hidden" style={{ height }} />
+      {lines.length > 1 && (
+        <figcaption className="mt-1 flex flex-wrap gap-x-4 text-muted">
+          {lines.map((line) => (
+            <span key={line.label} className="inline-flex items-center gap-1.5">
+              <span aria-hidden="true" className="h-0.5 w-3" style={{ background: `var(--${line.color})` }} />
+              {line.label}
+            </span>
+          ))}
+        </figcaption>
+      )}
+    </figure>
+  );
+}

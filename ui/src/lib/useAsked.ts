@@ -1,0 +1,46 @@
+import { useCallback, useEffect, useState } from "react";
+
+import { sentence } from "../api/error";
+
+export interface Asked<T> {
+  value: T | null;
+  problem: string;
+  asking: boolean;
+  /** Ask once more; what is shown stays until the answer is there. */
+  again: () => void;
+}
+
+/** The answer of a request, asked when `key` changes and again every `everyMs`. */
+export function useAsked<T>(
+  ask: (signal: AbortSignal) => Promise<T>,
+  key: string,
+  everyMs?: number,
+): Asked<T> {
+  const [state, setState] = useState<{ key: string; value: T | null; problem: string; asking: boolean }>(
+    { key, value: null, problem: "", asking: true },
+  );
+  const [turn, setTurn] = useState(0);
+  const again = useCallback(() => setTurn((was) => was + 1), []);
+
+  useEffect(() => {
+    const stop = new AbortController();
+    setState((was) => ({ key, value: was.key === key ? was.value : null, problem: "", asking: true }));
+    ask(stop.signal).then(
+      (value) => setState({ key, value, problem: "", asking: false }),
+      (error: unknown) => {
+        if (stop.signal.aborted) return;
+        setState((was) => ({ ...was, problem: sentence(error), asking: false }));
+      },
+    );
+    return () => stop.abort();
+    // `ask` is a new function each time; `key` says when it asks for something else.
+  }, [key, turn]);
+
+  useEffect(() => {
+    if (!everyMs) return;
+    const timer = setInterval(again, everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs, again]);
+
+  return { ...state, again };
+}
