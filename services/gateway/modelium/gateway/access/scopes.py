@@ -5,7 +5,7 @@ from typing import Final
 from modelium.common.api_keys import Scope
 
 _OPEN: Final = frozenset({"/", "/health", "/openapi.json", "/v2", "/v2/health/live"})
-_OPEN_BELOW: Final = ("/docs",)
+_OPEN_BELOW: Final = ("/docs", "/ui")
 _ADMIN: Final = "/admin/"
 _USAGE: Final = "/admin/usage"
 """Everybody may see what their own organisation has used."""

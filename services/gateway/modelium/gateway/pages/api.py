@@ -7,8 +7,8 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
 
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import Message, ModelRequested, ModelUnloadRequested
@@ -33,6 +33,8 @@ from modelium.gateway.pages.bodies import Responses, errors
 from modelium.gateway.pages.documents import CommandAccepted, GatewayStatus, Health, Index, Status
 from modelium.gateway.pages.openapi import document
 from modelium.gateway.pages.parts import ColdParts, ModelPath, Parts, SeenModels
+from modelium.gateway.pages.site import give_site, read_site
+from modelium.gateway.pages.site import router as site_router
 from modelium.gateway.pages.views import status_page
 
 __all__ = ["ColdParts", "cold_app"]
@@ -47,9 +49,11 @@ _COMMAND = _ACCEPTED | errors(404, 503)
 router = APIRouter()
 
 
-@router.get("/", tags=["pages"])
-async def index() -> Index:
-    """Where to look."""
+@router.get("/", tags=["pages"], response_model=Index)
+async def index(request: Request) -> Response | Index:
+    """Where to look; a browser is sent to the page at /ui."""
+    if "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse("/ui")
     return Index(
         name="modelium",
         version=version("modelium"),
@@ -57,6 +61,7 @@ async def index() -> Index:
         openapi="/openapi.json",
         models="/v1/models",
         status="/status",
+        ui="/ui",
     )
 
 
@@ -148,6 +153,7 @@ def routes() -> FastAPI:
     app.include_router(requests.router)
     app.include_router(decisions.router)
     app.include_router(router)
+    app.include_router(site_router)
     tell_errors(app)
     return app
 
@@ -157,4 +163,5 @@ def cold_app(parts: ColdParts) -> FastAPI:
     app = routes()
     app.openapi()  # takes a while: not when requests are served
     app.state.parts = parts
+    give_site(app, read_site())
     return app

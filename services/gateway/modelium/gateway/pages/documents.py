@@ -153,6 +153,7 @@ class Index(BaseModel):
     openapi: str
     models: str
     status: str
+    ui: str
 
 
 class OipServer(BaseModel):
