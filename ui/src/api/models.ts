@@ -1,5 +1,5 @@
 // What operators do with a model, and what the gateway knows of one.
-import { json, send } from "./client";
+import { json } from "./client";
 import type { CommandAccepted, RecentEvents } from "./types";
 
 export type Action = "load" | "unload" | "sleep" | "retry" | "pin" | "unpin";
@@ -36,9 +36,8 @@ export interface LogLines {
 export const engineLog = (model: string, lines: number, signal: AbortSignal) =>
   json<LogLines>(`${below(model)}/log`, { query: { lines }, signal });
 
-/** The raw stream of log lines as they come. */
-export const followLog = (model: string, signal: AbortSignal) =>
-  send(`${below(model)}/log`, { query: { follow: true }, signal });
+/** Where the lines come as they are written. */
+export const logPath = (model: string) => `${below(model)}/log?follow=true`;
 
 export const recentEvents = (
   query: { model?: string; subject?: readonly string[]; before?: number; limit?: number },

@@ -5,6 +5,7 @@ import { Link, useLocation } from "wouter";
 import { signOut, useSession } from "../api/session";
 import { Notice } from "../components/Notice";
 import { useLive } from "../live/store";
+import { Announcer } from "./Announcer";
 import { ConnectionState } from "./ConnectionState";
 import { Logo } from "./Logo";
 import { Nav } from "./Nav";
@@ -46,6 +47,7 @@ export function Shell({ children }: { children: ReactNode }) {
         {refused && <Notice>{refused}</Notice>}
         <Suspense fallback={<p className="text-muted">Loading …</p>}>{children}</Suspense>
       </main>
+      <Announcer />
     </div>
   );
 }

@@ -1,0 +1,27 @@
+import type { ReactNode } from "react";
+
+interface Props {
+  label: string;
+  value: ReactNode;
+  about?: ReactNode;
+}
+
+/** One figure with its name; a list of them goes into a `<dl>` made by `Stats`. */
+export function Stat({ label, value, about }: Props) {
+  return (
+    <div className="min-w-0 bg-surface px-4 py-3">
+      <dt className="truncate text-muted">{label}</dt>
+      <dd className="numbers truncate text-xl leading-7 font-semibold tracking-tight">{value}</dd>
+      {about && <dd className="truncate text-muted">{about}</dd>}
+    </div>
+  );
+}
+
+/** Figures side by side. */
+export function Stats({ children }: { children: ReactNode }) {
+  return (
+    <dl className="grid grid-cols-[repeat(auto-fit,minmax(8.5rem,1fr))] gap-px overflow-hidden rounded-lg border border-line bg-line">
+      {children}
+    </dl>
+  );
+}
