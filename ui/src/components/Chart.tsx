@@ -20,13 +20,15 @@ interface Props {
   listen?: (listener: () => void) => () => void;
   format?: (value: number) => string;
   height?: number;
+  /** So many seconds up to now, however few are known; else all that there are. */
+  windowS?: number;
   /** Upper end of the axis at least: a flat zero line is not drawn at half height. */
   least?: number;
 }
 
 const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
 
-function options({ lines, format = String, height = 140, least = 1 }: Props, width: number): uPlot.Options {
+function options({ lines, format = String, height = 140, least = 1, windowS }: Props, width: number): uPlot.Options {
   const axis = {
     stroke: css("muted"),
     grid: { stroke: css("line"), width: 1 },
@@ -39,7 +41,10 @@ function options({ lines, format = String, height = 140, least = 1 }: Props, wid
     cursor: { drag: { x: false, y: false }, points: { size: 6 } },
     legend: { show: false },
     padding: [8, 8, 0, 0],
-    scales: { y: { range: (_plot, _low, high) => [0, Math.max(least, (high ?? 0) * 1.1)] } },
+    scales: {
+      ...(windowS ? { x: { range: (_plot, _low, high) => [high - windowS, high] as [number, number] } } : {}),
+      y: { range: (_plot, _low, high) => [0, Math.max(least, (high ?? 0) * 1.1)] },
+    },
     axes: [
       { ...axis, space: 80, values: "{HH}:{mm}", size: 24 },
       { ...axis, size: 56, space: 32, values: (_plot, marks) => marks.map(format) },

@@ -1,4 +1,4 @@
-import { Moon, Pin, PinOff, Play, RotateCw, Square, type LucideIcon } from "lucide-react";
+import { CircleStop, Moon, Pin, PinOff, Play, RotateCw, type LucideIcon } from "lucide-react";
 import { memo, useState } from "react";
 
 import { sentence } from "../api/error";
@@ -9,7 +9,7 @@ import { say } from "./toasts";
 
 const LOOKS: Record<Action, { icon: LucideIcon; text: string; done: string }> = {
   load: { icon: Play, text: "Load", done: "is asked for" },
-  unload: { icon: Square, text: "Unload", done: "is drained and unloaded" },
+  unload: { icon: CircleStop, text: "Unload", done: "is drained and unloaded" },
   sleep: { icon: Moon, text: "Put to sleep", done: "is drained and put to sleep" },
   retry: { icon: RotateCw, text: "Try again", done: "is tried again" },
   pin: { icon: Pin, text: "Pin", done: "is kept loaded from now on" },
@@ -69,7 +69,7 @@ export const ModelActions = memo(function ModelActions({ wide = false, ...model 
           <Button
             key={action}
             look={wide ? "plain" : "quiet"}
-            className={wide ? "" : "w-7 px-0"}
+            square={!wide}
             aria-label={`${text} ${model.model}`}
             title={text}
             disabled={busy !== null}

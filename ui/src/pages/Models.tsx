@@ -46,7 +46,7 @@ export default function Models() {
           <thead>
             <tr>
               <ColumnHead column="model" title="Model" {...head} className="pl-4 text-left" />
-              <ColumnHead column="state" title="State" {...head} className="text-left" />
+              <ColumnHead column="state" title="State" {...head} className="hidden text-left md:table-cell" />
               {NUMBERS.map(([column, title]) => (
                 <ColumnHead key={column} column={column} title={title} {...head} className="hidden text-right md:table-cell" />
               ))}

@@ -22,7 +22,7 @@ export function Memory({ model, about }: Props) {
   ] as const;
   const most = Math.max(1, ...rows.map(([, value]) => value));
   return (
-    <Card title="Memory">
+    <Card title="Memory" className="max-w-4xl">
       <dl className="space-y-2">
         {rows.map(([name, value]) => (
           <div key={name}>

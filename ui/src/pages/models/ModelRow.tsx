@@ -15,7 +15,7 @@ export const ModelRow = memo(function ModelRow({ model, mayAct }: { model: LiveM
   const held = model.reserved_bytes > 0;
   return (
     <tr className="border-t border-line">
-      <th scope="row" className="max-w-72 min-w-0 px-4 py-2 text-left align-top font-normal">
+      <th scope="row" className="w-full max-w-0 px-4 md:w-auto md:max-w-72 py-2 text-left align-top font-normal">
         <span className="flex items-center gap-1.5">
           <ModelLink model={model.model} className="truncate" />
           {model.pinned && <Pin size={13} role="img" aria-label="pinned" className="shrink-0 text-accent" />}
@@ -24,16 +24,12 @@ export const ModelRow = memo(function ModelRow({ model, mayAct }: { model: LiveM
         <span className="block truncate text-muted">
           {[model.task, model.runtime].filter(Boolean).join(" · ") || "not known yet"}
         </span>
+        <span className="block md:hidden">
+          <State model={model} />
+        </span>
       </th>
-      <td className="w-full max-w-0 min-w-40 px-3 py-2 align-top">
-        <StateBadge state={model.state} />
-        {model.state === "loading" ? (
-          <LoadProgress {...model} />
-        ) : (
-          <span className="block truncate text-muted" title={model.reason}>
-            {model.reason}
-          </span>
-        )}
+      <td className="hidden w-full max-w-0 min-w-40 px-3 py-2 align-top md:table-cell">
+        <State model={model} />
       </td>
       <td className={NUMBER}>
         {bytes(held ? model.reserved_bytes : model.size_bytes)}
@@ -48,10 +44,26 @@ export const ModelRow = memo(function ModelRow({ model, mayAct }: { model: LiveM
       </td>
       <td className={NUMBER}>{model.idle_s === null ? "–" : seconds(Math.floor(model.idle_s))}</td>
       {mayAct && (
-        <td className="px-4 py-1.5 align-top">
+        <td className="py-1.5 pr-3 pl-1 align-top md:px-4">
           <ModelActions model={model.model} state={model.state} can_sleep={model.can_sleep} pinned={model.pinned} />
         </td>
       )}
     </tr>
   );
 });
+
+/** The state and one line on why; how far it is while it loads. */
+function State({ model }: { model: LiveModel }) {
+  return (
+    <>
+      <StateBadge state={model.state} />
+      {model.state === "loading" ? (
+        <LoadProgress {...model} />
+      ) : (
+        <span className="block truncate text-muted" title={model.reason}>
+          {model.reason}
+        </span>
+      )}
+    </>
+  );
+}

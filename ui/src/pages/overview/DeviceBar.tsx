@@ -62,7 +62,7 @@ function Part({ segment }: { segment: Segment }) {
     <>
       <span aria-hidden="true" className={`absolute inset-y-0 left-0 opacity-70 ${FILLS[engine.state] ?? "bg-idle-fill"}`} style={{ width: `${filled * 100}%` }} />
       <span aria-hidden="true" className={`absolute inset-0 opacity-30 ${FILLS[engine.state] ?? "bg-idle-fill"}`} />
-      <span aria-hidden="true" className="relative truncate px-2 leading-8 font-medium">{name}</span>
+      <span aria-hidden="true" className="relative hidden truncate px-2 leading-8 font-medium @min-[3.5rem]:block">{name}</span>
     </>
   );
   const look = "relative flex h-full w-full min-w-0 overflow-hidden";
@@ -70,7 +70,7 @@ function Part({ segment }: { segment: Segment }) {
     <li
       data-engine={engine.instance_id}
       title={about}
-      className="absolute inset-y-0 border-r border-surface"
+      className="@container absolute inset-y-0 border-r border-surface"
       style={{ left: `${start * 100}%`, width: `${width * 100}%` }}
     >
       {engine.model ? (
