@@ -50,8 +50,14 @@ export interface LiveModel {
   failures: number;
   retry_at: string | null;
   generation: number;
+  /** Engines beside the first. */
   copies: number;
   can_sleep: boolean;
+}
+
+/** Beside what the gateway says: when its idle time began, by the gateway's clock. */
+export interface KnownModel extends LiveModel {
+  idle_since: number | null;
 }
 
 export interface LiveEngine {

@@ -1,11 +1,11 @@
 // The state that the page shows, and how a message changes it. Pure: rows that did not change stay
 // the same objects, so that what shows them need not be drawn again.
-import type { Advisor, Change, LiveDevice, LiveGateway, LiveModel, Snapshot } from "../api/types";
+import type { Advisor, Change, KnownModel, LiveDevice, LiveGateway, LiveModel, Snapshot } from "../api/types";
 
 export interface LiveData {
   time: string | null;
   gateway: LiveGateway | null;
-  models: ReadonlyMap<string, LiveModel>;
+  models: ReadonlyMap<string, KnownModel>;
   devices: ReadonlyMap<string, LiveDevice>;
   advisor: Advisor | null;
 }
@@ -23,7 +23,7 @@ export function fromSnapshot(snapshot: Snapshot): LiveData {
   return {
     time: snapshot.time,
     gateway: snapshot.gateway,
-    models: new Map(snapshot.models.map((model) => [model.model, model])),
+    models: new Map(known(snapshot).map((model) => [model.model, model])),
     devices: new Map(snapshot.devices.map((device) => [device.device_id, device])),
     advisor: snapshot.advisor,
   };
@@ -34,10 +34,16 @@ export function changed(data: LiveData, change: Change): LiveData {
   return {
     time: change.time,
     gateway: change.gateway ?? data.gateway,
-    models: merged(data.models, change.models, (model) => model.model, change.gone_models),
+    models: merged(data.models, known(change), (model) => model.model, change.gone_models),
     devices: merged(data.devices, change.devices, (device) => device.device_id, change.gone_devices),
     advisor: change.advisor === undefined ? data.advisor : change.advisor,
   };
+}
+
+/** Idle time is told rarely, because it goes on by itself: what stays is when it began. */
+function known({ time, models }: Pick<Snapshot, "time" | "models">): KnownModel[] {
+  const since = (model: LiveModel) => (model.idle_s === null ? null : Date.parse(time) - model.idle_s * 1000);
+  return models.map((model) => ({ ...model, idle_since: since(model) }));
 }
 
 function merged<Row>(

@@ -2,7 +2,8 @@
 import { create } from "zustand";
 
 import { openStream, type Connection, type Stream } from "../api/sse";
-import type { Change, LiveDevice, LiveModel, Snapshot } from "../api/types";
+import type { Change, KnownModel, LiveDevice, Snapshot } from "../api/types";
+import { setGatewayTime } from "../lib/now";
 import { history } from "./history";
 import { changed, fromSnapshot, NOTHING, type LiveData } from "./merge";
 
@@ -39,12 +40,16 @@ export function stopLive(): void {
 }
 
 function take(event: string, data: string): void {
-  if (event === "snapshot") useLive.setState(fromSnapshot(JSON.parse(data) as Snapshot));
+  if (event === "snapshot") {
+    const snapshot = JSON.parse(data) as Snapshot;
+    setGatewayTime(snapshot.time);
+    useLive.setState(fromSnapshot(snapshot));
+  }
   if (event === "change") useLive.setState((was) => changed(was, JSON.parse(data) as Change));
 }
 
 /** One model's row; undefined while it is not known. */
-export function useModel(name: string): LiveModel | undefined {
+export function useModel(name: string): KnownModel | undefined {
   return useLive((state) => state.models.get(name));
 }
 

@@ -1,9 +1,10 @@
 import { modelDetails } from "../api/models";
 import { useMay } from "../api/session";
-import type { LiveModel } from "../api/types";
+import type { KnownModel } from "../api/types";
 import { LoadProgress } from "../components/LoadProgress";
 import { ModelActions } from "../components/ModelActions";
 import { PageTitle } from "../components/PageTitle";
+import { Since } from "../components/Since";
 import { Stat, Stats } from "../components/Stat";
 import { StateBadge } from "../components/StateBadge";
 import { Tabs, type Tab } from "../components/Tabs";
@@ -23,10 +24,10 @@ export default function Model({ model: name }: { model: string }) {
   if (!model) {
     return <PageTitle title={name} about={known ? "There is no such model, or this key may not see it." : "Loading …"} />;
   }
-  return <KnownModel model={model} />;
+  return <Known model={model} />;
 }
 
-function KnownModel({ model }: { model: LiveModel }) {
+function Known({ model }: { model: KnownModel }) {
   const [mayAct, mayAsk] = [useMay("admin"), useMay("inference")];
   const name = model.model;
   const details = useAsked((signal) => modelDetails(name, signal), `${name} ${model.state} ${model.generation}`);
@@ -56,7 +57,7 @@ function KnownModel({ model }: { model: LiveModel }) {
   );
 }
 
-function Figures({ model }: { model: LiveModel }) {
+function Figures({ model }: { model: KnownModel }) {
   const held = model.reserved_bytes > 0;
   return (
     <Stats>
@@ -67,7 +68,7 @@ function Figures({ model }: { model: LiveModel }) {
         value={count(model.in_flight)}
         about={model.waiting ? `${model.waiting} waiting, ${seconds(model.oldest_wait_s)}` : "none waiting"}
       />
-      <Stat label="Idle" value={model.idle_s === null ? "–" : seconds(Math.floor(model.idle_s))} />
+      <Stat label="Idle" value={<Since start={model.idle_since} />} />
       <Stat
         label={held ? "Reserved" : "On disk"}
         value={bytes(held ? model.reserved_bytes : model.size_bytes)}

@@ -1,17 +1,18 @@
 import { Pin } from "lucide-react";
 import { memo } from "react";
 
-import type { LiveModel } from "../../api/types";
+import type { KnownModel } from "../../api/types";
 import { LoadProgress } from "../../components/LoadProgress";
 import { ModelActions } from "../../components/ModelActions";
 import { ModelLink } from "../../components/ModelLink";
+import { Since } from "../../components/Since";
 import { StateBadge } from "../../components/StateBadge";
-import { bytes, count, latency, rate, seconds } from "../../lib/format";
+import { bytes, count, latency, rate } from "../../lib/format";
 
 const NUMBER = "numbers hidden px-3 py-2 text-right align-top whitespace-nowrap md:table-cell";
 
 /** One model; drawn again only when its row has changed. */
-export const ModelRow = memo(function ModelRow({ model, mayAct }: { model: LiveModel; mayAct: boolean }) {
+export const ModelRow = memo(function ModelRow({ model, mayAct }: { model: KnownModel; mayAct: boolean }) {
   const held = model.reserved_bytes > 0;
   return (
     <tr className="border-t border-line">
@@ -19,7 +20,11 @@ export const ModelRow = memo(function ModelRow({ model, mayAct }: { model: LiveM
         <span className="flex items-center gap-1.5">
           <ModelLink model={model.model} className="truncate" />
           {model.pinned && <Pin size={13} role="img" aria-label="pinned" className="shrink-0 text-accent" />}
-          {model.copies > 1 && <span className="text-muted">×{model.copies}</span>}
+          {model.copies > 0 && (
+            <span className="text-muted" title="engines">
+              ×{model.copies + 1}
+            </span>
+          )}
         </span>
         <span className="block truncate text-muted">
           {[model.task, model.runtime].filter(Boolean).join(" · ") || "not known yet"}
@@ -42,7 +47,7 @@ export const ModelRow = memo(function ModelRow({ model, mayAct }: { model: LiveM
         {count(model.in_flight)}
         {model.waiting > 0 && <span className="block text-busy">{count(model.waiting)} waiting</span>}
       </td>
-      <td className={NUMBER}>{model.idle_s === null ? "–" : seconds(Math.floor(model.idle_s))}</td>
+      <td className={NUMBER}><Since start={model.idle_since} /></td>
       {mayAct && (
         <td className="py-1.5 pr-3 pl-1 align-top md:px-4">
           <ModelActions model={model.model} state={model.state} can_sleep={model.can_sleep} pinned={model.pinned} />
@@ -53,7 +58,7 @@ export const ModelRow = memo(function ModelRow({ model, mayAct }: { model: LiveM
 });
 
 /** The state and one line on why; how far it is while it loads. */
-function State({ model }: { model: LiveModel }) {
+function State({ model }: { model: KnownModel }) {
   return (
     <>
       <StateBadge state={model.state} />

@@ -3,6 +3,7 @@ import { Link } from "wouter";
 
 import type { LiveDevice } from "../../api/types";
 import { bytes, percent } from "../../lib/format";
+import { Silent } from "./Silent";
 import { barOf, type Segment } from "./segments";
 
 const FILLS: Record<string, string> = {
@@ -20,7 +21,8 @@ export const DeviceBar = memo(function DeviceBar({ device, widest }: { device: L
     <li className="py-3 first:pt-0 last:pb-0">
       <div className="mb-1.5 flex flex-wrap items-baseline justify-between gap-x-4">
         <h3 className="font-medium">
-          {device.name} <span className="font-normal text-muted">{device.device_id} · {device.agent_id}</span>
+          {device.name} <span className="font-normal text-muted">{device.device_id} · {device.agent_id}</span>{" "}
+          <Silent since={device.reported_at} />
         </h3>
         <p className="numbers text-muted">
           {device.utilization !== null && <>{percent(device.utilization)} busy · </>}
