@@ -1,5 +1,123 @@
-import { PageTitle } from "../components/PageTitle";
+import { useCallback, useState } from "react";
+import { Link } from "wouter";
 
+import { sentence } from "../api/error";
+import { cancelRequest, type OpenRequest, openRequests } from "../api/requests";
+import { Button } from "../components/Button";
+import { Card } from "../components/Card";
+import { Empty } from "../components/Empty";
+import { Notice } from "../components/Notice";
+import { PageTitle } from "../components/PageTitle";
+import { say } from "../components/toasts";
+import { seconds } from "../lib/format";
+import { useAsked } from "../lib/useAsked";
+
+const EVERY_MS = 1_000;
+
+/** The requests that wait or run now, and a way to end them. */
 export default function Requests() {
-  return <PageTitle title="Requests" />;
+  const { value, problem, again } = useAsked(openRequests, "requests", EVERY_MS);
+  const requests = value?.requests ?? [];
+  const waiting = requests.filter(({ state }) => state === "waiting");
+  const running = requests.filter(({ state }) => state === "running");
+  return (
+    <>
+      <PageTitle title="Requests" about="Those that wait for their model, and those at an engine." />
+      <div className="flex flex-col gap-4">
+        {problem && <Notice>{problem}</Notice>}
+        <Card title={`Waiting (${waiting.length})`}>
+          <RequestTable requests={waiting} onEnded={again} none="No request waits." />
+        </Card>
+        <Card title={`Running (${running.length})`}>
+          <RequestTable requests={running} onEnded={again} none="No request runs." />
+        </Card>
+      </div>
+    </>
+  );
+}
+
+interface TableProps {
+  requests: OpenRequest[];
+  onEnded: () => void;
+  none: string;
+}
+
+function RequestTable({ requests, onEnded, none }: TableProps) {
+  if (requests.length === 0) return <Empty>{none}</Empty>;
+  const isWaiting = requests[0]!.state === "waiting";
+  return (
+    <div className="-m-4 overflow-x-auto">
+      <table className="w-full text-left">
+        <thead className="text-muted">
+          <tr>
+            {isWaiting && <th className="py-2 pl-4 font-normal">Place</th>}
+            <th className="py-2 pl-4 font-normal">Model</th>
+            <th className="pl-4 font-normal">Route</th>
+            <th className="pl-4 font-normal">Organisation</th>
+            <th className="pl-4 font-normal">Key</th>
+            <th className="pl-4 text-right font-normal">For</th>
+            <th className="pl-4 font-normal">Request</th>
+            <th className="pr-4 pl-4">
+              <span className="sr-only">Actions</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {requests.map((request) => (
+            <RequestRow key={`${request.gateway_id} ${request.id}`} request={request} onEnded={onEnded} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function RequestRow({ request, onEnded }: { request: OpenRequest; onEnded: () => void }) {
+  const { cancel, cancelling } = useCancel(request, onEnded);
+  const forS = request.state === "waiting" ? request.waited_s : sinceS(request.since);
+  return (
+    <tr className="border-t border-line">
+      {request.state === "waiting" && <td className="numbers py-1.5 pl-4">{request.position ?? "–"}</td>}
+      <td className="max-w-56 truncate py-1.5 pl-4">
+        <Link href={`/models/${encodeURIComponent(request.model)}`} className="font-medium hover:underline">
+          {request.model}
+        </Link>
+      </td>
+      <td className="pl-4 whitespace-nowrap">
+        <code>{request.path}</code>
+        {request.stream && <span className="text-muted"> stream</span>}
+      </td>
+      <td className="max-w-40 truncate pl-4">{request.organization}</td>
+      <td className="max-w-32 truncate pl-4 text-muted">{request.key_id ?? "–"}</td>
+      <td className="numbers pl-4 text-right whitespace-nowrap">{seconds(Math.floor(forS))}</td>
+      <td className="max-w-40 truncate pl-4 text-muted" title={`${request.id} at ${request.gateway_id}`}>
+        {request.id}
+      </td>
+      <td className="py-1 pr-4 pl-4 text-right">
+        <Button look="danger" disabled={cancelling} aria-label={`Cancel request ${request.id}`} onClick={cancel}>
+          {cancelling ? "Ending …" : "Cancel"}
+        </Button>
+      </td>
+    </tr>
+  );
+}
+
+const sinceS = (time: string) => Math.max(0, (Date.now() - Date.parse(time)) / 1000);
+
+function useCancel(request: OpenRequest, onEnded: () => void) {
+  const [cancelling, setCancelling] = useState(false);
+  const cancel = useCallback(() => {
+    setCancelling(true);
+    cancelRequest(request.id).then(
+      () => {
+        say("good", `Request ${request.id} is being ended.`);
+        onEnded();
+      },
+      (error: unknown) => {
+        setCancelling(false);
+        say("bad", sentence(error));
+      },
+    );
+  }, [request.id, onEnded]);
+  return { cancel, cancelling };
 }
