@@ -104,20 +104,20 @@ function Suggestions() {
 function Older() {
   const nextBefore = useFeed((state) => state.nextBefore);
   const cut = useFeed((state) => state.cut);
-  const button = useRef<HTMLButtonElement>(null);
+  const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (!button.current) return;
+    if (!box.current) return;
     // Not before somebody has scrolled: a short list must not draw in all that is kept.
     const seen = new IntersectionObserver(([entry]) => {
       if (entry?.isIntersecting && window.scrollY > 0) void loadOlder();
     });
-    seen.observe(button.current);
+    seen.observe(box.current);
     return () => seen.disconnect();
   }, [nextBefore]);
   if (nextBefore === null) return null;
   return (
-    <div className="mt-3 flex items-center justify-center gap-3">
-      <Button ref={button} onClick={() => void loadOlder()}>
+    <div ref={box} className="mt-3 flex items-center justify-center gap-3">
+      <Button onClick={() => void loadOlder()}>
         Show older ones
       </Button>
       {cut && <span className="text-muted">The newest are left out; Resume goes back to them.</span>}
