@@ -14,12 +14,9 @@ export function DecisionRow({ decision }: { decision: Decision }) {
         </time>
         <p>
           <span className="font-medium">{decision.source === "llm" ? "Language model" : "Rules"}</span>
-          {!decision.leads && <span className="text-muted"> beside it</span>}
+          {!decision.leads && <span className="text-muted">, not followed</span>}
           {decision.confidence !== null && (
-            <span className="numbers text-muted" title="how sure it was">
-              {" "}
-              {percent(decision.confidence)}
-            </span>
+            <span className="numbers text-muted">, {percent(decision.confidence)} sure</span>
           )}
         </p>
       </div>

@@ -26,7 +26,7 @@ export function DecisionsStanding({ status }: { status: BrainStatus }) {
 function Figures({ status }: { status: BrainStatus }) {
   const { standing, asked, answered } = status;
   const figures: [string, string][] = [
-    ["Regret for each disagreement", `${standing.regret_s > 0 ? "+" : ""}${standing.regret_s.toFixed(1)} s`],
+    ["Regret, each time", `${standing.regret_s > 0 ? "+" : ""}${standing.regret_s.toFixed(1)} s`],
     ["Disagreements judged", count(standing.compared)],
     ["Not judged yet", count(status.undecided)],
     ["Answered in time", asked ? `${count(answered)} of ${count(asked)} (${percent(answered / asked)})` : "not asked yet"],
@@ -56,7 +56,7 @@ function Regret({ history }: { history: RegretPoint[] }) {
   );
   return (
     <div className="mt-4">
-      <h3 className="mb-1 font-medium">Regret over time, in seconds of waiting for each disagreement</h3>
+      <h3 className="mb-1 font-medium">Regret over time, in seconds of waiting at each disagreement</h3>
       <Chart label="Regret of the language model and of the rules over time" lines={LINES} columns={columns} />
     </div>
   );

@@ -20,7 +20,7 @@ export function KeyTable({ keys, onChanged }: Props) {
     (one, other) => Number(hasEnded(one)) - Number(hasEnded(other)) || other.created_at.localeCompare(one.created_at),
   );
   return (
-    <div className="-m-4 overflow-x-auto">
+    <div className="relative -m-4 overflow-x-auto">
       <table className="w-full text-left">
         <thead className="text-muted">
           <tr>

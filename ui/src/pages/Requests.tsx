@@ -46,17 +46,17 @@ function RequestTable({ requests, onEnded, none }: TableProps) {
   if (requests.length === 0) return <Empty>{none}</Empty>;
   const isWaiting = requests[0]!.state === "waiting";
   return (
-    <div className="-m-4 overflow-x-auto">
+    <div className="relative -m-4 overflow-x-auto">
       <table className="w-full text-left">
         <thead className="text-muted">
           <tr>
             {isWaiting && <th className="py-2 pl-4 font-normal">Place</th>}
             <th className="py-2 pl-4 font-normal">Model</th>
-            <th className="pl-4 font-normal">Route</th>
-            <th className="pl-4 font-normal">Organisation</th>
-            <th className="pl-4 font-normal">Key</th>
+            <th className="hidden pl-4 font-normal sm:table-cell">Route</th>
+            <th className="hidden pl-4 font-normal md:table-cell">Organisation</th>
+            <th className="hidden pl-4 font-normal lg:table-cell">Key</th>
             <th className="pl-4 text-right font-normal">For</th>
-            <th className="pl-4 font-normal">Request</th>
+            <th className="hidden pl-4 font-normal lg:table-cell">Request</th>
             <th className="pr-4 pl-4">
               <span className="sr-only">Actions</span>
             </th>
@@ -83,14 +83,14 @@ function RequestRow({ request, onEnded }: { request: OpenRequest; onEnded: () =>
           {request.model}
         </Link>
       </td>
-      <td className="pl-4 whitespace-nowrap">
+      <td className="hidden pl-4 whitespace-nowrap sm:table-cell">
         <code>{request.path}</code>
         {request.stream && <span className="text-muted"> stream</span>}
       </td>
-      <td className="max-w-40 truncate pl-4">{request.organization}</td>
-      <td className="max-w-32 truncate pl-4 text-muted">{request.key_id ?? "–"}</td>
+      <td className="hidden max-w-40 truncate pl-4 md:table-cell">{request.organization}</td>
+      <td className="hidden max-w-32 truncate pl-4 text-muted lg:table-cell">{request.key_id ?? "–"}</td>
       <td className="numbers pl-4 text-right whitespace-nowrap">{seconds(Math.floor(forS))}</td>
-      <td className="max-w-40 truncate pl-4 text-muted" title={`${request.id} at ${request.gateway_id}`}>
+      <td className="hidden max-w-40 truncate pl-4 text-muted lg:table-cell" title={`${request.id} at ${request.gateway_id}`}>
         {request.id}
       </td>
       <td className="py-1 pr-4 pl-4 text-right">

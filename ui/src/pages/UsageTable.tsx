@@ -12,7 +12,7 @@ export function UsageTable({ report, by }: { report: UsageReport; by: readonly B
   );
   const most = Math.max(...rows.map(({ requests }) => requests), 1);
   return (
-    <div className="-m-4 overflow-x-auto">
+    <div className="relative -m-4 overflow-x-auto">
       <table className="w-full text-left">
         <thead className="text-muted">
           <tr>

@@ -7,6 +7,7 @@ import { CopyAs } from "./CopyAs";
 import { OptionFields } from "./OptionFields";
 import { Problem } from "./Problem";
 import { useGeneration } from "./useGeneration";
+import { useStayAtEnd } from "./useStayAtEnd";
 import { Waiting } from "./Waiting";
 
 const CHAT = "/v1/chat/completions";
@@ -33,12 +34,18 @@ export function ChatPanel({ model }: { model: string }) {
   };
 
   const next: Turn[] = draft.trim() || turns.length === 0 ? [...turns, { role: "user", content: draft }] : turns;
+  const list = useStayAtEnd(state.text.length + state.thought.length + turns.length);
   const hasText = state.text !== "" || state.thought !== "";
   return (
     <div className="flex flex-col gap-3">
       <OptionFields options={options} onChange={setOptions} withSystem />
       {turns.length > 0 && (
-        <ol aria-label="Conversation" className="flex flex-col gap-3">
+        <ol
+          ref={list}
+          tabIndex={0}
+          aria-label="Conversation"
+          className="flex max-h-[60dvh] flex-col gap-3 overflow-y-auto"
+        >
           {turns.map((turn, at) => (
             <ChatTurn key={at} turn={turn} />
           ))}

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { Select } from "../components/Field";
 import { call } from "./call";
 import { JsonEditor } from "./JsonEditor";
-import { parseObject } from "./jsonText";
+import { parseObject, pretty } from "./jsonText";
 import type { PlayableModel } from "./model";
 import { Panel } from "./Panel";
 import { exampleBody, rawRoutes } from "./rawExamples";
@@ -45,7 +45,6 @@ export function RawPanel({ model }: { model: PlayableModel }) {
   );
 }
 
-const pretty = (value: unknown) => JSON.stringify(value, null, 2);
 const MOST_SHOWN = 20_000;
 
 function Answer({ value }: { value: unknown }) {

@@ -5,7 +5,7 @@ import { Notice } from "../components/Notice";
 import { useAsked } from "../lib/useAsked";
 import { call } from "./call";
 import { JsonEditor } from "./JsonEditor";
-import { parseObject } from "./jsonText";
+import { parseObject, pretty } from "./jsonText";
 import { Panel } from "./Panel";
 import type { PlayRequest } from "./request";
 import { TensorTable } from "./TensorTable";
@@ -26,7 +26,7 @@ export function TensorPanel({ model }: { model: string }) {
 }
 
 function Inference({ path, metadata }: { path: string; metadata: Metadata }) {
-  const [text, setText] = useState(() => JSON.stringify(exampleFor(metadata.inputs), null, 2));
+  const [text, setText] = useState(() => pretty(exampleFor(metadata.inputs)));
   const { start, stop, ...run } = useRun<{ outputs: Tensor[] }>();
   const { value } = parseObject(text);
   const request: PlayRequest | null = value ? { path, json: value } : null;

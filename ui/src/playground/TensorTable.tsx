@@ -21,9 +21,9 @@ export function TensorTable({ label, tensors }: { label: string; tensors: readon
           {tensors.map((tensor) => (
             <tr key={tensor.name} className="border-t border-line align-top">
               <td className="py-1 pr-4 font-medium">{tensor.name}</td>
-              <td className="pr-4">{tensor.datatype || "any"}</td>
-              <td className="numbers pr-4 whitespace-nowrap">{tensor.shape.map((n) => (n < 0 ? "any" : n)).join(" × ")}</td>
-              {"data" in tensor && <td className="numbers font-mono text-xs leading-5 break-all">{shown(tensor.data)}</td>}
+              <td className="py-1 pr-4">{tensor.datatype || "any"}</td>
+              <td className="numbers py-1 pr-4 whitespace-nowrap">{tensor.shape.map((n) => (n < 0 ? "any" : n)).join(" × ")}</td>
+              {"data" in tensor && <td className="numbers py-1 font-mono text-xs leading-5 break-all">{shown(tensor.data)}</td>}
             </tr>
           ))}
         </tbody>

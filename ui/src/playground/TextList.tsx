@@ -16,7 +16,8 @@ interface Props {
 export function TextList({ name, texts, onChange, least }: Props) {
   const put = (at: number, text: string) => onChange(texts.map((old, n) => (n === at ? text : old)));
   return (
-    <div className="flex flex-col gap-2">
+    <fieldset className="flex min-w-0 flex-col gap-2">
+      <legend className="mb-1 font-medium">{name}s</legend>
       {texts.map((text, at) => (
         <div key={at} className="flex items-start gap-1">
           <TextArea
@@ -43,7 +44,7 @@ export function TextList({ name, texts, onChange, least }: Props) {
           <Plus size={14} aria-hidden="true" /> Add {name.toLowerCase()}
         </Button>
       </div>
-    </div>
+    </fieldset>
   );
 }
 

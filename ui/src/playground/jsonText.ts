@@ -1,4 +1,9 @@
-// JSON that a person writes. Pure.
+// JSON that a person reads and writes. Pure.
+
+/** Indented, but for arrays of plain values: each of those stays on a line. */
+export function pretty(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(/\[\n[^[\]{}]*?\n *\]/g, (array) => array.replace(/\n */g, " "));
+}
 
 export type Parsed = { value: Record<string, unknown>; problem: null } | { value: null; problem: string };
 

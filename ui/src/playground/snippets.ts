@@ -1,4 +1,5 @@
 // A request of the playground as text for a shell or for Python. Pure; a key is never in it.
+import { pretty } from "./jsonText";
 import type { PlayRequest } from "./request";
 
 /** Where it goes, and whether a key has to go along. */
@@ -27,7 +28,7 @@ function curlBody({ json, form, file }: PlayRequest): string[] {
     const type = file.type || "application/octet-stream";
     return [`-H ${quoted(`Content-Type: ${type}`)}`, `--data-binary ${quoted(`@${file.name}`)}`];
   }
-  return [`-H 'Content-Type: application/json'`, `-d ${quoted(JSON.stringify(json ?? {}, null, 2))}`];
+  return [`-H 'Content-Type: application/json'`, `-d ${quoted(pretty(json ?? {}))}`];
 }
 
 function quoted(text: string): string {

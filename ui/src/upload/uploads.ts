@@ -4,7 +4,7 @@ import { create } from "zustand";
 import { send } from "../api/client";
 import { sentence } from "../api/error";
 import { type ModelFiles, type Piece, totalBytes } from "./pieces";
-import { ENDPOINT, forgetFile, type Sending, sendFile } from "./sendFile";
+import type { Sending } from "./sendFile";
 
 export type UploadState = "asking" | "sending" | "paused" | "failed" | "finishing" | "done";
 
@@ -21,6 +21,9 @@ export interface ModelUpload {
 }
 
 export const useUploads = create<{ uploads: ModelUpload[] }>(() => ({ uploads: [] }));
+
+/** Fetched when there is something to send. */
+const sender = () => import("./sendFile");
 
 const sendings = new Map<number, Sending>();
 let newest = 0;
@@ -55,6 +58,7 @@ export async function start(id: number, model?: string): Promise<void> {
 
 /** False: it was paused or discarded meanwhile. */
 async function sendAll(id: number): Promise<boolean> {
+  const { sendFile } = await sender();
   const { model, pieces } = find(id)!;
   let before = 0;
   for (const { path, file } of pieces) {
@@ -72,6 +76,7 @@ async function sendAll(id: number): Promise<boolean> {
 
 /** Its folder becomes visible to the watcher, all at once. */
 async function finish({ model, pieces }: ModelUpload): Promise<void> {
+  const { ENDPOINT, forgetFile } = await sender();
   await send(`${ENDPOINT}/models/${encodeURIComponent(model)}/finish`, { method: "POST" });
   for (const { path, file } of pieces) await forgetFile({ model, path, file }, false);
 }
@@ -89,5 +94,6 @@ export async function discard(id: number): Promise<void> {
   if (upload.state === "sending") pause(id);
   useUploads.setState(({ uploads }) => ({ uploads: uploads.filter((other) => other.id !== id) }));
   if (upload.state === "done" || upload.state === "asking") return;
+  const { forgetFile } = await sender();
   for (const { path, file } of upload.pieces) await forgetFile({ model: upload.model, path, file }, true);
 }
