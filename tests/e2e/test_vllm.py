@@ -28,15 +28,15 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield started
 
 
-def test_two_models_in_one_slot_take_turns(system: System) -> None:
-    for name in ("first", "second", "first"):
-        answer = system.chat(name)
-        assert answer["model"] == name
-        assert answer["usage"]["completion_tokens"] > 0
-    assert system.model("second")["state"] == "unloaded"
+def test_a_model_is_loaded_for_its_first_request(system: System) -> None:
+    answer = system.chat("first")
+    assert answer["model"] == "first"
+    assert answer["usage"]["completion_tokens"] > 0
 
 
-def test_the_openai_package_streams_from_a_cold_model(system: System) -> None:
+def test_the_openai_package_streams_from_a_cold_model_that_takes_the_others_place(
+    system: System,
+) -> None:
     client = OpenAI(base_url=f"{system.url}/v1", api_key="none", max_retries=0)
     stream = client.chat.completions.create(
         model="second",
@@ -47,6 +47,7 @@ def test_the_openai_package_streams_from_a_cold_model(system: System) -> None:
     chunks = list(stream)
     assert any(chunk.choices and chunk.choices[0].delta.content for chunk in chunks)
     assert chunks[-1].choices[0].finish_reason in {"stop", "length"}
+    assert system.model("first")["state"] == "unloaded"
 
 
 def test_a_killed_agent_adopts_its_engine_again(system: System) -> None:
