@@ -8,9 +8,15 @@ ROOT = Path(__file__).resolve().parents[1]
 SERVICES = ("watcher", "registry", "brain", "orchestrator", "gateway", "runtime_agent")
 HOST = "model_host"
 """Runs in the engine's environment: no service, and nothing else of Modelium is there."""
+LOCAL_LLM = "local_llm"
+"""The brain's language model, likewise."""
+ALONE = (HOST, LOCAL_LLM)
 HOMES = {
     name: (ROOT / "services" / name.replace("_", "-") / "modelium" / name) for name in SERVICES
-} | {HOST: ROOT / "services" / "model-host" / "modelium" / HOST}
+} | {
+    HOST: ROOT / "services" / "model-host" / "modelium" / HOST,
+    LOCAL_LLM: ROOT / "services" / "brain" / "modelium" / LOCAL_LLM,
+}
 HOMES |= {
     name: ROOT / "libs" / "common" / "modelium" / name
     for name in ("common", "core", "cli", "replay")
@@ -70,8 +76,9 @@ OWNERS = {
     "python_multipart": ("modelium.gateway.edge.multipart",),
     "uvicorn": ("modelium.common.http_", "modelium.model_host.solo"),
     "ray": ("modelium.model_host.ray_serve",),
-    "torch": ("modelium.model_host.models.",),
-    "transformers": ("modelium.model_host.models.",),
+    "torch": ("modelium.model_host.models.", "modelium.local_llm."),
+    "transformers": ("modelium.model_host.models.", "modelium.local_llm."),
+    "llguidance": ("modelium.local_llm.decoding",),
     "onnxruntime": ("modelium.model_host.models.onnx",),
     "supervisor": ("modelium.cli.",),
     "limits": ("modelium.gateway.access.windows",),

@@ -12,8 +12,8 @@ from modelium.common import keys
 from modelium.common.events import MESSAGES
 from modelium.common.subjects import STREAMS, subject_for
 from tests.house import (
+    ALONE,
     HOMES,
-    HOST,
     LONGEST_FILE,
     LONGEST_FUNCTION,
     OWNERS,
@@ -53,13 +53,13 @@ def test_a_service_imports_itself_common_and_core(module: Module) -> None:
 
 @pytest.mark.parametrize("module", each("common", "cli", "replay"), ids=repr)
 def test_libraries_import_no_service(module: Module) -> None:
-    services = tuple(f"modelium.{name}" for name in SERVICES)
+    services = tuple(f"modelium.{name}" for name in (*SERVICES, *ALONE))
     assert not [name for name in of_modelium(module) if name.startswith(services)]
 
 
-@pytest.mark.parametrize("module", each(HOST), ids=repr)
-def test_the_model_host_imports_itself_only(module: Module) -> None:
-    assert not [n for n in of_modelium(module) if not n.startswith(f"modelium.{HOST}")]
+@pytest.mark.parametrize("module", each(*ALONE), ids=repr)
+def test_what_runs_in_the_engines_environment_imports_itself_only(module: Module) -> None:
+    assert not [n for n in of_modelium(module) if not n.startswith(f"modelium.{module.package}")]
 
 
 @pytest.mark.parametrize("module", each("core"), ids=repr)
@@ -104,7 +104,7 @@ def test_handlers_do_not_import_adapters_libraries(service: str) -> None:
     assert not libraries & {"nats", "redis", "docker", "pynvml", "aiohttp", "uvicorn", "fastapi"}
 
 
-@pytest.mark.parametrize("service", (*SERVICES, HOST))
+@pytest.mark.parametrize("service", (*SERVICES, *ALONE))
 def test_a_service_has_a_page_about_itself(service: str) -> None:
     assert (HOMES[service].parents[1] / "README.md").is_file()
 
@@ -137,7 +137,7 @@ def caught(handler: ast.ExceptHandler) -> list[str]:
 
 @pytest.mark.parametrize("module", each(), ids=repr)
 def test_time_is_read_and_waited_for_by_the_clock_only(module: Module) -> None:
-    if module.name in ("modelium.common.clock", f"modelium.{HOST}.clock"):
+    if module.name in {f"modelium.{name}.clock" for name in ("common", *ALONE)}:
         return
     wrong = {"time.time", "time.monotonic", "time.sleep", "time.perf_counter", "asyncio.sleep"}
     wrong |= {"datetime.now", "datetime.utcnow", "datetime.datetime.now"}

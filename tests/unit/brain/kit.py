@@ -71,6 +71,9 @@ class Scripted:
             raise answer
         return str(answer)
 
+    async def run(self) -> None:
+        """Nothing is kept up."""
+
     async def close(self) -> None:
         """Nothing is held."""
 

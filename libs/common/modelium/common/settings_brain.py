@@ -1,6 +1,7 @@
 """The brain's section of the settings."""
 
 from enum import StrEnum
+from pathlib import Path
 
 from pydantic import Field, HttpUrl, PositiveFloat, SecretStr
 
@@ -12,6 +13,7 @@ class BrainBackend(StrEnum):
 
     RULES = "rules"
     OPENAI = "openai"
+    LOCAL = "local"
 
 
 class Brain(Section):
@@ -20,13 +22,26 @@ class Brain(Section):
     enabled: bool = Field(default=True, description="Whether the brain gives advice at all.")
     backend: BrainBackend = Field(
         default=BrainBackend.RULES,
-        description="rules, or openai: a language model behind an OpenAI-compatible endpoint, "
-        "which advises beside the rules and leads once it has done better.",
+        description="rules; openai: a language model behind an OpenAI-compatible endpoint; or "
+        "local: one in a process beside the brain. A language model advises beside the rules and "
+        "leads once it has done better.",
     )
     model_name: str = Field(
         default="Qwen/Qwen2.5-1.5B-Instruct",
         min_length=1,
-        description="The language model, by the name that the endpoint knows.",
+        description="The language model, by the name that the endpoint knows; for local: its "
+        "folder, or its name on the Hugging Face hub, from whose cache it is read.",
+    )
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="Where a local language model computes: cpu, cuda or cuda:1; "
+        "auto: on a GPU if there is one.",
+    )
+    python: Path | None = Field(
+        default=None,
+        description="Interpreter for a local language model, with torch, transformers and "
+        "llguidance; none: that of vllm.python.",
     )
     endpoint: HttpUrl = Field(
         default=HttpUrl("http://127.0.0.1:8000/v1"),

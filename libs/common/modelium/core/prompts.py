@@ -51,6 +51,16 @@ class Prompt:
     most_tokens: int
     """No answer of this form is longer."""
 
+    @property
+    def question(self) -> dict[str, Any]:
+        """What a local language model is asked."""
+        return {
+            "system": self.system,
+            "user": self.user,
+            "schema": self.schema,
+            "most_tokens": self.most_tokens,
+        }
+
 
 class NoAnswer(ModeliumError):
     """The language model did not answer in time, or not as was asked; the reason is for people."""

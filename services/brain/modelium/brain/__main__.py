@@ -48,14 +48,14 @@ async def build(shell: Shell) -> None:
 
 
 def _language_model(shell: Shell) -> LanguageModel | None:
-    brain = shell.settings.modelium_brain
-    backend = backend_of(brain)
+    settings = shell.settings
+    interval_s = settings.orchestration.decision_interval_seconds
+    deadline_s = settings.modelium_brain.deadline_seconds or interval_s / 2
+    backend = backend_of(settings, deadline_s=deadline_s, clock=shell.clock)
     if backend is None:
         return None
     shell.resources.push_async_callback(backend.close)
-    deadline_s = (
-        brain.deadline_seconds or shell.settings.orchestration.decision_interval_seconds / 2
-    )
+    shell.task("backend", backend.run())
     return LanguageModel(backend, deadline_s=deadline_s, clock=shell.clock)
 
 

@@ -20,5 +20,8 @@ class Backend(Protocol):
             NoAnswer: there is none.
         """
 
+    async def run(self) -> None:
+        """Keep up what it needs, until cancelled; returns at once if that is nothing."""
+
     async def close(self) -> None:
         """Let go of what it holds."""

@@ -44,6 +44,9 @@ class OpenAIBackend:
                     raise NoAnswer(f"{self._url} answered more than {LARGEST_ANSWER_BYTES} bytes")
             return response.status, bytes(body)
 
+    async def run(self) -> None:
+        """Its endpoint is kept up by others."""
+
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()

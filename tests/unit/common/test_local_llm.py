@@ -1,0 +1,159 @@
+"""A language model in a child process: asked, given up, killed, hung, broken."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from modelium.common.local_llm import FIRST_RETRY_S, PATIENCE_S, LlmUnavailable, LocalLlm
+from modelium.common.testing import FakeClock
+from tests.stubs.llm import interpreter
+
+QUESTION = {"system": "s", "user": "u", "schema": {}, "most_tokens": 9}
+WITHIN_S = 5.0
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, behaviour: str, clock: FakeClock | None = None
+) -> AsyncIterator[LocalLlm]:
+    llm = LocalLlm(
+        python=interpreter(folder),
+        model=behaviour,
+        device="cpu",
+        within_s=WITHIN_S,
+        clock=clock or FakeClock(),
+    )
+    keeping = asyncio.create_task(llm.run())
+    try:
+        yield llm
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def until_unavailable(llm: LocalLlm) -> str:
+    with pytest.raises(LlmUnavailable) as gone:
+        while True:
+            await llm.loaded()
+            await asyncio.sleep(0)
+    return gone.value.reason
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_it_answers_one_question_after_the_other(tmp_path: Path) -> None:
+    async with running(tmp_path, "good") as llm:
+        assert (await llm.loaded()).parameters == 1
+        said = await asyncio.gather(*(llm.ask(QUESTION | {"user": str(n)}) for n in range(5)))
+        pid = llm.pid
+    assert [each.text for each in said] == ["0", "1", "2", "3", "4"]
+    assert pid is not None
+    assert not is_alive(pid)
+
+
+async def test_until_it_is_loaded_nobody_waits_for_it(tmp_path: Path) -> None:
+    async with running(tmp_path, "good") as llm:
+        with pytest.raises(LlmUnavailable, match="is being loaded"):
+            await llm.ask(QUESTION)
+
+
+async def test_a_model_that_cannot_be_loaded_says_why_and_is_tried_again(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with running(tmp_path, "broken", clock) as llm:
+        assert "no folder /nowhere; it is started again in 10 s" in await until_unavailable(llm)
+        with pytest.raises(LlmUnavailable, match="/nowhere"):
+            await llm.ask(QUESTION)
+        await clock.until_sleeping()
+        await clock.advance(FIRST_RETRY_S)
+        while llm.failures < 2:
+            await asyncio.sleep(0)
+        assert "again in 20 s" in llm.why
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "why"), [("dies", r"has ended"), ("babbles", "has ended|no answer")]
+)
+async def test_a_process_that_goes_wrong_is_no_answer(
+    tmp_path: Path, behaviour: str, why: str
+) -> None:
+    async with running(tmp_path, behaviour) as llm:
+        await llm.loaded()
+        with pytest.raises(LlmUnavailable, match=why):
+            await llm.ask(QUESTION)
+        assert "started again" in await until_unavailable(llm)
+
+
+async def test_after_kill_9_it_is_started_again(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with running(tmp_path, "good", clock) as llm:
+        await llm.loaded()
+        killed = llm.pid
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        assert "signal 9" in await until_unavailable(llm)
+        await clock.advance(FIRST_RETRY_S)
+        while llm.about is None:
+            await asyncio.sleep(0)
+        assert llm.pid != killed
+        assert (await llm.ask(QUESTION)).text == "u"
+        assert llm.failures == 0
+
+
+async def test_one_that_hangs_is_killed_and_whoever_asked_need_not_wait_for_that(
+    tmp_path: Path,
+) -> None:
+    clock = FakeClock()
+    async with running(tmp_path, "hangs", clock) as llm:
+        await llm.loaded()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(llm.ask(QUESTION), 0.01)
+        with pytest.raises(LlmUnavailable, match="not done with the question before"):
+            await llm.ask(QUESTION)
+        hung = llm.pid
+        assert hung is not None
+        await clock.advance(WITHIN_S + PATIENCE_S + 2)
+        assert "it hung" in await until_unavailable(llm)
+        assert not is_alive(hung)
+
+
+async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next(tmp_path: Path) -> None:
+    async with running(tmp_path, "slow") as llm:
+        await llm.loaded()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(llm.ask(QUESTION | {"user": "late"}), 0.01)
+        child = llm._child
+        assert child is not None
+        assert child.stdin is not None
+        child.stdin.write(b"{}\n")  # now it answers the first
+        while llm._asked is not None:
+            await asyncio.sleep(0)
+        asking = asyncio.create_task(llm.ask(QUESTION | {"user": "now"}))
+        while llm._asked is None:
+            await asyncio.sleep(0)
+        child.stdin.write(b"{}\n")
+        with pytest.raises(LlmUnavailable):  # the empty line is no question: it has ended
+            await asking
+
+
+async def test_without_an_interpreter_it_says_what_to_set(tmp_path: Path) -> None:
+    llm = LocalLlm(python=None, model="m", device="cpu", within_s=1, clock=FakeClock())
+    await llm.run()
+    with pytest.raises(LlmUnavailable, match=r"modelium_brain\.python"):
+        await llm.loaded()
+    missing = LocalLlm(
+        python=tmp_path / "no", model="m", device="cpu", within_s=1, clock=FakeClock()
+    )
+    keeping = asyncio.create_task(missing.run())
+    assert "cannot be run (No such file" in await until_unavailable(missing)
+    keeping.cancel()
