@@ -5,7 +5,7 @@ broken  cannot be loaded
 dies    ends as soon as it is asked
 babbles says what is no JSON
 hangs   is ready, and says nothing more
-slow    answers each question only when the next line comes
+slow    answers the last question when an empty line comes
 """
 
 import json
@@ -36,7 +36,7 @@ def main(behaviour: str) -> None:
     if behaviour == "broken":
         return say(cannot_load="there is no folder /nowhere")
     say(ready={"device": "cpu", "parameters": 1, "size_bytes": 4, "took_s": 0.1})
-    before: list[dict[str, Any]] = []
+    last: dict[str, Any] = {}
     for line in sys.stdin:
         match behaviour:
             case "good":
@@ -45,10 +45,10 @@ def main(behaviour: str) -> None:
                 os._exit(3)
             case "babbles":
                 print("As a language model", flush=True)
+            case "slow" if line.strip():
+                last = json.loads(line)
             case "slow":
-                for question in before:
-                    answer(question)
-                before = [json.loads(line)]
+                answer(last)
     return None
 
 

@@ -54,10 +54,11 @@ def _own_output() -> IO[str]:
 
 
 def _load(options: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
-    from modelium.local_llm.finding import OFFLINE
+    from modelium.local_llm.finding import OFFLINE, folder_of
 
     os.environ.update(OFFLINE)
     try:
+        folder = folder_of(options.model)  # before seconds are spent on torch
         from modelium.local_llm.decoding import Decoder
         from modelium.local_llm.loading import load
     except ImportError as missing:
@@ -65,7 +66,7 @@ def _load(options: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
             f"{sys.executable} ({SETTING}) cannot import {missing.name}: it has to have torch, "
             "transformers and llguidance, as vLLM's environment has"
         ) from missing
-    loaded = load(options.model, options.device)
+    loaded = load(str(folder), options.device)
     about = {
         "device": loaded.device,
         "parameters": loaded.parameters,
