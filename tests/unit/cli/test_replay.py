@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from modelium.cli.asking import EndpointAsker
 from modelium.cli.commands import app
 from modelium.cli.record import listen, needs_of, write_needs
 from modelium.cli.replay_brain import AskedBrain
@@ -152,7 +153,7 @@ TICK = tick(figures(HIDDEN), cold("b", waiting=2))
 
 
 def brain(url: str) -> AskedBrain:
-    return AskedBrain(Policy(), f"{url}/v1", "qwen", clock=FakeClock())
+    return AskedBrain(Policy(), EndpointAsker(f"{url}/v1", "qwen"), clock=FakeClock())
 
 
 def test_a_brain_is_asked_as_in_the_running_system() -> None:

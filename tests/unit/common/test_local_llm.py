@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 
 from modelium.common.local_llm import FIRST_RETRY_S, PATIENCE_S, LlmUnavailable, LocalLlm
 from modelium.common.testing import FakeClock
+from modelium.common.testing.clock import yield_to_others
 from tests.stubs.llm import interpreter
 
 QUESTION = {"system": "s", "user": "u", "schema": {}, "most_tokens": 9}
@@ -40,7 +41,7 @@ async def until_unavailable(llm: LocalLlm) -> str:
     with pytest.raises(LlmUnavailable) as gone:
         while True:
             await llm.loaded()
-            await asyncio.sleep(0)
+            await yield_to_others(1)
     return gone.value.reason
 
 
@@ -50,6 +51,11 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+async def until(probe: Callable[[], object]) -> None:
+    while not probe():
+        await yield_to_others(1)
 
 
 def end_of_question(llm: LocalLlm) -> None:
@@ -83,8 +89,7 @@ async def test_a_model_that_cannot_be_loaded_says_why_and_is_tried_again(tmp_pat
             await llm.ask(QUESTION)
         await clock.until_sleeping()
         await clock.advance(FIRST_RETRY_S)
-        while llm.failures < 2:
-            await asyncio.sleep(0)
+        await until(lambda: llm.failures == 2)
         assert "again in 20 s" in llm.why
 
 
@@ -110,8 +115,7 @@ async def test_after_kill_9_it_is_started_again(tmp_path: Path) -> None:
         os.kill(killed, signal.SIGKILL)
         assert "signal 9" in await until_unavailable(llm)
         await clock.advance(FIRST_RETRY_S)
-        while llm.about is None:
-            await asyncio.sleep(0)
+        await until(lambda: llm.about)
         assert llm.pid != killed
         assert (await llm.ask(QUESTION)).text == "u"
         assert llm.failures == 0
@@ -140,11 +144,9 @@ async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next(tmp_path:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(llm.ask(QUESTION | {"user": "late"}), 0.01)
         end_of_question(llm)
-        while llm._asked is not None:
-            await asyncio.sleep(0)
+        await until(lambda: llm._asked is None)
         asking = asyncio.create_task(llm.ask(QUESTION | {"user": "now"}))
-        while llm._asked is None:
-            await asyncio.sleep(0)
+        await until(lambda: llm._asked)
         end_of_question(llm)
         assert (await asking).text == "now"
 

@@ -1,14 +1,17 @@
 """`modelium replay`: what policies would have made of a trace."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from modelium.cli.asking import asker_of
 from modelium.cli.console import out, out_json, out_table, say, step
+from modelium.cli.replay_brain import AskedBrain
 from modelium.common.load_settings import Settings
 from modelium.core.policy import policy
-from modelium.replay.contenders import NAMES, CannotReplay, Contenders, Setup
+from modelium.replay.contenders import BRAIN, NAMES, CannotReplay, Contenders, Setup
 from modelium.replay.deciding import Advisor
 from modelium.replay.files import WrongFile, read
 from modelium.replay.page import page
@@ -54,6 +57,30 @@ def replay(
         _print(results, about(wanted.setup))
     if plot is not None:
         _draw(plot, page(results, about=about(wanted.setup)))
+
+
+@contextmanager
+def brain_for(
+    settings: Settings, wanted: Wanted, endpoint: str, model: str
+) -> Iterator[AskedBrain | None]:
+    """The language model that is asked where `brain` is wanted, and at the end how it did.
+
+    Raises:
+        LlmUnavailable: it is a local one that cannot be started.
+    """
+    if BRAIN not in wanted.policies:
+        yield None
+        return
+    asker = asker_of(settings, endpoint=endpoint, model=model)
+    if asker is None:
+        yield None
+        return
+    brain = AskedBrain(policy(settings.orchestration.policies), asker)
+    try:
+        yield brain
+        say(brain.report())
+    finally:
+        asker.close()
 
 
 def about(setup: Setup) -> str:

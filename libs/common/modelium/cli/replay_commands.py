@@ -56,7 +56,10 @@ def replay(
     brain_endpoint: Annotated[
         str, typer.Option(help="Base URL of an OpenAI API, with /v1, for the policy brain.")
     ] = "",
-    brain_model: Annotated[str, typer.Option(help="The model there.")] = "",
+    brain_model: Annotated[
+        str,
+        typer.Option(help="The model there; without an endpoint the folder of a local one."),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Show what policies would have made of recorded requests: who waits, and how long.
@@ -64,7 +67,6 @@ def replay(
     Runs the same decisions as the orchestrator against simulated devices and engines.
     """
     from modelium.cli import replay as command
-    from modelium.cli.replay_brain import brain_of, report
     from modelium.common.load_settings import load
     from modelium.replay.contenders import Setup
     from modelium.replay.files import read_needs
@@ -80,9 +82,8 @@ def replay(
     )
     wanted = command.Wanted(traces, command.policies_of(policies), setup, models, hours)
     settings = load(config)
-    advisor = brain_of(settings, brain_endpoint, brain_model) if brain_endpoint else None
-    command.replay(settings, wanted, brain=advisor, plot=plot, json=as_json)
-    report(advisor)
+    with command.brain_for(settings, wanted, brain_endpoint, brain_model) as brain:
+        command.replay(settings, wanted, brain=brain, plot=plot, json=as_json)
 
 
 def record(

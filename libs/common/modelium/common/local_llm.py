@@ -24,6 +24,8 @@ from modelium.common.linked_package import CannotLink, linked_package
 
 PACKAGE: Final = "modelium.local_llm"
 LONGEST_LOAD_S: Final = 900.0
+NICE: Final = 10
+"""Beside a running system: whoever answers requests comes first."""
 PATIENCE_S: Final = 15.0
 """Beyond its deadline, after which it hangs: it ends by itself between two passes of the model."""
 WATCH_S: Final = 1.0
@@ -75,11 +77,19 @@ class LocalLlm:
     """Kept up by `run`, in one task; asked by anybody, one after the other."""
 
     def __init__(
-        self, *, python: Path | None, model: str, device: str, within_s: float, clock: Clock
+        self,
+        *,
+        python: Path | None,
+        model: str,
+        device: str,
+        within_s: float,
+        clock: Clock,
+        nice: int = NICE,
     ) -> None:
-        """`within_s`: how long it may think about a question."""
+        """`within_s`: how long it may think about a question; `nice`: how far others come first."""
         self._python = python
-        self._arguments = ("-m", PACKAGE, "--model", model, "--device", device)
+        options = {"--model": model, "--device": device, "--nice": str(nice)}
+        self._arguments = ("-m", PACKAGE, *(word for each in options.items() for word in each))
         self._within_s = within_s
         self._clock = clock
         self._numbers = count(1)

@@ -102,7 +102,10 @@ class Contenders:
         if name == BRAIN and self.brain is not None:
             return self._deciding(self.brain, foresees=True)
         if name == BRAIN:
-            raise CannotReplay("brain has no language model: give --brain-endpoint and -model")
+            raise CannotReplay(
+                "brain has no language model: give --brain-model with the folder of one, or "
+                "--brain-endpoint and --brain-model, or set modelium_brain.backend"
+            )
         raise CannotReplay(f"there is no policy {name!r}, expected some of {', '.join(NAMES)}")
 
     def _deciding(self, advisor: Advisor, *, foresees: bool) -> Driver:

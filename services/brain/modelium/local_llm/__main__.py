@@ -16,15 +16,13 @@ from typing import IO, Any, Final
 from modelium.local_llm.clock import monotonic
 from modelium.local_llm.errors import CannotLoad, NoAnswer, first_line
 
-NICENESS: Final = 10
-"""Whoever answers requests comes first."""
 SETTING: Final = "modelium_brain.python"
 
 
 def main() -> int:
     """Load, then answer; 1: the model cannot be loaded."""
     options = _options()
-    os.nice(NICENESS)
+    os.nice(options.nice)
     # Ctrl-C is for whoever started this: its end of the pipe says when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     out = _own_output()
@@ -43,6 +41,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("modelium.local_llm", description=__doc__)
     parser.add_argument("--model", required=True, help="its folder, or its name on the hub")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--nice", type=int, default=0, help="how far others come first")
     return parser.parse_args()
 
 
@@ -59,7 +58,7 @@ def _load(options: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     os.environ.update(OFFLINE)
     try:
         folder = folder_of(options.model)  # before seconds are spent on torch
-        from modelium.local_llm.decoding import Decoder
+        from modelium.local_llm.decoding import Decoder, proven
         from modelium.local_llm.loading import load
     except ImportError as missing:
         raise CannotLoad(
@@ -72,7 +71,7 @@ def _load(options: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
         "parameters": loaded.parameters,
         "size_bytes": loaded.size_bytes,
     }
-    return Decoder(loaded), about
+    return proven(Decoder(loaded)), about
 
 
 def _serve(decoder: Any, questions: Iterable[str], out: IO[str]) -> None:

@@ -8,6 +8,7 @@ is asked next. So the model is asked once for each choice, and not once for each
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final
 
 import llguidance.hf
@@ -17,7 +18,7 @@ from llguidance import LLMatcher
 
 from modelium.local_llm.clock import monotonic
 from modelium.local_llm.context import Context
-from modelium.local_llm.errors import NoAnswer
+from modelium.local_llm.errors import CannotLoad, NoAnswer
 from modelium.local_llm.loading import Loaded
 
 MOST_CONTEXTS: Final = 2
@@ -149,6 +150,27 @@ class Decoder:
         most = getattr(self._model.config, "max_position_embeddings", tokens)
         if tokens > most:
             raise NoAnswer(f"question and answer are {tokens} tokens, its context is {most}")
+
+
+def proven(decoder: Decoder) -> Decoder:
+    """The same, after an answer: the first takes long, and whoever asks later has a deadline.
+
+    Raises:
+        CannotLoad: it gives none.
+    """
+    said = {"said": {"type": "string", "enum": ["yes", "no"]}}
+    schema = {
+        "type": "object",
+        "properties": said,
+        "required": ["said"],
+        "additionalProperties": False,
+    }
+    question = Question(system="", user="Yes?", schema=schema, most_tokens=32, within_s=inf)
+    try:
+        decoder.answer(question)
+    except NoAnswer as none:
+        raise CannotLoad(f"it does not answer: {none}") from none
+    return decoder
 
 
 def _ends(loaded: Loaded) -> frozenset[int]:

@@ -14,6 +14,9 @@ from modelium.local_llm.finding import folder_of
 BFLOAT16: Final = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """Flags of processors that compute in bfloat16; others are slower at it than at float32."""
 
+FEW_PARAMETERS: Final = 50_000_000
+"""With fewer, threads wait for each other longer than they compute."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -53,7 +56,10 @@ def load(name: str, device: str = "auto") -> Loaded:
         model = _weights(folder, on)
     except (OSError, ValueError, RuntimeError, KeyError) as wrong:
         raise CannotLoad(f"{folder} cannot be loaded: {first_line(wrong)}") from wrong
-    return Loaded(model, tokenizer, str(on))
+    loaded = Loaded(model, tokenizer, str(on))
+    if loaded.parameters < FEW_PARAMETERS:
+        torch.set_num_threads(1)
+    return loaded
 
 
 def device_of(name: str) -> torch.device:
