@@ -46,7 +46,7 @@ class Asker(Protocol):
 class EndpointAsker:
     """Implements `Asker`."""
 
-    cpu_s = None
+    cpu_s: float | None = None
 
     def __init__(self, endpoint: str, model: str, api_key: str | None = None) -> None:
         """`endpoint` is the base URL, with /v1."""
