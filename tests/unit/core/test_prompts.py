@@ -63,7 +63,7 @@ def test_keeping_an_engine_is_said_and_leaving_what_has_none_is_not() -> None:
         (answer(m1="sleep"), "no option"),
         (answer(m1="EVICT"), "no option"),
         (answer(m2="evict"), "other fields"),
-        (answer(confidence="certain"), "other fields"),
+        (answer(confidence="certain"), "no option"),
         ('{"m0": "load", "m1": "keep"}', "other fields"),
         (answer(m0="x" * LONGEST_ANSWER), "characters"),
         ("[" * 3000, "no JSON object"),

@@ -57,6 +57,7 @@ def _rows(record: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     by = str(record["origin"])
     if by != "orchestrator" or record["source"] != "rules":
         by += f", {record['source']}"
+    aside = "said for comparison" if record.get("shadow") else ""
     for each in record["decisions"]:
         yield (
             _time(record["made_at"]),
@@ -64,10 +65,12 @@ def _rows(record: dict[str, Any]) -> Iterator[tuple[str, ...]]:
             str(each["action"]),
             str(each["model"]),
             str(record["decision_id"]),
-            _reason(each),
+            _noted(_reason(each), aside),
         )
     if plan := record["plan"]:
-        reason = f"{plan['runtime']}: {plan['reasoning']}"
+        dropped = plan.get("dropped_by")
+        forbidden = f"not done, forbidden by: {dropped}" if dropped else ""
+        reason = _noted(f"{plan['runtime']}: {plan['reasoning']}", forbidden, aside)
         yield _time(record["made_at"]), by, "plan", plan["model"], record["decision_id"], reason
 
 
@@ -77,6 +80,10 @@ def _reason(decision: dict[str, Any]) -> str:
         notes.append(f"gives way: {', '.join(decision['victims'])}")
     if decision["dropped_by"]:
         notes.append(f"not done, forbidden by: {decision['dropped_by']}")
+    return _noted(*notes)
+
+
+def _noted(*notes: str) -> str:
     return "; ".join(note for note in notes if note)
 
 

@@ -67,6 +67,17 @@ class Overrides(Frozen):
     engine_args: tuple[str, ...] = Field(default=(), description="for its engine's command line")
 
 
+class PlannedSettings(Frozen):
+    """What a deployment plan may say of an engine: all of it is harmless whatever it says."""
+
+    max_num_seqs: int | None = Field(
+        default=None, ge=1, le=64, description="requests it runs at once; null: as for all engines"
+    )
+    prefix_cache: bool = Field(
+        default=True, description="false: it does not keep what it has read for later requests"
+    )
+
+
 class Descriptor(Frozen):
     """What the analysis of a model's files found."""
 

@@ -14,7 +14,7 @@ from modelium.common.advice import AdvisorChanged as AdvisorChanged
 from modelium.common.advice import BrainAsked as BrainAsked
 from modelium.common.advice import DecisionMade as DecisionMade
 from modelium.common.advice import MetricsTick as MetricsTick
-from modelium.common.descriptor import Descriptor
+from modelium.common.descriptor import Descriptor, PlannedSettings
 from modelium.common.message import Message as Message
 from modelium.common.message import Question as Question
 from modelium.common.records import (
@@ -241,6 +241,9 @@ class LoadModel(Command):
     weight_bytes: int = Field(default=0, ge=0, description="part of reserve_bytes")
     kv_cache_bytes: int = Field(ge=0, description="part of reserve_bytes")
     context_length: int = Field(ge=0, description="tokens; 0: the model's own")
+    planned: PlannedSettings | None = Field(
+        default=None, description="what a deployment plan adds to its command line"
+    )
     is_copy: bool = Field(
         default=False, description="the model's other engines go on; without: older ones are ended"
     )

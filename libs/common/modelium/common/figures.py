@@ -9,9 +9,9 @@ from typing import Final
 
 from pydantic import Field
 
-from modelium.common.descriptor import RuntimeKind
+from modelium.common.descriptor import PlannedSettings, RuntimeKind
 from modelium.common.frozen import Frozen
-from modelium.common.records import ModelName, ModelState
+from modelium.common.records import DeviceKind, ModelName, ModelState
 
 LEASE_S: Final = 5.0
 """How long a gateway may be silent before its requests in flight count no more."""
@@ -128,3 +128,10 @@ class DeploymentPlan(Frozen):
     needed_bytes: int = Field(ge=0, description="of one device")
     confidence: float = Field(ge=0, le=1)
     reasoning: str
+    device: DeviceKind | None = Field(
+        default=None, description="where it is best served; told, not followed; null: anywhere"
+    )
+    settings: PlannedSettings = Field(
+        default_factory=PlannedSettings, description="of its engine's command line"
+    )
+    dropped_by: str | None = Field(default=None, description="the rule for which nobody follows it")

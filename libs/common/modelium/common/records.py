@@ -10,7 +10,7 @@ from typing import Annotated, NewType
 
 from pydantic import Field, StringConstraints
 
-from modelium.common.descriptor import Descriptor
+from modelium.common.descriptor import Descriptor, PlannedSettings
 from modelium.common.frozen import Frozen
 
 MODEL_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
@@ -161,6 +161,9 @@ class ModelRecord(Record):
     )
     discovered_at: datetime | None = Field(default=None, description="when it was first seen")
     descriptor: Descriptor | None = None
+    planned: PlannedSettings | None = Field(
+        default=None, description="what the language model that leads has planned for its engine"
+    )
     refused: bool = Field(
         default=False, description="nobody should wait: it fits no device, or its bound is over"
     )

@@ -5,7 +5,7 @@ writes few tokens, and what it writes always parses. Names of models never reach
 can give it orders. The reasons that people read are made of the same figures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -75,20 +75,11 @@ def about_decisions(tick: MetricsTick, contestants: Sequence[Contestant]) -> Pro
     devices = [_device_line(n, device) for n, device in enumerate(tick.devices)]
     ids = {device.device_id: f"g{n}" for n, device in enumerate(tick.devices)}
     models = [_model_line(n, each, ids) for n, each in enumerate(contestants)]
-    properties = {
-        _id(n): {"type": "string", "enum": [option.value for option in each.options]}
-        for n, each in enumerate(contestants)
-    } | {CONFIDENCE: {"type": "string", "enum": list(SURE)}}
     return Prompt(
         version=DECISIONS,
         system=_SYSTEM,
         user="\n".join([*devices, *models]),
-        schema={
-            "type": "object",
-            "properties": properties,
-            "required": list(properties),
-            "additionalProperties": False,
-        },
+        schema=schema_of(_fields(contestants)),
         most_tokens=_TOKENS_BESIDE + _TOKENS_PER_CHOICE * len(contestants),
     )
 
@@ -99,14 +90,11 @@ def decisions_of(answer: str, contestants: Sequence[Contestant]) -> tuple[Decisi
     Raises:
         NoAnswer: it is not of the form that was asked for.
     """
-    chosen = _parsed(answer)
-    expected = {_id(n) for n in range(len(contestants))} | {CONFIDENCE}
-    if chosen.keys() != expected or chosen[CONFIDENCE] not in SURE:
-        raise NoAnswer(f"its answer has other fields than {', '.join(sorted(expected))}")
+    chosen = fields_of(answer, _fields(contestants))
     confidence = SURE[chosen[CONFIDENCE]]
     decisions = []
     for number, each in enumerate(contestants):
-        action = _option(chosen[_id(number)], each)
+        action = DecidedAction(chosen[_id(number)])
         if action is not KEEP or DecidedAction.EVICT in each.options:
             reason = reason_for(action, each.figures)
             decisions.append(
@@ -127,6 +115,36 @@ def reason_for(action: DecidedAction, model: ModelFigures) -> str:
     return f"{idle}{expected}{takes}"
 
 
+def schema_of(fields: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """JSON Schema of an object in which each field is one of its words."""
+    return {
+        "type": "object",
+        "properties": {n: {"type": "string", "enum": list(said)} for n, said in fields.items()},
+        "required": list(fields),
+        "additionalProperties": False,
+    }
+
+
+def fields_of(answer: str, fields: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The word that the answer says for each field.
+
+    Raises:
+        NoAnswer: it has other fields, or a word that was no option.
+    """
+    chosen = _parsed(answer)
+    if chosen.keys() != fields.keys():
+        raise NoAnswer(f"its answer has other fields than {', '.join(sorted(fields))}")
+    wrong = [word for name, word in chosen.items() if word not in fields[name]]
+    if wrong:
+        raise NoAnswer(f"its answer says {wrong[0][:20]!r}, which was no option")
+    return chosen
+
+
+def _fields(contestants: Sequence[Contestant]) -> dict[str, list[str]]:
+    options = {_id(n): [o.value for o in each.options] for n, each in enumerate(contestants)}
+    return options | {CONFIDENCE: list(SURE)}
+
+
 def _parsed(answer: str) -> dict[str, str]:
     if len(answer) > LONGEST_ANSWER:
         raise NoAnswer(f"its answer has {len(answer)} characters, expected a few hundred")
@@ -134,13 +152,6 @@ def _parsed(answer: str) -> dict[str, str]:
         return _NUMBERS.validate_json(answer)
     except ValidationError:
         raise NoAnswer(f"its answer is no JSON object of strings: {answer[:80]!r}") from None
-
-
-def _option(word: str, contestant: Contestant) -> DecidedAction:
-    chosen = next((option for option in contestant.options if option.value == word), None)
-    if chosen is None:
-        raise NoAnswer(f"its answer says {word[:20]!r}, which was no option")
-    return chosen
 
 
 def _id(number: int) -> str:

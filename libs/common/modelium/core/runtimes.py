@@ -58,6 +58,13 @@ def choose(descriptor: Descriptor, enabled: Collection[RuntimeKind]) -> Choice:
     return Choice(None, f"nothing here serves it: {because}. {_remedy(descriptor)}")
 
 
+def able(descriptor: Descriptor) -> tuple[RuntimeKind, ...]:
+    """All that can serve it, enabled or not; what a person has chosen for it is the only one."""
+    wanted = descriptor.overrides.runtime if descriptor.overrides else None
+    kinds = tuple(kind for kind, check in _CHECKS.items() if not check(descriptor))
+    return kinds if wanted is None else tuple(kind for kind in kinds if kind is wanted)
+
+
 def obstacle(
     descriptor: Descriptor, enabled: Collection[RuntimeKind], kinds: Collection[DeviceKind]
 ) -> str:

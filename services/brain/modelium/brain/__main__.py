@@ -7,12 +7,14 @@ from modelium.brain.backends.choice import backend_of
 from modelium.brain.deciding import Deciding
 from modelium.brain.handlers import EVENT_HANDLERS, LIVE_HANDLERS, QUESTION_HANDLERS
 from modelium.brain.language_model import LanguageModel
+from modelium.brain.plans import Plans
 from modelium.common.advice import Standing
 from modelium.common.bus import bind
 from modelium.common.policies import PoliciesInForce
 from modelium.common.policy_reader import PolicyReader
 from modelium.common.service import Shell, run
 from modelium.core.policy import memory_policy, policy
+from modelium.core.runtimes import enabled_runtimes
 
 DURABLE: Final = "brain"
 
@@ -40,7 +42,15 @@ async def build(shell: Shell) -> None:
     if llm is not None:
         known = await shell.store.advisors.get(llm.name)
         deciding.seat.standing = known.standing if known else Standing()
-    needs = {"deciding": deciding, "rules": rules, "bus": shell.bus, "reader": reader}
+    plans = Plans(
+        rules=rules,
+        language_model=llm,
+        leads=lambda: deciding.seat.llm_leads,
+        enabled=enabled_runtimes(settings.vllm, settings.ray_serve),
+        most_seqs=settings.vllm.max_num_seqs,
+        bus=shell.bus,
+    )
+    needs = {"deciding": deciding, "plans": plans, "reader": reader}
     shell.task("policies", reader.run())
     shell.task("consume", shell.bus.consume(DURABLE, bind(EVENT_HANDLERS, **needs)))
     shell.task("follow", shell.bus.follow(bind(LIVE_HANDLERS, **needs)))

@@ -2,38 +2,23 @@
 
 from typing import Final
 
-import structlog
-
-from modelium.brain.advisor import RulesAdvisor
-from modelium.brain.deciding import ORIGIN, Deciding
+from modelium.brain.deciding import Deciding
+from modelium.brain.plans import Plans
 from modelium.common import events as ev
 from modelium.common.advice import BrainStatus
-from modelium.common.bus import Bus, Handler
+from modelium.common.bus import Handler
 from modelium.common.policy_reader import PolicyReader
-from modelium.core.digest import digest_of_descriptor
-
-log = structlog.get_logger()
 
 
-async def on_metrics_tick(tick: ev.MetricsTick, *, deciding: Deciding) -> None:
-    """Advise on the figures."""
+async def on_metrics_tick(tick: ev.MetricsTick, *, deciding: Deciding, plans: Plans) -> None:
+    """Advise on the figures, and then on how a new model is to be served."""
     await deciding.on_tick(tick)
+    await plans.next()
 
 
-async def on_model_analyzed(event: ev.ModelAnalyzed, *, rules: RulesAdvisor, bus: Bus) -> None:
-    """Plan how the model is served; a repeated event gets the same plan under the same id."""
-    plan = rules.plan(event.model, event.descriptor)
-    await bus.publish(
-        ev.DecisionMade(
-            message_id=f"{event.message_id}-planned",
-            origin=ORIGIN,
-            source=rules.source,
-            advisor=rules.name,
-            inputs_digest=digest_of_descriptor(event.descriptor),
-            plan=plan,
-        )
-    )
-    log.info("plan.made", model=event.model, runtime=plan.runtime, needed_bytes=plan.needed_bytes)
+async def on_model_analyzed(event: ev.ModelAnalyzed, *, plans: Plans) -> None:
+    """Plan how the model is served."""
+    await plans.on_analyzed(event)
 
 
 async def on_policies_changed(_: ev.PoliciesChanged, *, reader: PolicyReader) -> None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from modelium.brain.backend import Backend
 from modelium.common.advice import MetricsTick
 from modelium.common.clock import Clock
-from modelium.common.figures import Decision
+from modelium.common.descriptor import Descriptor
+from modelium.common.figures import Decision, DeploymentPlan
 from modelium.core import prompts
 from modelium.core.contest import Contestant
-from modelium.core.prompts import NoAnswer
+from modelium.core.deployment import PlanOptions, about_plan, plan_of
+from modelium.core.prompts import NoAnswer, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +41,30 @@ class LanguageModel:
         self.asked += 1
         began_s = self._clock.monotonic()
         try:
-            prompt = prompts.about_decisions(tick, contestants)
-            async with asyncio.timeout(self._deadline_s):
-                said = await self._backend.ask(prompt)
+            said = await self._said(prompts.about_decisions(tick, contestants))
             answer = Answer(prompts.decisions_of(said, contestants))
             self.answered += 1
         except NoAnswer as none:
             answer = Answer(failure=none.reason)
-        except TimeoutError:
-            answer = Answer(failure=f"no answer within {self._deadline_s:g} s")
         took_s = self._clock.monotonic() - began_s
         self.last = Answer(answer.decisions, answer.failure, took_s)
         return self.last
+
+    async def plan(
+        self, descriptor: Descriptor, options: PlanOptions, by_rules: DeploymentPlan
+    ) -> tuple[DeploymentPlan, float]:
+        """How a new model should be served, and the seconds that took; it does not count.
+
+        Raises:
+            NoAnswer: there is no such answer in time.
+        """
+        began_s = self._clock.monotonic()
+        said = await self._said(about_plan(descriptor, options))
+        return plan_of(said, options, by_rules), self._clock.monotonic() - began_s
+
+    async def _said(self, prompt: Prompt) -> str:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await self._backend.ask(prompt)
+        except TimeoutError:
+            raise NoAnswer(f"no answer within {self._deadline_s:g} s") from None

@@ -54,6 +54,7 @@ def load_model(
         ),
         kv_cache_bytes=kv_cache_bytes(record.descriptor, kind, policy, cut=cut),
         context_length=context_tokens(record.descriptor, policy),
+        planned=record.planned,
         is_copy=action.is_copy,
     )
 

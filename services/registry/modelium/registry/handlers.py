@@ -5,7 +5,7 @@ is healed by the redelivery, which announces it again. Readers may therefore hea
 more than once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
@@ -23,12 +23,16 @@ from modelium.registry.instances import adopted, instances_of, may_adopt
 from modelium.registry.memory import has_grown
 from modelium.registry.news import Event, is_news
 from modelium.registry.past import keep
+from modelium.registry.planning import after_plan
 from modelium.registry.projection import after_decision, apply
 from modelium.registry.remembering import remember
 
 AGENT_TTL_S: Final = 15.0
 """An agent whose heartbeat is not heard for so long is gone."""
 _ATTEMPTS: Final = 5
+
+Change = Callable[[ModelRecord | None], ModelRecord | None]
+"""What becomes of a record."""
 
 log = structlog.get_logger()
 
@@ -62,12 +66,18 @@ async def on_decision_made(event: ev.DecisionMade, *, store: Store, bus: Bus, cl
     Only the orchestrator knows that: who merely advises must not have anybody refused.
     """
     await keep(event, store=store)
-    if event.origin != BY_ORCHESTRATOR:
-        return
-    for decision in event.decisions:
-        before, record = await _change(store, decision.model, partial(after_decision, decision))
+    for model, change in _changes(event):
+        before, record = await _change(store, model, change)
         if record is not before:
-            await _announce(bus, clock, decision.model, before, record)
+            await _announce(bus, clock, model, before, record)
+
+
+def _changes(event: ev.DecisionMade) -> Iterator[tuple[str, Change]]:
+    if event.origin == BY_ORCHESTRATOR:
+        for decision in event.decisions:
+            yield decision.model, partial(after_decision, decision)
+    elif event.plan is not None:
+        yield event.plan.model, partial(after_plan, event)
 
 
 async def on_agent_heartbeat(
@@ -92,7 +102,7 @@ async def on_agent_heartbeat(
 
 
 async def _change(
-    store: Store, model: str, after: Callable[[ModelRecord | None], ModelRecord | None]
+    store: Store, model: str, after: Change
 ) -> tuple[ModelRecord | None, ModelRecord | None]:
     """Save what `after` makes of the record, and return it before and after.
 

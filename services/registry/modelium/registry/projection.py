@@ -155,6 +155,7 @@ def _analyzed(record: ModelRecord, event: ev.ModelAnalyzed, _now: datetime) -> C
         "fingerprint": event.fingerprint,
         "size_bytes": event.size_bytes,
         "descriptor": event.descriptor,
+        "planned": record.planned if record.descriptor == event.descriptor else None,
         "files_analysed": True,
         "files_rejected": False,
         **_new_files(record, event.fingerprint),

@@ -28,7 +28,12 @@ from modelium.runtime_agent.runtimes.questions import (
     work_in,
 )
 from modelium.runtime_agent.runtimes.vllm_canary import canary, tokens_of
-from modelium.runtime_agent.runtimes.vllm_model import naming_options, own_options, weights_path
+from modelium.runtime_agent.runtimes.vllm_model import (
+    naming_options,
+    own_options,
+    planned_options,
+    weights_path,
+)
 
 MODULE = "vllm.entrypoints.openai.api_server"
 SMALLEST_CACHE_BYTES = 1 << 20
@@ -176,7 +181,8 @@ class VllmRuntime:
         options += _task_options(command)
         options += ["--trust-remote-code"] if command.model in self._trusted else []
         program = (*self._program(site), weights_path(command, site))
-        return (*program, *options, *settings.extra_args, *own_options(command))
+        planned = planned_options(command, settings.max_num_seqs)
+        return (*program, *options, *planned, *settings.extra_args, *own_options(command))
 
     def _unnamed_cache(self, command: LoadModel) -> int:
         """Without a size vLLM would look how much is free, also for a model that keeps none."""

@@ -38,6 +38,19 @@ def own_options(command: LoadModel) -> tuple[str, ...]:
     return overrides.engine_args if overrides else ()
 
 
+def planned_options(command: LoadModel, most_seqs: int) -> tuple[str, ...]:
+    """What the brain's plan says; people's own words come after it, and count.
+
+    No more requests at once than engines are given otherwise: that is what memory is estimated for.
+    """
+    planned = command.planned
+    if planned is None:
+        return ()
+    seqs = min(planned.max_num_seqs or most_seqs, most_seqs)
+    cache = () if planned.prefix_cache else ("--no-enable-prefix-caching",)
+    return ("--max-num-seqs", str(seqs), *cache)
+
+
 def _aliases(descriptor: Descriptor) -> tuple[str, ...]:
     return descriptor.overrides.aliases if descriptor.overrides else ()
 
