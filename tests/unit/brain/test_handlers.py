@@ -3,15 +3,13 @@
 from itertools import pairwise
 from typing import Any
 
-from modelium.brain.handlers import on_brain_asked, on_model_analyzed
+from modelium.brain.handlers import on_brain_asked
 from modelium.common.advice import BrainAsked
-from modelium.common.descriptor import RuntimeKind
-from modelium.common.events import DecisionMade, MetricsTick, ModelAnalyzed
+from modelium.common.events import DecisionMade, MetricsTick
 from modelium.common.figures import DecidedAction, DecisionSource
-from modelium.common.settings import Vllm
-from modelium.common.testing import InMemoryBus, a_descriptor
-from modelium.core.digest import digest_of_descriptor, digest_of_tick
-from tests.unit.brain.kit import deciding, figures, rules, tick
+from modelium.common.testing import InMemoryBus
+from modelium.core.digest import digest_of_tick
+from tests.unit.brain.kit import deciding, figures, tick
 
 
 def a_tick(*, idle_s: float) -> MetricsTick:
@@ -59,24 +57,6 @@ async def test_a_decision_is_always_answered() -> None:
 
 async def test_where_the_rules_may_not_answer_and_nobody_else_is_there_nothing_is_said() -> None:
     assert await answers(a_tick(idle_s=61), rules_may_answer=False) == []
-
-
-async def test_a_new_model_gets_a_plan_and_a_repeated_event_the_same() -> None:
-    bus, descriptor = InMemoryBus(), a_descriptor()
-    event = ModelAnalyzed(
-        model="qwen", path="/models/qwen", fingerprint="f1", size_bytes=1, descriptor=descriptor
-    )
-    for _ in range(2):
-        await on_model_analyzed(event, rules=rules(), bus=bus)
-    first, again = (m for m in bus.of(DecisionMade) if isinstance(m, DecisionMade))
-    assert first.message_id == again.message_id
-    assert first.inputs_digest == digest_of_descriptor(descriptor)
-    assert first.plan is not None
-    assert first.plan.runtime is RuntimeKind.VLLM
-    assert first.plan.needed_bytes == 2 * 1_000_000_000 + Vllm().kv_cache_bytes + (
-        Vllm().overhead_bytes
-    )
-    assert "Qwen2ForCausalLM for chat runs on vllm: 1.9 GiB of weights" in first.plan.reasoning
 
 
 async def test_without_a_language_model_the_status_says_that_the_rules_lead() -> None:

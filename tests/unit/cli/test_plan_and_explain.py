@@ -79,6 +79,9 @@ class Told(GatewayClient):
         return self._answer
 
 
+PLANNED = {"model": "qwen", "runtime": "vllm", "reasoning": "fits"}
+
+
 def said_of_plan(capsys: pytest.CaptureFixture[str], **changes: Any) -> list[str]:
     show_plan(Told(PLAN | changes), "qwen", as_json=False)
     return capsys.readouterr().out.splitlines()
@@ -136,7 +139,10 @@ def test_a_model_is_explained_by_its_decisions(capsys: pytest.CaptureFixture[str
         ({"origin": "brain", "source": "llm"}, {}, "brain, llm"),
         ({"source": "llm"}, {"dropped_by": "pinned"}, "not done, forbidden by: pinned"),
         ({}, {"victims": ["a", "b"]}, "a is in use; gives way: a, b"),
-        ({"plan": {"model": "qwen", "runtime": "vllm", "reasoning": "fits"}}, {}, "vllm: fits"),
+        ({"plan": PLANNED}, {}, "vllm: fits"),
+        ({"plan": PLANNED | {"dropped_by": "other_runtime"}}, {}, "forbidden by: other_runtime"),
+        ({"plan": PLANNED, "shadow": True}, {}, "vllm: fits; said for comparison"),
+        ({"origin": "brain", "shadow": True}, {}, "a is in use; said for comparison"),
     ],
 )
 def test_a_decision_says_whose_it_is_and_what_became_of_it(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelium.common.descriptor import Overrides
+from modelium.common.descriptor import Overrides, PlannedSettings
 from modelium.common.events import LoadModel
 from modelium.common.records import DeviceKind
 from modelium.common.settings import LauncherKind, Vllm
@@ -48,6 +48,16 @@ async def test_a_model_s_own_arguments_come_last_so_that_they_count() -> None:
     own = Overrides(engine_args=("--max-num-seqs", "4"))
     spec = await a_spec(a_command(overrides=own), extra_args=("--max-num-seqs", "16"))
     assert spec.argv[-4:] == ("--max-num-seqs", "16", "--max-num-seqs", "4")
+
+
+async def test_a_plan_comes_before_what_people_say_and_within_what_engines_are_given() -> None:
+    planned = PlannedSettings(max_num_seqs=64, prefix_cache=False)
+    command = a_command().model_copy(update={"planned": planned})
+    spec = await a_spec(command, max_num_seqs=32, extra_args=("--seed", "1"))
+    assert spec.argv[-5:] == (
+        *("--max-num-seqs", "32", "--no-enable-prefix-caching"),
+        *("--seed", "1"),
+    )
 
 
 @pytest.mark.parametrize(("rank", "room"), [(1, "1"), (12, "16"), (256, "256"), (400, "512")])
