@@ -80,6 +80,9 @@ def test_a_brain_sees_how_long_a_cold_model_was_not_used() -> None:
     Contenders(brain=brain).replay("brain", trace, setup)
     idle_s = [tick.models[0].idle_s for tick in brain.ticks[-5:]]
     assert [b - a for a, b in pairwise(idle_s) if a and b] == [pytest.approx(10.0)] * 4
+    demand_per_s = [tick.models[0].demand_per_s for tick in brain.ticks[-5:]]
+    assert all(a > b > 0 for a, b in pairwise(demand_per_s))  # long after its last request
+    assert not any(tick.models[0].rate_per_s for tick in brain.ticks[-5:])
 
 
 def test_the_guard_holds_in_a_replay() -> None:

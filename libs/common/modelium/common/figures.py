@@ -54,6 +54,9 @@ class ModelFigures(Frozen):
     state: ModelState
     pinned: bool
     rate_per_s: float = Field(ge=0, description="requests, over the last tick interval")
+    demand_per_s: float = Field(
+        default=0.0, ge=0, description="requests over about a minute, newer ones counting more"
+    )
     idle_s: float | None = Field(description="null: not requested since the system started")
     in_flight: int = Field(ge=0)
     waiting: int = Field(ge=0)

@@ -16,7 +16,7 @@ from modelium.common.errors import ModeliumError
 from modelium.common.figures import DecidedAction, Decision, DeviceFigures, ModelFigures
 from modelium.core.contest import KEEP, Contestant
 
-DECISIONS: Final = "decisions-1"
+DECISIONS: Final = "decisions-2"
 CONFIDENCE: Final = "confidence"
 SURE: Final = {"low": 0.3, "medium": 0.6, "high": 0.9}
 LONGEST_ANSWER: Final = 4_096
@@ -170,7 +170,7 @@ def _model_line(number: int, contestant: Contestant, devices: dict[str, str]) ->
     return (
         f"{_id(number)}: {model.state.value}{f' on {where}' if where else ''} gb={gb:.1f} "
         f"idle={_seconds(model.idle_s)} next={_seconds(model.next_use_s)} "
-        f"rate={60 * model.rate_per_s:.1f} wait={model.waiting} "
+        f"rate={60 * model.demand_per_s:.1f} wait={model.waiting} "
         f"load_s={_seconds(model.reload_s)} options={options}"
     )
 

@@ -28,6 +28,7 @@ def figures_of_models(
             state=model.state,
             pinned=model.pinned,
             rate_per_s=rates.get(model.model, 0.0),
+            demand_per_s=model.rate_per_s,
             idle_s=model.idle_s,
             in_flight=model.in_flight,
             waiting=model.waiting,
