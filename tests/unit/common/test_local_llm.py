@@ -3,10 +3,13 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from modelium.common.local_llm import FIRST_RETRY_S, PATIENCE_S, LlmUnavailable, LocalLlm
@@ -162,3 +165,37 @@ async def test_without_an_interpreter_it_says_what_to_set(tmp_path: Path) -> Non
     keeping = asyncio.create_task(missing.run())
     assert "cannot be run (No such file" in await until_unavailable(missing)
     keeping.cancel()
+
+
+STARTS_ONE = """
+import asyncio, sys
+from pathlib import Path
+from modelium.common import logs
+from modelium.common.clock import SystemClock
+from modelium.common.local_llm import LocalLlm
+
+logs.for_a_command()
+
+async def main():
+    llm = LocalLlm(python=Path(sys.argv[1]), model="good", device="cpu", within_s=5,
+                   clock=SystemClock())
+    keeping = asyncio.create_task(llm.run())
+    await llm.loaded()
+    print(llm.pid, flush=True)
+    await keeping
+
+asyncio.run(main())
+"""
+
+
+def test_when_whoever_started_it_is_killed_it_ends(tmp_path: Path) -> None:
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTS_ONE, str(interpreter(tmp_path))], stdout=subprocess.PIPE
+    )
+    assert starter.stdout is not None
+    child = psutil.Process(int(starter.stdout.readline().split()[-1]))
+    starter.kill()
+    starter.wait()
+    starter.stdout.close()
+    gone, alive = psutil.wait_procs([child], timeout=60)
+    assert (len(gone), alive) == (1, [])
