@@ -16,6 +16,7 @@ from modelium.common.clock import SystemClock
 from modelium.common.local_llm import About, LlmUnavailable, LocalLlm, Said
 from modelium.common.settings import MIB
 from modelium.core.contest import Contestant, contest
+from modelium.core.deployment import SEQS
 from modelium.core.policy import Policy
 from modelium.core.prompts import Prompt, about_decisions, decisions_of
 from tests.system import System, running, stub_python, wait_until
@@ -137,14 +138,29 @@ def status(system: System) -> dict[str, Any]:
     return found
 
 
+def by_llm(system: System) -> list[dict[str, Any]]:
+    """What it has said of the model, as it is kept."""
+    kept = system.get("/admin/explain/asked?limit=100")["decisions"]
+    return [decision for decision in kept if decision["source"] == "llm"]
+
+
 def test_in_the_running_system_it_advises_beside_the_rules(system: System, files: Path) -> None:
     assert status(system)["advisor"] == f"local:{files}"
     system.chat("asked")
     # A model that is not loaded and was used a moment ago is something to think about.
     system.post("/admin/models/asked/unload", {})
     wait_until("it has answered", lambda: status(system)["answered"], 90)
-    kept = system.get("/admin/explain/asked?limit=100")["decisions"]
-    assert any(made["source"] == "llm" for made in kept)
+    wait_until("its advice is kept", lambda: [d for d in by_llm(system) if d["decisions"]])
+    assert all(decision["shadow"] for decision in by_llm(system))
+
+
+def test_it_plans_for_a_new_model_beside_the_rules(system: System) -> None:
+    wait_until("its plan is kept", lambda: [d for d in by_llm(system) if d["plan"]])
+    (decision,) = (d for d in by_llm(system) if d["plan"])
+    assert decision["shadow"]
+    assert decision["plan"]["dropped_by"] is None
+    assert decision["plan"]["settings"]["max_num_seqs"] in SEQS
+    assert "GiB of weights" in decision["plan"]["reasoning"]
 
 
 def test_when_its_process_is_killed_the_rules_go_on(system: System) -> None:

@@ -12,7 +12,7 @@ from modelium.common.figures import DecisionSource
 from modelium.common.settings import Vllm
 from modelium.common.testing import FakeClock, InMemoryBus, a_descriptor
 from modelium.core.digest import digest_of_descriptor
-from modelium.core.prompts import NoAnswer
+from modelium.core.prompts import NoAnswer, NotReady
 from tests.unit.brain.kit import Scripted, deciding, rules, tick
 
 DESCRIPTOR = a_descriptor()
@@ -79,6 +79,11 @@ async def test_a_language_model_plans_after_the_rules_and_for_comparison_only() 
 async def test_of_one_that_leads_it_counts() -> None:
     _, by_llm = await planned(Scripted([ANSWER]), leads=True)
     assert not by_llm.shadow
+
+
+async def test_one_that_is_being_loaded_plans_when_it_is_ready() -> None:
+    _, by_llm = await planned(Scripted([NotReady("it is being loaded"), ANSWER]), ticks=2)
+    assert by_llm.source is DecisionSource.LLM
 
 
 async def test_one_that_does_not_answer_leaves_it_to_the_rules() -> None:

@@ -9,17 +9,19 @@ from xml.etree import ElementTree
 
 import pytest
 
-from modelium.cli.asking import EndpointAsker
+from modelium.cli.asking import EndpointAsker, LocalAsker
 from modelium.cli.commands import app
 from modelium.cli.record import listen, needs_of, write_needs
 from modelium.cli.replay_brain import AskedBrain
 from modelium.common.errors import ModeliumError
 from modelium.common.figures import GatewayModelStats
+from modelium.common.local_llm import LlmUnavailable
 from modelium.common.reports import GatewayStats
 from modelium.common.testing import FakeClock, InMemoryBus
 from modelium.core.policy import Policy
 from modelium.replay.files import COLUMNS, read, writing
 from modelium.replay.recording import Recorder
+from tests.stubs.llm import interpreter
 from tests.unit.brain.kit import cold, figures, tick
 from tests.unit.cli.test_gateway_client import gateway
 
@@ -181,6 +183,26 @@ def test_a_brain_that_is_not_there_does_not_end_the_replay() -> None:
     advisor = brain("http://127.0.0.1:1")
     assert advisor(TICK) == ()
     assert "cannot be reached" in advisor.last_failure
+
+
+def test_a_local_model_is_told_with_its_size_and_its_cpu_seconds(tmp_path: Path) -> None:
+    asker = LocalAsker(python=interpreter(tmp_path), model="good")
+    advisor = AskedBrain(Policy(), asker, clock=FakeClock())
+    assert advisor(TICK) == ()  # it repeats the question, which is no decision
+    asker.close()
+    assert advisor.report().startswith(
+        "brain local:good (1e-06 M parameters, 4e-06 MB, cpu): asked 1 times, 0 answers, "
+        "0.00 s each, 0.100 CPU-s each; last failure: its answer is no JSON object"
+    )
+
+
+def test_a_local_model_that_is_not_there_or_goes_ends_the_replay(tmp_path: Path) -> None:
+    with pytest.raises(LlmUnavailable, match="/nowhere"):
+        LocalAsker(python=interpreter(tmp_path), model="broken")
+    asker = LocalAsker(python=interpreter(tmp_path), model="dies")
+    with pytest.raises(LlmUnavailable, match="has ended"):
+        AskedBrain(Policy(), asker, clock=FakeClock())(TICK)
+    asker.close()
 
 
 def test_a_brain_is_not_asked_where_there_is_nothing_to_choose() -> None:

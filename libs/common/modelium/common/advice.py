@@ -87,7 +87,7 @@ class AdvisorChanged(Message):
 class BrainStatus(Frozen):
     """The brain's answer to who leads and why."""
 
-    backend: str = Field(description="rules or openai")
+    backend: str = Field(description="rules, openai or local")
     advisor: str = Field(description="the language model, backend:model; rules: there is none")
     standing: Standing
     asked: int = Field(default=0, ge=0, description="how often the language model was asked")

@@ -70,6 +70,10 @@ class NoAnswer(ModeliumError):
         self.reason = reason
 
 
+class NotReady(NoAnswer):
+    """The language model was not asked: it is being loaded, or gone."""
+
+
 def about_decisions(tick: MetricsTick, contestants: Sequence[Contestant]) -> Prompt:
     """What should become of these models."""
     devices = [_device_line(n, device) for n, device in enumerate(tick.devices)]

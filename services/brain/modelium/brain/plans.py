@@ -19,7 +19,7 @@ from modelium.common.events import DecisionMade, ModelAnalyzed
 from modelium.common.figures import DecisionSource
 from modelium.core.deployment import PLAN, guarded, options_of
 from modelium.core.digest import digest_of_descriptor
-from modelium.core.prompts import NoAnswer
+from modelium.core.prompts import NoAnswer, NotReady
 
 MOST_WAITING: Final = 200
 """New models; of more than that the oldest get no plan but the rules'."""
@@ -77,6 +77,9 @@ class Plans:
         by_rules = self._rules.plan(event.model, event.descriptor)
         try:
             plan, took_s = await self._llm.plan(event.descriptor, options, by_rules)
+        except NotReady:
+            self._waiting.appendleft(event)
+            return
         except NoAnswer as none:
             log.info("plan.missing", model=event.model, reason=none.reason)
             return

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modelium.common.clock import Clock
 from modelium.common.local_llm import LlmUnavailable, LocalLlm
-from modelium.core.prompts import NoAnswer, Prompt
+from modelium.core.prompts import NoAnswer, NotReady, Prompt
 
 
 class LocalBackend:
@@ -28,7 +28,8 @@ class LocalBackend:
         try:
             return (await self.llm.ask(prompt.question)).text
         except LlmUnavailable as none:
-            raise NoAnswer(none.reason) from none
+            failure = NoAnswer if self.llm.about else NotReady
+            raise failure(none.reason) from none
 
     async def close(self) -> None:
         """`run` leaves nothing behind."""
