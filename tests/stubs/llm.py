@@ -4,6 +4,7 @@ good    answers every question with its user text
 broken  cannot be loaded
 dies    ends as soon as it is asked
 babbles says what is no JSON
+counts  says JSON that is no answer
 hangs   is ready, and says nothing more
 slow    answers the last question when an empty line comes
 """
@@ -14,6 +15,8 @@ import stat
 import sys
 from pathlib import Path
 from typing import Any
+
+NO_ANSWERS = {"babbles": "As a language model", "counts": "42"}
 
 
 def interpreter(folder: Path) -> Path:
@@ -43,8 +46,8 @@ def main(behaviour: str) -> None:
                 answer(json.loads(line))
             case "dies":
                 os._exit(3)
-            case "babbles":
-                print("As a language model", flush=True)
+            case "babbles" | "counts":
+                print(NO_ANSWERS[behaviour], flush=True)
             case "slow" if line.strip():
                 last = json.loads(line)
             case "slow":

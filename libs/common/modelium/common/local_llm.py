@@ -182,7 +182,7 @@ class LocalLlm:
                 reason = self._take(json.loads(line))
                 if reason:
                     return reason
-        except ValueError:
+        except (ValueError, TypeError, KeyError):
             return "it said what is no answer"
         code = await child.wait()
         if self._clock.monotonic() > self._due_s:
