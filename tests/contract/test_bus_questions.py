@@ -10,8 +10,9 @@ import pytest
 
 from modelium.common.bus import Bus
 from modelium.common.errors import DependencyUnavailable
-from modelium.common.events import PlanAsked
+from modelium.common.events import PlanAsked, RequestCancelAsked
 from modelium.common.nats_bus import NatsBus
+from modelium.common.ongoing_requests import CancelAnswer
 from modelium.common.plans import Plan, PlanAnswer, PlanOutcome
 from modelium.common.records import ModelState
 from modelium.common.testing import yield_to_others
@@ -125,3 +126,36 @@ async def test_a_server_that_is_away_is_named() -> None:
     bus = NatsBus(f"nats://127.0.0.1:{free_port()}", source="test")
     with pytest.raises(DependencyUnavailable, match=r"NATS at .* does not answer"):
         await ask(bus)
+
+
+async def told(_: RequestCancelAsked) -> CancelAnswer:
+    return CancelAnswer(gateway_id="one", cancelled=1)
+
+
+async def not_told(_: RequestCancelAsked) -> CancelAnswer:
+    return CancelAnswer(gateway_id="other", cancelled=0)
+
+
+async def cannot_tell(_: RequestCancelAsked) -> CancelAnswer:
+    raise DependencyUnavailable("The store is away", "Start it")
+
+
+async def ask_all(bus: Bus, *, most: int, timeout_s: float = WAIT_S) -> list[str]:
+    question = RequestCancelAsked(request_id="r1")
+    answers = await bus.ask_all(question, CancelAnswer, most=most, timeout_s=timeout_s)
+    return sorted(answer.gateway_id for answer in answers)
+
+
+async def test_all_are_asked_what_is_asked_of_all(world: World) -> None:
+    handlers: list[Any] = [told, not_told, cannot_tell]
+    work = [world.bus.answer({RequestCancelAsked: handler}) for handler in handlers]
+    async with running(*work):
+        async with asyncio.timeout(WAIT_S):
+            # They listen one after the other; the third never answers, so the time must be up.
+            while await ask_all(world.bus, most=3, timeout_s=0.1) != ["one", "other"]:
+                await yield_to_others()
+        assert await ask_all(world.bus, most=2) == ["one", "other"]
+
+
+async def test_with_nobody_to_ask_of_all_there_are_no_answers(world: World) -> None:
+    assert await ask_all(world.bus, most=1, timeout_s=0.1) == []

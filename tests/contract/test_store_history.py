@@ -81,6 +81,19 @@ async def test_a_decision_is_read_as_it_was_noted(store: Store) -> None:
         assert await store.history.decision(record.decision_id) == record
 
 
+async def test_all_decisions_are_read_page_by_page_the_newest_first(store: Store) -> None:
+    records = [a_decision(number, model=f"m{number}", shadow=number == 1) for number in range(5)]
+    for record in records:
+        await store.history.note_decision(record)
+    newest = await store.history.decisions(most=2)
+    assert (newest.records, newest.next_before) == ((records[4], records[3]), "d3")
+    rest = await store.history.decisions(most=3, before=newest.next_before)
+    assert (rest.records, rest.next_before) == ((records[2], records[1], records[0]), None)
+    for nothing in ("d0", "never was"):
+        last = await store.history.decisions(most=3, before=nothing)
+        assert (last.records, last.next_before) == ((), None)
+
+
 async def test_decisions_of_a_model_come_in_the_order_they_were_made(store: Store) -> None:
     records = [a_decision(number, model="qwen" if number % 2 else "b") for number in range(6)]
     for record in records:

@@ -137,13 +137,25 @@ class Rig:
             return response.status, text if body.get("stream") else json.loads(text)
 
 
+def _surroundings(beside: Rig | None) -> Surroundings:
+    if beside is None:
+        return Surroundings()
+    shared = beside.around
+    return Surroundings(bus=shared.bus, store=shared.store, instance="gateway-beside")
+
+
 @asynccontextmanager
 async def running_gateway(
-    *, pinned: Collection[str] = (), comment_every_s: float = 5.0, **settings: Any
+    *,
+    pinned: Collection[str] = (),
+    comment_every_s: float = 5.0,
+    beside: Rig | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Rig]:
-    """A gateway with one unloaded model `qwen`."""
-    around = Surroundings()
-    await around.store.models.save(a_model_record())
+    """A gateway with one unloaded model `qwen`; `beside` another one, with its bus and store."""
+    around = _surroundings(beside)
+    if beside is None:
+        await around.store.models.save(a_model_record())
     async with EnginePool(around.clock) as upstream, aiohttp.ClientSession() as http:
         windows = MemoryWindows(around.clock)
         chosen = GatewaySettings(**{"key_pepper": PEPPER, **settings})

@@ -29,19 +29,23 @@ class Stream:
     async def next(self) -> Told:
         """The next event with data; EOFError when the stream has ended."""
         while True:
-            fields = await self._block()
+            fields = await self.block()
             self.last_id = fields.get("id", self.last_id)
             if "retry" in fields:
                 self.retry_ms = int(fields["retry"])
             if "data" in fields:
                 return Told(fields.get("event", ""), self.last_id, json.loads(fields["data"]))
 
-    async def ended(self) -> None:
-        """Wait until it is over."""
-        while await self.response.content.readline():
-            pass
+    async def some(self, count: int) -> list[Told]:
+        """The next ones."""
+        return [await self.next() for _ in range(count)]
 
-    async def _block(self) -> dict[str, str]:
+    async def ended(self) -> None:
+        """Wait until it is over, properly."""
+        await self.response.content.read()
+
+    async def block(self) -> dict[str, str]:
+        """The fields of what comes next, with or without data."""
         fields: dict[str, str] = {}
         while (line := (await self.response.content.readline()).decode()) != "\n":
             if not line:

@@ -12,6 +12,7 @@ import pytest
 from modelium.common.clock import SystemClock
 from modelium.common.errors import ExitCode
 from tests.integration.loaded_engine import loaded_engine
+from tests.integration.sse import streamed
 from tests.stubs.engine_app import StubEngine
 from tests.system import System
 
@@ -80,6 +81,29 @@ async def test_all_that_is_in_flight_ends_properly_and_nothing_new_comes_in(
     exit_code = await asyncio.to_thread(system.children["gateway"].wait, 10)
     assert exit_code == ExitCode.OK
     assert len(stub.received) == STREAMS + PLAIN
+
+
+async def test_streams_without_an_end_are_not_waited_for(
+    system: System, stub: StubEngine, http: aiohttp.ClientSession
+) -> None:
+    """Those that follow the system, by NATS and Redis as they are."""
+    async with (
+        streamed(http, "/live") as live,
+        streamed(http, "/events?subject=model.requested") as events,
+        asyncio.TaskGroup() as group,
+    ):
+        [row] = (await live.next()).data["models"]
+        assert (row["model"], row["state"]) == ("qwen", "loaded")
+        assert (await http.post("/admin/models/qwen/load")).status == 202
+        assert (await events.next()).data["model"] == "qwen"
+        stream = group.create_task(answer(http, stream=True, max_tokens=60))
+        await begun(stub, 1)
+        system.children["gateway"].send_signal(signal.SIGTERM)
+        await live.ended()
+        await events.ended()
+        assert not stream.done()
+    assert stream.result()[1].endswith("data: [DONE]\n\n")
+    assert await asyncio.to_thread(system.children["gateway"].wait, 10) == ExitCode.OK
 
 
 def _result(task: "asyncio.Task[tuple[int, str]]") -> tuple[int, str]:

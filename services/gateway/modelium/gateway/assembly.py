@@ -70,6 +70,7 @@ class Gateway(Parts):
     updates: ModelUpdates
     board: Board
     advising: Advising
+    readers: Readers
 
     def work(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """What runs as long as the gateway, by name."""
@@ -137,8 +138,9 @@ def assemble(
         clock=clock,
         pinned=pinned,
     )
+    readers = Readers(around.bus.events)
     advising = Advising(bus=around.bus, store=around.store, clock=clock, board=board)
-    cold = cold_app(_cold_parts(around, parts, gate, board, advising, pinned))
+    cold = cold_app(_cold_parts(around, parts, gate, board, advising, readers, pinned))
     give_access(cold, access)
     around.checks.add("models", gate.is_known)
     health = health_app(around.checks)
@@ -147,6 +149,7 @@ def assemble(
         updates=updates,
         board=board,
         advising=advising,
+        readers=readers,
         **vars(parts),
     )
 
@@ -197,6 +200,7 @@ def _cold_parts(
     gate: Gate,
     board: Board,
     advising: Advising,
+    readers: Readers,
     pinned: Collection[str],
 ) -> ColdParts:
     return ColdParts(
@@ -210,6 +214,6 @@ def _cold_parts(
         gate=gate,
         board=board,
         advising=advising,
-        readers=Readers(around.bus.events),
+        readers=readers,
         pinned=pinned,
     )

@@ -66,7 +66,7 @@ class Board:
         self._models: dict[str, tuple[object, LiveModel]] = {}
         self._device_rows: dict[str, tuple[object, LiveDevice]] = {}
         self.advisor: LiveAdvisor | None = None
-        self._lookers = 0
+        self.lookers = 0
         self._looked_at = asyncio.Event()
         self._renewed = asyncio.Event()
         self.view = View(time=clock.now(), models={}, figures={}, devices={}, advisor=None)
@@ -92,14 +92,14 @@ class Board:
     @contextmanager
     def looked_at(self) -> Iterator[View]:
         """Have the view renewed every second meanwhile; begins with one of now."""
-        self._lookers += 1
+        self.lookers += 1
         self._looked_at.set()
         try:
             self._renew()
             yield self.view
         finally:
-            self._lookers -= 1
-            if not self._lookers:
+            self.lookers -= 1
+            if not self.lookers:
                 self._looked_at.clear()
 
     async def next(self) -> View:

@@ -36,7 +36,9 @@ class Wanted:
             return None
         payload = event.payload if self.sees_all else _narrowed(event.payload, self.visible)
         models = models_of(payload)
-        if not self._may_see(models) or (self.model is not None and self.model not in models):
+        if not self._may_see(models, event) or (
+            self.model is not None and self.model not in models
+        ):
             return None
         if not self.is_operator:
             payload = _without_places(payload)
@@ -49,8 +51,13 @@ class Wanted:
             payload=payload,
         )
 
-    def _may_see(self, models: tuple[str, ...]) -> bool:
-        return self.sees_all or all(map(self.visible, models))
+    def _may_see(self, models: tuple[str, ...], event: StoredEvent) -> bool:
+        """`models`: those that are left. What is no object might be about any."""
+        if self.sees_all:
+            return True
+        if not models and models_of(event.payload):
+            return False
+        return isinstance(event.payload, dict) and all(map(self.visible, models))
 
 
 def patterns(subjects: Sequence[str]) -> tuple[re.Pattern[str], ...]:
@@ -79,7 +86,7 @@ def models_of(payload: Any) -> tuple[str, ...]:
         return ()
     about = [payload.get("model"), _plan_of(payload).get("model")]
     for decision in _decisions_of(payload):
-        about += [decision.get("model"), *decision.get("victims", ())]
+        about += [decision.get("model"), *_victims_of(decision)]
     found = dict.fromkeys(name for name in about if isinstance(name, str))
     if not found and isinstance(path := payload.get("path"), str):
         found = {PurePosixPath(path).name: None}  # an announcement need not name the model
@@ -96,12 +103,17 @@ def _decisions_of(payload: dict[str, Any]) -> list[dict[str, Any]]:
     return [d for d in decisions if isinstance(d, dict)] if isinstance(decisions, list) else []
 
 
+def _victims_of(decision: dict[str, Any]) -> list[str]:
+    victims = decision.get("victims")
+    return [v for v in victims if isinstance(v, str)] if isinstance(victims, list) else []
+
+
 def _narrowed(payload: Any, visible: Callable[[str], bool]) -> Any:
     """A decision about several models, with those of them that are seen."""
     if not isinstance(payload, dict) or not _decisions_of(payload):
         return payload
     seen = [d for d in _decisions_of(payload) if visible(str(d.get("model")))]
-    kept = [d | {"victims": [v for v in d.get("victims", ()) if visible(v)]} for d in seen]
+    kept = [d | {"victims": [v for v in _victims_of(d) if visible(v)]} for d in seen]
     plan = _plan_of(payload)
     shown_plan = plan if plan and visible(str(plan.get("model"))) else None
     return payload | {"decisions": kept, "plan": shown_plan}

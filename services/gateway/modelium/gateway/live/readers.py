@@ -17,7 +17,7 @@ class Readers:
     def __init__(self, log: EventLog, most: int = MOST) -> None:
         self.log = log
         self._most = most
-        self._count = 0
+        self.count = 0
 
     @asynccontextmanager
     async def reading(self, after: int) -> AsyncIterator[EventReader]:
@@ -26,12 +26,12 @@ class Readers:
         Raises:
             ApiError: 429, there are as many as there may be.
         """
-        if self._count >= self._most:
-            text = f"{self._count} clients follow events here already, which is the most there may."
+        if self.count >= self._most:
+            text = f"{self.count} clients follow events here already, which is the most there may."
             raise errors.rate_limited(text, retry_after_s=_RETRY_S)
-        self._count += 1
+        self.count += 1
         try:
             async with self.log.reading(after) as reader:
                 yield reader
         finally:
-            self._count -= 1
+            self.count -= 1

@@ -118,9 +118,9 @@ def _seconds(seconds: float | None) -> float | None:
 
 def device_key(device: Device, beat: AgentHeartbeat) -> tuple[object, ...]:
     """What the row depends on."""
-    total = max(1, device.total_bytes)
+    used = round(_used_bytes(device) * _USED_STEPS / max(1, device.total_bytes))
     return (
-        device.model_copy(update={"free_bytes": device.free_bytes * _USED_STEPS // total}),
+        device.model_copy(update={"free_bytes": 0, "used_bytes": used}),
         int(beat.occurred_at.timestamp()) // _REPORTED_STEP_S,
         tuple(i for i in beat.instances if device.device_id in i.device_ids),
     )
