@@ -77,6 +77,11 @@ def test_facts_about_other_models_are_not_told(payload: Any) -> None:
     assert wanted().shown(an_event(payload)) is not None
 
 
+def test_what_is_no_object_might_be_about_any_model() -> None:
+    assert wanted("a").shown(an_event("no JSON")) is None
+    assert wanted().shown(an_event("no JSON")) is not None
+
+
 def test_of_a_decision_about_several_models_the_own_part_is_told() -> None:
     parts = [{"model": "a", "victims": ["b", "a2"]}, {"model": "b", "victims": []}]
     told = wanted("a", "a2").shown(an_event({"decisions": parts, "plan": {"model": "b"}}))

@@ -23,7 +23,7 @@ def test_ours_are_as_of_now_and_the_others_as_they_were_told() -> None:
     figures = AllFigures(OWN)
     figures.heard(said(OWN, in_flight=100, waiting=100), 0.0)
     figures.heard(said("a", in_flight=2, waiting=1, oldest_wait_s=5, latency_p99_s=3), 0.0)
-    now = figures.of(of(in_flight=1, latency_p50_s=1, latency_p99_s=2), 2.0)
+    now = figures.of("qwen", of(in_flight=1, latency_p50_s=1, latency_p99_s=2), 2.0)
     assert (now.in_flight, now.waiting, now.oldest_wait_s) == (3, 1, 7.0)
     assert (now.p50_s, now.p99_s, now.idle_s) == (1, 3, 0.0)
     assert figures.gateways == 2
@@ -33,15 +33,15 @@ def test_a_gateway_that_is_silent_counts_no_more() -> None:
     figures = AllFigures(OWN)
     figures.heard(said("a", in_flight=2), 0.0)
     figures.expire(LEASE_S)
-    assert figures.of(of(), LEASE_S).in_flight == 0
+    assert figures.of("qwen", None, LEASE_S).in_flight == 0
     assert figures.gateways == 1
 
 
 def test_the_last_use_is_that_of_any_gateway() -> None:
     figures = AllFigures(OWN)
     figures.heard(said("a", idle_s=1.0), 0.0)
-    assert figures.of(of(idle_s=60.0), 2.0).idle_s == 3.0
-    assert AllFigures(OWN).of(of(), 2.0).idle_s is None
+    assert figures.of("qwen", of(idle_s=60.0), 2.0).idle_s == 3.0
+    assert AllFigures(OWN).of("qwen", of(), 2.0).idle_s is None
 
 
 def test_requests_per_second_are_those_that_ended_within_the_window() -> None:
@@ -49,7 +49,7 @@ def test_requests_per_second_are_those_that_ended_within_the_window() -> None:
     figures = AllFigures(OWN)
     for at_s, requests in ((0.0, 1000), (1.0, 1020), (2.0, 1020)):
         figures.heard(said("a", requests=requests), at_s)
-    assert figures.of(of(), 2.0).requests_per_second == 20 / WINDOW_S
-    assert figures.of(of(), 1.1 + WINDOW_S).requests_per_second == 0.0
+    assert figures.of("qwen", of(), 2.0).requests_per_second == 20 / WINDOW_S
+    assert figures.of("qwen", of(), 1.1 + WINDOW_S).requests_per_second == 0.0
     figures.heard(said("a", requests=5), 3.0)
-    assert figures.of(of(), 3.0).requests_per_second == 20 / WINDOW_S, "it has started anew"
+    assert figures.of("qwen", of(), 3.0).requests_per_second == 20 / WINDOW_S, "it has started anew"

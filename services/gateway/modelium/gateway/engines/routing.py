@@ -5,6 +5,7 @@ neither NATS nor Redis. Which instance a request gets is `dispatch.py`'s, who wa
 """
 
 import heapq
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -104,6 +105,8 @@ class RouteTable:
     """The few of them that hold devices."""
     _aliases: dict[str, str] = field(default_factory=dict)
     """Further names, and the models that are served under them too."""
+    _free_at_s: float = -math.inf
+    _free_in_s: list[float] = field(default_factory=list)
 
     def apply(self, record: ModelRecord, now_s: float) -> bool:
         """Take over `record` unless it is older than the known one; whether anything changed.
@@ -118,6 +121,7 @@ class RouteTable:
             since_s = known.since_s
         entry = self._entries[record.model] = _Entry(record, _outcome(record), since_s)
         self._note_aliases(record)
+        self._free_at_s = -math.inf
         self._with_engine.pop(record.model, None)
         if record.device_ids:
             self._with_engine[record.model] = entry
@@ -125,6 +129,7 @@ class RouteTable:
 
     def forget(self, model: str) -> bool:
         """Drop a model; whether it was known."""
+        self._free_at_s = -math.inf
         self._with_engine.pop(model, None)
         self._drop_aliases(model)
         return self._entries.pop(model, None) is not None
@@ -227,7 +232,15 @@ class RouteTable:
         return max(1, round(max(free_in_s[0], retry_in_s) + expected_load_s(entry.record)))
 
     def _devices_free_in_s(self, now_s: float) -> list[float]:
-        """Of each device with an engine, a heap: when what loads there is loaded."""
+        """Of each device with an engine, a heap: when what loads there is loaded.
+
+        Kept for one moment, in which it may be asked for of all models.
+        """
+        if self._free_at_s != now_s:
+            self._free_at_s, self._free_in_s = now_s, self._free_devices_in_s(now_s)
+        return self._free_in_s.copy()
+
+    def _free_devices_in_s(self, now_s: float) -> list[float]:
         free_in_s: dict[str, float] = {}
         for entry in self._with_engine.values():
             left_s = _left_s(entry, now_s) if _loads(entry) else 0.0

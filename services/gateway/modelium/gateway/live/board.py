@@ -123,8 +123,7 @@ class Board:
         models: dict[str, tuple[object, LiveModel]] = {}
         for record in self._table.records():
             name = record.model
-            mine = own.get(name) or self._stats.figures(name, self._table, self._room, now_s)
-            figures[name] = self._figures.of(mine, now_s)
+            figures[name] = self._figures.of(name, own.get(name), now_s)
             models[name] = self._model(record, figures[name], now, now_s)
         self._models = models
         self._load_began = {n: began for n, began in self._load_began.items() if n in models}

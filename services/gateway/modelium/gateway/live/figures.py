@@ -28,6 +28,9 @@ class Figures:
     idle_s: float | None = None
 
 
+_UNUSED: Final = Figures()
+
+
 class AllFigures:
     """What each gateway said last."""
 
@@ -48,18 +51,22 @@ class AllFigures:
                     self._ended[name].append((now_s, figures.requests - earlier))
         self._said[stats.gateway_id] = (now_s, models)
 
-    def of(self, own: GatewayModelStats, now_s: float) -> Figures:
-        """All of a model's, with our `own` as they are now."""
-        said = [(0.0, own)] + [
-            (now_s - at_s, models[own.model])
+    def of(self, model: str, own: GatewayModelStats | None, now_s: float) -> Figures:
+        """All of a model's, with our `own` as they are now (None: it is not used here)."""
+        said = [
+            (now_s - at_s, models[model])
             for gateway_id, (at_s, models) in self._said.items()
-            if gateway_id != self._own_id and own.model in models
+            if gateway_id != self._own_id and model in models
         ]
+        if own is not None:
+            said.append((0.0, own))
+        if not said:
+            return _UNUSED  # as most are, of many
         waits = [age_s + stats.oldest_wait_s for age_s, stats in said if stats.waiting]
         idles = [age_s + stats.idle_s for age_s, stats in said if stats.idle_s is not None]
         in_flight = sum(stats.in_flight for _, stats in said)
         return Figures(
-            requests_per_second=self._per_second(own.model, now_s),
+            requests_per_second=self._per_second(model, now_s),
             p50_s=max(
                 (s.latency_p50_s for _, s in said if s.latency_p50_s is not None), default=None
             ),
