@@ -181,8 +181,8 @@ async def running_gateway(
                 LIVE_HANDLERS,
                 updates=updates,
                 dispatch=gateway.dispatch,
-                board=gateway.board,
-                advising=gateway.advising,
+                board=gateway.live.board,
+                advising=gateway.live.advising,
                 keys=access.keys,
                 policies=reader,
             )

@@ -152,8 +152,8 @@ async def test_one_who_does_not_read_is_cut_and_can_go_on(rig: Rig) -> None:
         loop = asyncio.get_running_loop()
         await loop.sock_connect(slow, (url.hostname, url.port))
         await loop.sock_sendall(slow, request)
-        await rig.until(lambda: rig.gateway.readers.count == 1)
-        await rig.until(lambda: rig.gateway.readers.count == 0)
+        await rig.until(lambda: rig.gateway.live.readers.count == 1)
+        await rig.until(lambda: rig.gateway.live.readers.count == 0)
         got = b""
         try:
             while part := await loop.sock_recv(slow, 1 << 20):

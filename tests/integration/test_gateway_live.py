@@ -191,8 +191,8 @@ async def test_streams_end_at_once_when_the_gateway_stops(rig: Rig) -> None:
 async def test_nobody_looks_after_the_client_has_gone(rig: Rig) -> None:
     async with streamed(rig.http, f"{rig.url}/live") as stream:
         await stream.next()
-        assert rig.gateway.board.lookers == 1
-    await rig.until(lambda: rig.gateway.board.lookers == 0)
+        assert rig.gateway.live.board.lookers == 1
+    await rig.until(lambda: rig.gateway.live.board.lookers == 0)
 
 
 async def session(rig: Rig, **headers: str) -> tuple[int, Any]:

@@ -20,8 +20,8 @@ async def rig() -> AsyncIterator[Rig]:
 async def beside(rig: Rig) -> AsyncIterator[Rig]:
     """A second gateway of the same system."""
     async with running_gateway(beside=rig) as second:
-        await rig.until(lambda: rig.gateway.board.gateways == 2)
-        await rig.until(lambda: second.gateway.board.gateways == 2)
+        await rig.until(lambda: rig.gateway.live.board.gateways == 2)
+        await rig.until(lambda: second.gateway.live.board.gateways == 2)
         yield second
 
 

@@ -89,8 +89,8 @@ def _listen(shell: Shell, gateway: Assembled, access: Access, reader: PolicyRead
         LIVE_HANDLERS,
         updates=updates,
         dispatch=gateway.dispatch,
-        board=gateway.board,
-        advising=gateway.advising,
+        board=gateway.live.board,
+        advising=gateway.live.advising,
         keys=access.keys,
         policies=reader,
     )

@@ -22,9 +22,7 @@ from modelium.gateway.engines.peers import Peers
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.engines.upstream import Upstream
 from modelium.gateway.gate import Gate
-from modelium.gateway.live.advising import Advising
-from modelium.gateway.live.board import Board
-from modelium.gateway.live.readers import Readers
+from modelium.gateway.live.parts import Live, live_parts
 from modelium.gateway.pages.api import ColdParts, cold_app
 from modelium.gateway.proxy import Limits, Proxy
 from modelium.gateway.reporting.announcing import Announcer
@@ -68,9 +66,7 @@ class Gateway(Parts):
 
     app: GatewayApp
     updates: ModelUpdates
-    board: Board
-    advising: Advising
-    readers: Readers
+    live: Live
 
     def work(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """What runs as long as the gateway, by name."""
@@ -80,8 +76,7 @@ class Gateway(Parts):
             ("demand", self.demand.run()),
             ("waits", self.waits.run()),
             ("pulse", self.pulse.run()),
-            ("board", self.board.run()),
-            ("advising", self.advising.run()),
+            *self.live.work(),
             ("stats.beat", self.announcer.beat()),
             ("stats", self.announcer.run()),
         ]
@@ -130,26 +125,15 @@ def assemble(
             stream_queue_timeout_s=settings.stream_queue_timeout_seconds,
         ),
     )
-    board = Board(
-        gateway_id=around.instance,
-        table=table,
-        room=parts.room,
-        stats=stats,
-        clock=clock,
-        pinned=pinned,
-    )
-    readers = Readers(around.bus.events)
-    advising = Advising(bus=around.bus, store=around.store, clock=clock, board=board)
-    cold = cold_app(_cold_parts(around, parts, gate, board, advising, readers, pinned))
+    live = _live(around, parts, pinned)
+    cold = cold_app(_cold_parts(around, parts, gate, live, pinned))
     give_access(cold, access)
     around.checks.add("models", gate.is_known)
     health = health_app(around.checks)
     return Gateway(
         app=GatewayApp(proxy=proxy, gate=gate, health=health, cold=cold, clock=clock),
         updates=updates,
-        board=board,
-        advising=advising,
-        readers=readers,
+        live=live,
         **vars(parts),
     )
 
@@ -194,14 +178,21 @@ def _parts(around: Surroundings, settings: GatewaySettings, pulse: Pulse) -> Par
     )
 
 
+def _live(around: Surroundings, parts: Parts, pinned: Collection[str]) -> Live:
+    return live_parts(
+        gateway_id=around.instance,
+        table=parts.table,
+        room=parts.room,
+        stats=parts.stats,
+        bus=around.bus,
+        store=around.store,
+        clock=around.clock,
+        pinned=pinned,
+    )
+
+
 def _cold_parts(
-    around: Surroundings,
-    parts: Parts,
-    gate: Gate,
-    board: Board,
-    advising: Advising,
-    readers: Readers,
-    pinned: Collection[str],
+    around: Surroundings, parts: Parts, gate: Gate, live: Live, pinned: Collection[str]
 ) -> ColdParts:
     return ColdParts(
         gateway_id=around.instance,
@@ -212,8 +203,6 @@ def _cold_parts(
         bus=around.bus,
         clock=around.clock,
         gate=gate,
-        board=board,
-        advising=advising,
-        readers=readers,
+        live=live,
         pinned=pinned,
     )

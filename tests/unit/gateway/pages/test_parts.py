@@ -7,9 +7,7 @@ from modelium.common.testing import FakeClock, InMemoryBus, InMemoryStore, a_mod
 from modelium.gateway.edge.errors_http import ApiError
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.gate import Gate
-from modelium.gateway.live.advising import Advising
-from modelium.gateway.live.board import Board
-from modelium.gateway.live.readers import Readers
+from modelium.gateway.live.parts import live_parts
 from modelium.gateway.pages.parts import ColdParts, Seen
 from modelium.gateway.reporting.stats import Stats
 from modelium.gateway.waiting.room import WaitingRoom
@@ -30,7 +28,16 @@ def seen_in(table: RouteTable) -> Seen:
     clock = FakeClock()
     room, stats, bus = WaitingRoom(9, 999), Stats(clock), InMemoryBus(clock=clock)
     store = InMemoryStore(clock)
-    board = Board(gateway_id="g1", table=table, room=room, stats=stats, clock=clock, pinned=())
+    live = live_parts(
+        gateway_id="g1",
+        table=table,
+        room=room,
+        stats=stats,
+        bus=bus,
+        store=store,
+        clock=clock,
+        pinned=(),
+    )
     parts = ColdParts(
         gateway_id="g1",
         table=table,
@@ -40,9 +47,7 @@ def seen_in(table: RouteTable) -> Seen:
         bus=bus,
         clock=clock,
         gate=Gate(known=True),
-        board=board,
-        advising=Advising(bus=bus, store=store, clock=clock, board=board),
-        readers=Readers(bus.events),
+        live=live,
         pinned=(),
     )
     parts.room.enter(a_call(), "acme", clock.monotonic() - 2)

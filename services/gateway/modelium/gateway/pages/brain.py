@@ -32,4 +32,4 @@ async def show_brain(parts: Parts) -> BrainPage:
         status = await parts.bus.ask(BrainAsked(), BrainStatus, timeout_s=ANSWER_S)
     except DependencyUnavailable as error:
         raise errors_http.unavailable(str(error)) from error
-    return BrainPage(**dict(status), history=list(parts.advising.history))
+    return BrainPage(**dict(status), history=list(parts.live.advising.history))

@@ -45,10 +45,10 @@ async def follow_everything(parts: Parts, seen: SeenModels) -> AsyncIterator[Any
     comes again gets a snapshot, whatever was seen before.
     """
     looker = Looker(gateway_id=parts.gateway_id, visible=seen.visible)
-    with parts.board.looked_at() as view:
+    with parts.live.board.looked_at() as view:
         first = looker.snapshot(view, nats_connected=parts.bus.connected)
         yield _told("snapshot", first, retry=RETRY_MS)
-        while (now := await parts.gate.unless_stopped(parts.board.next())) is not None:
+        while (now := await parts.gate.unless_stopped(parts.live.board.next())) is not None:
             change = looker.change(now, nats_connected=parts.bus.connected)
             if change is not None:
                 yield _told("change", change)
@@ -91,10 +91,10 @@ async def _reader(
 ) -> AsyncIterator[tuple[int, EventReader]]:
     place = after if last_event_id is None else last_event_id
     try:
-        place = await parts.readers.log.position() if place is None else place
+        place = await parts.live.readers.log.position() if place is None else place
     except DependencyUnavailable as error:
         raise errors_http.unavailable(str(error)) from error
-    async with parts.readers.reading(place) as reader:
+    async with parts.live.readers.reading(place) as reader:
         yield place, reader
 
 
@@ -147,7 +147,7 @@ async def _page(parts: ColdParts, wanted: Wanted, limit: int, before: int | None
     found: list[BusEvent] = []
     looked_at = 0
     while looked_at < _MOST_LOOKED_AT:
-        events = await parts.readers.log.before(before, most=_PAGE)
+        events = await parts.live.readers.log.before(before, most=_PAGE)
         looked_at += _PAGE
         for event in events:
             before = event.seq

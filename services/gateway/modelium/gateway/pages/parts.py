@@ -14,9 +14,7 @@ from modelium.common.store import Store
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.gate import Gate
-from modelium.gateway.live.advising import Advising
-from modelium.gateway.live.board import Board
-from modelium.gateway.live.readers import Readers
+from modelium.gateway.live.parts import Live
 from modelium.gateway.pages.documents import ModelPage
 from modelium.gateway.pages.views import model_page
 from modelium.gateway.reporting.stats import Stats
@@ -35,9 +33,7 @@ class ColdParts:
     bus: Bus
     clock: Clock
     gate: Gate
-    board: Board
-    advising: Advising
-    readers: Readers
+    live: Live
     pinned: Collection[str]
     """Models that nobody can unload."""
 

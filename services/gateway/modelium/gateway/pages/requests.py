@@ -37,7 +37,7 @@ async def list_requests(parts: Parts) -> OngoingRequests:
     """The requests that all gateways are answering: those that wait, and those at an engine."""
     try:
         answers = await parts.bus.ask_all(
-            RequestsAsked(), RequestsAnswer, most=parts.board.gateways, timeout_s=ANSWER_S
+            RequestsAsked(), RequestsAnswer, most=parts.live.board.gateways, timeout_s=ANSWER_S
         )
     except DependencyUnavailable as error:
         raise errors_http.unavailable(str(error)) from error
@@ -56,7 +56,7 @@ async def cancel_request(
     asked = RequestCancelAsked(request_id=request_id)
     try:
         answers = await parts.bus.ask_all(
-            asked, CancelAnswer, most=parts.board.gateways, timeout_s=ANSWER_S
+            asked, CancelAnswer, most=parts.live.board.gateways, timeout_s=ANSWER_S
         )
     except DependencyUnavailable as error:
         raise errors_http.unavailable(str(error)) from error
