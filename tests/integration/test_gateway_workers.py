@@ -101,6 +101,22 @@ async def test_both_serve_and_metrics_add_up_and_outlive_a_worker(
     assert await asyncio.to_thread(counted, system) == total
 
 
+async def test_any_worker_lists_and_ends_the_requests_of_both(
+    system: System, stub: StubEngine, http: aiohttp.ClientSession
+) -> None:
+    streams = await one_stream_each(http, system, tokens=100_000)
+    workers_ids = sorted(map(worker_of, streams))
+    listed: list[dict[str, str]] = []
+    while sorted(request["gateway_id"] for request in listed) != workers_ids:
+        async with http.get(f"{system.url}/admin/requests") as answer:
+            listed = (await answer.json())["requests"]
+    for request in listed:
+        async with http.delete(f"{system.url}/admin/requests/{request['id']}") as answer:
+            assert answer.status == 202
+    for text in await asyncio.gather(*(stream.text() for stream in streams)):
+        assert "request_cancelled" in text
+
+
 async def test_a_killed_worker_takes_only_its_own_connections_along(
     system: System, stub: StubEngine, http: aiohttp.ClientSession
 ) -> None:

@@ -147,11 +147,13 @@ class _Reader:
     async def close(self) -> None:
         """Leave; no error if the server is away."""
         pull, self._pull = self._pull, None
-        if pull is None or not self._connection.connected:
+        if pull is None:
             return
         with suppress(*AWAY):
             await pull.unsubscribe()
-            await self._connection.js.delete_consumer(EVENTS_STREAM, self._name)
+        if self._connection.connected:
+            with suppress(*AWAY):
+                await self._connection.js.delete_consumer(EVENTS_STREAM, self._name)
 
 
 def _event(msg: Msg) -> StoredEvent:

@@ -28,6 +28,8 @@ from modelium.gateway.reporting.stats import Stats
 from modelium.gateway.waiting.room import WaitingRoom
 
 PERIOD_S: Final = 1.0
+_HEARD_S: Final = 2.0
+"""Gateways speak at their start, and once a second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,7 @@ class Board:
         self._models: dict[str, tuple[object, LiveModel]] = {}
         self._device_rows: dict[str, tuple[object, LiveDevice]] = {}
         self.advisor: LiveAdvisor | None = None
+        self._began_s = clock.monotonic()
         self.lookers = 0
         self._looked_at = asyncio.Event()
         self._renewed = asyncio.Event()
@@ -80,6 +83,11 @@ class Board:
     def gateways(self) -> int:
         """How many gateways there are, this one included."""
         return self._figures.gateways
+
+    @property
+    def has_heard_all(self) -> bool:
+        """Whether every gateway has had the time to say that it is there."""
+        return self._clock.monotonic() - self._began_s > _HEARD_S
 
     def heard_devices(self, beat: AgentHeartbeat) -> None:
         """An agent has said what it has."""

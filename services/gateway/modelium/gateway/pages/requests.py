@@ -10,10 +10,11 @@ from modelium.common.events import RequestCancelAsked, RequestsAsked
 from modelium.common.ongoing_requests import CancelAnswer, OngoingRequest, RequestsAnswer
 from modelium.gateway.edge import errors_http
 from modelium.gateway.pages.bodies import errors
-from modelium.gateway.pages.parts import Parts
+from modelium.gateway.pages.parts import ColdParts, Parts
 
 ANSWER_S: Final = 2.0
-"""How long is waited for a gateway that was there a moment ago."""
+"""How long is waited for a gateway that was there a moment ago, or may be."""
+_MANY: Final = 1000
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 
@@ -37,7 +38,7 @@ async def list_requests(parts: Parts) -> OngoingRequests:
     """The requests that all gateways are answering: those that wait, and those at an engine."""
     try:
         answers = await parts.bus.ask_all(
-            RequestsAsked(), RequestsAnswer, most=parts.live.board.gateways, timeout_s=ANSWER_S
+            RequestsAsked(), RequestsAnswer, most=_gateways(parts), timeout_s=ANSWER_S
         )
     except DependencyUnavailable as error:
         raise errors_http.unavailable(str(error)) from error
@@ -56,7 +57,7 @@ async def cancel_request(
     asked = RequestCancelAsked(request_id=request_id)
     try:
         answers = await parts.bus.ask_all(
-            asked, CancelAnswer, most=parts.live.board.gateways, timeout_s=ANSWER_S
+            asked, CancelAnswer, most=_gateways(parts), timeout_s=ANSWER_S
         )
     except DependencyUnavailable as error:
         raise errors_http.unavailable(str(error)) from error
@@ -65,3 +66,9 @@ async def cancel_request(
         text = f"No request of the id {request_id[:128]!r} is being answered."
         raise errors_http.not_found(text)
     return RequestCancelled(id=request_id, cancelled=cancelled)
+
+
+def _gateways(parts: ColdParts) -> int:
+    """How many there are to answer; before all were heard it is waited for whoever does."""
+    board = parts.live.board
+    return board.gateways if board.has_heard_all else _MANY
