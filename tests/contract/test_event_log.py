@@ -110,6 +110,15 @@ async def test_a_log_that_has_begun_anew_is_read_from_its_beginning(own_nats: Se
         assert await read(reader, 1) == [(1, "c")]
 
 
+async def test_a_page_does_not_wait_for_facts_that_were_deleted(own_nats: Server) -> None:
+    async with connected(own_nats) as bus, outside(own_nats) as client:
+        await publish(bus, "a", "b", "c")
+        for seq in (2, 3):
+            await client.jetstream().delete_msg(EVENTS_STREAM, seq)
+        assert [event.seq for event in await bus.events.before(None, most=3)] == [1]
+        assert await bus.events.before(None, most=2) == []
+
+
 async def test_a_reader_goes_on_when_the_server_has_forgotten_it(own_nats: Server) -> None:
     async with connected(own_nats) as bus, outside(own_nats) as client:
         async with bus.events.reading(0) as reader:

@@ -51,7 +51,7 @@ class EventLog(Protocol):
     async def before(self, seq: int | None, *, most: int) -> list[StoredEvent]:
         """Those in the `most` places before this one (None: the newest), the newest first.
 
-        Fewer than `most` where places are empty; none: nothing older is kept.
+        Fewer than `most` where facts were deleted; none: nothing is left there.
 
         Raises:
             DependencyUnavailable: NATS is away.

@@ -5,9 +5,10 @@ stream. Nothing is acknowledged; that no message was lost on the way is seen by 
 numbers, and a reader that finds a gap goes back to the last one it has.
 """
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import nats.errors
 import structlog
@@ -26,11 +27,13 @@ from modelium.common.subjects import EVENTS_STREAM
 FETCH_S: Final = 5.0
 MOST_AT_ONCE: Final = 100
 PAUSE_S: Final = 0.2
+PAGE_S: Final = 10.0
 FORGET_S: Final = 30.0
 """The server forgets a consumer from which nobody has fetched for so long."""
 
 _log = structlog.get_logger()
 
+T = TypeVar("T")
 Pull = JetStreamContext.PullSubscription
 
 
@@ -57,18 +60,30 @@ class NatsEventLog:
         last = state.last_seq if seq is None else min(seq - 1, state.last_seq)
         first = max(state.first_seq, last - most + 1)
         found: list[StoredEvent] = []
-        if state.messages and first <= last:
-            async with self.reading(first - 1) as reader:
-                while not found or found[-1].seq < last:
-                    found += await reader.next()
+        if first <= last:
+            found = await self._within(PAGE_S, self._between(first, last))
         return [event for event in reversed(found) if event.seq <= last]
+
+    async def _between(self, first: int, last: int) -> list[StoredEvent]:
+        """Those that are there; of the last ones some may have been deleted."""
+        found: list[StoredEvent] = []
+        async with self.reading(first - 1) as reader:
+            await reader.open()
+            while reader.pending and (not found or found[-1].seq < last):
+                found += await reader.next()
+        return found
 
     async def _state(self) -> StreamState:
         if not self._connection.connected:
             raise self._connection.unavailable("does not answer")
+        js = self._connection.js
+        return (await self._within(FETCH_S, js.stream_info(EVENTS_STREAM))).state
+
+    async def _within(self, limit_s: float, work: Coroutine[Any, Any, T]) -> T:
         try:
-            with cancellable():
-                return (await self._connection.js.stream_info(EVENTS_STREAM)).state
+            async with asyncio.timeout(limit_s):
+                with cancellable():
+                    return await work
         except AWAY as error:
             raise self._connection.unavailable(f"does not tell of its log: {error!r}") from error
 
@@ -82,7 +97,7 @@ class _Reader:
         self._name = ""
         self._incarnation = 0
         self._delivered = 0
-        self._pending = 0
+        self.pending = 0
 
     async def next(self) -> Sequence[StoredEvent]:
         while True:
@@ -99,9 +114,10 @@ class _Reader:
     async def _fetched(self) -> list[StoredEvent]:
         if self._pull is None or self._incarnation != self._connection.incarnation:
             await self.close()
-            self._pull = await self._opened()
+            await self.open()
+        assert self._pull is not None
         # More than are there would be waited for.
-        wanted = min(max(1, self._pending), MOST_AT_ONCE)
+        wanted = min(max(1, self.pending), MOST_AT_ONCE)
         try:
             with cancellable():
                 messages = await self._pull.fetch(wanted, timeout=FETCH_S)
@@ -115,11 +131,12 @@ class _Reader:
                 await self.close()
                 break
             self._delivered += 1
-            self._pending = msg.metadata.num_pending or 0
+            self.pending = msg.metadata.num_pending or 0
             events.append(_event(msg))
         return events
 
-    async def _opened(self) -> Pull:
+    async def open(self) -> None:
+        """Have the server give out what comes next; `pending` tells how much there is."""
         self._incarnation = self._connection.incarnation
         js = self._connection.js
         with cancellable():
@@ -134,15 +151,14 @@ class _Reader:
                 mem_storage=True,
                 num_replicas=1,
             )
-            pull = await js.pull_subscribe(">", stream=EVENTS_STREAM, config=config)
-            info = await pull.consumer_info()
-        self._name, self._delivered, self._pending = info.name, 0, info.num_pending or 0
-        return pull
+            self._pull = await js.pull_subscribe(">", stream=EVENTS_STREAM, config=config)
+            info = await self._pull.consumer_info()
+        self._name, self._delivered, self.pending = info.name, 0, info.num_pending or 0
 
     async def _must_be_there(self, pull: Pull) -> None:
         """Nothing came for a while: see that the server has not forgotten the consumer."""
         with cancellable():
-            self._pending = (await pull.consumer_info()).num_pending or 0
+            self.pending = (await pull.consumer_info()).num_pending or 0
 
     async def close(self) -> None:
         """Leave; no error if the server is away."""
