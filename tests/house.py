@@ -50,6 +50,7 @@ PURE_COMMON = frozenset(
         "settings_gateway",
         "settings_security",
         "usage",
+        "wishes",
     )
 )
 # What the pure parts of common and all of core may import beside those.

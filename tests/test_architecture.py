@@ -159,7 +159,8 @@ def test_no_task_is_started_and_forgotten(module: Module) -> None:
 @pytest.mark.parametrize("module", each(*SERVICES, "common", "core"), ids=repr)
 def test_subjects_streams_and_keys_are_spelled_in_one_place(module: Module) -> None:
     if module.name in {
-        f"modelium.common.{name}" for name in ("subjects", "events", "reports", "advice", "keys")
+        f"modelium.common.{name}"
+        for name in ("subjects", "events", "reports", "advice", "wishes", "keys")
     }:
         return
     subjects = {subject_for(kind) for kind in MESSAGES}

@@ -77,7 +77,10 @@ async def test_a_model_that_loads_shows_how_far_it_is_and_then_answers(browser: 
 
 
 async def test_a_refusal_is_told_and_may_be_tried_again_when_it_says_so(browser: Browser) -> None:
-    async with running_gateway(queue_timeout_seconds=0.2) as rig, opened(browser, rig.url, None) as tab:
+    async with (
+        running_gateway(queue_timeout_seconds=0.2) as rig,
+        opened(browser, rig.url, None) as tab,
+    ):
         page = tab.page
         _, url = await rig.engine()
         await rig.become(descriptor=a_descriptor(task=Task.CLASSIFY), load_s=1.0)

@@ -7,7 +7,6 @@ import pytest
 from yarl import URL
 
 from modelium.common.descriptor import Task
-from modelium.common.events import ModelRequested, ModelUnloadRequested
 from modelium.common.records import ModelState
 from modelium.common.testing import a_descriptor
 from tests.integration.gateway_rig import Rig, running_gateway
@@ -173,26 +172,6 @@ async def test_models_lists_those_that_are_not_loaded_too(rig: Rig) -> None:
     about = cards["other"]["modelium"]
     assert (about["state"], about["reason"], about["eta_s"]) == ("loading", "starting", 12)
     assert (about["task"], about["runtime"], about["context_length"]) == ("chat", "vllm", 4096)
-
-
-async def test_admin_load_and_unload_publish_and_answer_202_with_a_status_url(rig: Rig) -> None:
-    for verb, kind in (("load", ModelRequested), ("unload", ModelUnloadRequested)):
-        response = await rig.http.post(f"{rig.url}/admin/models/qwen/{verb}")
-        assert response.status == 202
-        assert (await rig.http.get(rig.url + response.headers["location"])).status == 200
-        [message] = rig.around.bus.of(kind)
-        assert (message.model, message.requested_by) == ("qwen", "operator")
-    assert (await rig.http.post(rig.url + "/admin/models/nobody/load")).status == 404
-
-
-async def test_a_pinned_model_is_not_unloaded_and_the_answer_names_the_setting() -> None:
-    async with running_gateway(pinned=["qwen"]) as rig:
-        response = await rig.http.post(f"{rig.url}/admin/models/qwen/unload")
-        assert response.status == 409
-        error = (await response.json())["error"]
-        assert error["code"] == "model_pinned"
-        assert "orchestration.policies.always_loaded" in error["message"]
-        assert rig.around.bus.of(ModelUnloadRequested) == []
 
 
 async def test_a_path_that_the_client_encoded_is_the_same_path(rig: Rig) -> None:

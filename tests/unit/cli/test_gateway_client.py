@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from modelium.cli.change import load
+from modelium.cli.change import load, pin, retry, sleep
 from modelium.cli.chat import Options, chat
 from modelium.cli.gateway_client import GatewayClient, Piece, Progress, Refused
 from modelium.cli.plan import show_plan
@@ -32,7 +32,7 @@ def gateway(body: str, status: int = 200) -> Iterator[tuple[GatewayClient, list[
             self.end_headers()
             self.wfile.write(body.encode())
 
-        do_POST = do_GET
+        do_POST = do_PUT = do_DELETE = do_GET
 
         def log_message(self, *_: object) -> None:
             """Nothing on stderr."""
@@ -159,11 +159,26 @@ def test_a_model_is_found_by_its_name_and_none_is_none() -> None:
         assert client.model("b") is None
 
 
-def test_load_and_unload_are_posted_with_the_name_quoted() -> None:
+def test_a_wish_is_sent_with_the_name_quoted() -> None:
     with gateway("{}", 202) as (client, asked):
-        client.load("a/b")
-        client.unload("c")
-    assert asked == ["POST /admin/models/a%2Fb/load {}", "POST /admin/models/c/unload {}"]
+        client.wish("a/b", "load")
+        client.wish("c", "pin", method="PUT")
+    assert asked == ["POST /admin/models/a%2Fb/load {}", "PUT /admin/models/c/pin {}"]
+
+
+def test_pin_sleep_and_retry_are_asked_of_the_gateway() -> None:
+    page = {"model": "a", "state": "error", "generation": 3}
+    with gateway(json.dumps({"models": [page]})) as (client, asked):
+        pin(client, "a", pinned=True, as_json=False)
+        pin(client, "a", pinned=False, as_json=False)
+        sleep(client, "a", wait=False, as_json=False)
+        retry(client, "a", wait=False, as_json=False)
+    assert [line for line in asked if "/admin/" in line] == [
+        "PUT /admin/models/a/pin {}",
+        "DELETE /admin/models/a/pin {}",
+        "POST /admin/models/a/sleep {}",
+        "POST /admin/models/a/retry {}",
+    ]
 
 
 def test_no_gateway_is_one_message_with_the_remedy() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from modelium.cli.layout import Layout
-from modelium.cli.show import show_status
+from modelium.cli.show import show_models, show_status
 from tests.unit.cli.test_gateway_client import gateway
 
 MODEL = {"model": "qwen", "state": "loaded", "task": "chat", "size_bytes": 2048, "reason": ""}
@@ -38,3 +38,10 @@ def test_a_model_with_several_engines_says_so(
     with gateway(json.dumps({"models": [{**MODEL, "engines": engines}]})) as (client, _):
         show_status(client, Layout(tmp_path), as_json=False)
     assert "loaded, 2 engines" in capsys.readouterr().out
+
+
+def test_models_show_who_is_pinned(capsys: pytest.CaptureFixture[str]) -> None:
+    pinned = {**MODEL, "pinned": True}
+    with gateway(json.dumps({"models": [pinned]})) as (client, _):
+        show_models(client, as_json=False)
+    assert "loaded, pinned" in capsys.readouterr().out

@@ -58,9 +58,7 @@ def broken(snapshot: Snapshot, actions: list[Action]) -> list[str]:
             for model in unloads
         ),
         "residency": any(
-            (model.loaded_for_s or 99) < POLICY.min_residency_s
-            and not (model.removed or model.stale_files or model.unload_requested)
-            and model.keep_alive_s is None
+            (model.loaded_for_s or 99) < POLICY.min_residency_s and not _may_go_early(model)
             for model in unloads
         ),
         "loads_what_can_be_loaded": any(
@@ -72,6 +70,11 @@ def broken(snapshot: Snapshot, actions: list[Action]) -> list[str]:
 
 def _cannot_be_loaded(model: ModelView, load: Load) -> bool:
     return bool(model.blocked) or (model.retry_in_s > 0 and not load.is_copy)
+
+
+def _may_go_early(model: ModelView) -> bool:
+    asked = model.unload_requested or model.sleep_requested or model.keep_alive_s is not None
+    return model.removed or model.stale_files or asked
 
 
 def _is_old(model: ModelView) -> bool:

@@ -39,6 +39,7 @@ def models(draw: st.DrawFn, name: str) -> ModelView:
         removed=draw(st.sampled_from([False, False, True])),
         stale_files=draw(st.sampled_from([False, False, True])),
         unload_requested=draw(st.sampled_from([False, False, True])),
+        sleep_requested=draw(st.sampled_from([False, False, True])),
         device_ids=(draw(st.sampled_from(SLOTS)),) if live else (),
         held_bytes=asleep.asleep_bytes if asleep else size if live else 0,
         waiting=waits,

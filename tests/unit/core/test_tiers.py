@@ -1,6 +1,7 @@
 """Engines that sleep: who goes to sleep, at which level, who wakes, and who is stopped for it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -164,3 +165,39 @@ def test_one_that_is_used_often_is_worth_more_in_host_memory() -> None:
         waiting("a"),
     )
     assert done(beside(place, 2)) == ["unload seldom"]
+
+
+ASKED = {"sleep_requested": True}
+
+
+def test_who_is_asked_to_sleep_does_so_at_once_and_whether_it_pays_or_not() -> None:
+    seldom = sleepy("b", in_flight=1, idle_s=900.0, loaded_for_s=1.0, **ASKED)
+    place = beside(seen(device(free=1), seldom), 8)
+    assert decide(place, (), POLICY) == [Sleep("b", level=1, reason="an operator asked for it")]
+    later = beside(seen(device(free=3), asleep("b", idle_s=900.0, **ASKED)), 5)
+    assert done(later) == []
+
+
+def test_who_is_asked_to_sleep_takes_the_way_that_there_is_room_for() -> None:
+    both = sleepy("b", LEVEL_1, LEVEL_2, **ASKED)
+    assert done(beside(seen(device(free=1), both), 2)) == ["sleep b at 2"]
+    assert done(beside(seen(device(free=1), sleepy("b", **ASKED)), 2)) == []
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        {"pinned": True},
+        {"sleeps": ()},
+        {"unload_requested": True},
+        {"removed": True},
+    ],
+)
+def test_who_is_asked_to_sleep_and_may_not_is_not_put_to_sleep(why: dict[str, Any]) -> None:
+    place = beside(seen(device(free=1), sleepy("b", **ASKED, **why)), 8)
+    assert not [a for a in decide(place, (), POLICY) if isinstance(a, Sleep)]
+
+
+def test_who_was_asked_to_sleep_is_woken_for_who_waits() -> None:
+    place = seen(device(free=3.5), asleep("a", waiting=1, wanted_for_s=1.0, **ASKED))
+    assert done(place) == ["wake a"]

@@ -96,3 +96,11 @@ def a_loaded_record(generation: int = 1, **changes: Any) -> ModelRecord:
         "resident_bytes": 300,
     }
     return a_model_record(**(serves | changes))
+
+
+def pinned(pinned: bool = True) -> ev.ModelPinRequested:
+    return ev.ModelPinRequested(model="qwen", pinned=pinned)
+
+
+def retried() -> ev.ModelRetryRequested:
+    return ev.ModelRetryRequested(model="qwen")

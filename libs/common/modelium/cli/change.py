@@ -1,4 +1,4 @@
-"""Asks for a model to be loaded or unloaded, and waits for it if wanted."""
+"""Asks for a model to be loaded, put to sleep, pinned …, and waits for it if wanted."""
 
 from typing import Any
 
@@ -16,15 +16,42 @@ def load(client: GatewayClient, model: str, *, wait: bool, as_json: bool) -> Non
     record = _existing(client, model)
     if record["state"] == "rejected":
         raise Refused(400, "model_rejected", f"{model} cannot be served: {record['reason']}")
-    client.load(model)
+    client.wish(model, "load")
     _finish(client, model, "loaded", wait=wait, as_json=as_json)
 
 
 def unload(client: GatewayClient, model: str, *, wait: bool, as_json: bool) -> None:
     """Have it unloaded."""
     _existing(client, model)
-    client.unload(model)
+    client.wish(model, "unload")
     _finish(client, model, "unloaded", wait=wait, as_json=as_json)
+
+
+def sleep(client: GatewayClient, model: str, *, wait: bool, as_json: bool) -> None:
+    """Have it put to sleep; refused with the reason where it cannot sleep."""
+    _existing(client, model)
+    client.wish(model, "sleep")
+    _finish(client, model, "sleeping", wait=wait, as_json=as_json)
+
+
+def retry(client: GatewayClient, model: str, *, wait: bool, as_json: bool) -> None:
+    """Have one that has failed loaded now; with `wait`, fail when it fails again."""
+    tried = _existing(client, model)["generation"]
+    client.wish(model, "retry")
+    _finish(client, model, "loaded", wait=wait, as_json=as_json, after=tried)
+
+
+def pin(client: GatewayClient, model: str, *, pinned: bool, as_json: bool) -> None:
+    """Have it always loaded, or no longer."""
+    _existing(client, model)
+    client.wish(model, "pin", method="PUT" if pinned else "DELETE")
+    record = client.model(model) or {}
+    if as_json:
+        out_json(record)
+    elif pinned:
+        say(f"{model} is pinned: it is loaded as soon as there is room, and stays.")
+    else:
+        say(f"{model} is not pinned any more; it may give way to others.")
 
 
 def _existing(client: GatewayClient, model: str) -> dict[str, Any]:
@@ -34,9 +61,11 @@ def _existing(client: GatewayClient, model: str) -> dict[str, Any]:
     return record
 
 
-def _finish(client: GatewayClient, model: str, wanted: str, *, wait: bool, as_json: bool) -> None:
+def _finish(
+    client: GatewayClient, model: str, wanted: str, *, wait: bool, as_json: bool, after: int = -1
+) -> None:
     if wait:
-        _wait(client, model, wanted)
+        _wait(client, model, wanted, after)
     record = client.model(model) or {}
     if as_json:
         out_json(record)
@@ -44,12 +73,15 @@ def _finish(client: GatewayClient, model: str, wanted: str, *, wait: bool, as_js
         say(f"{model} is asked to be {wanted}; it is {record.get('state', 'gone')} now.")
 
 
-def _wait(client: GatewayClient, model: str, wanted: str) -> None:
+def _wait(client: GatewayClient, model: str, wanted: str, after: int) -> None:
+    """A failure of the load attempt `after`, or of an earlier one, is not what is waited for."""
     seen = {"state": "", "reason": ""}
 
     def there_or_failed() -> str | None:
-        seen.update(client.model(model) or {"state": "unloaded", "reason": "it was removed"})
-        return seen["state"] if seen["state"] in {wanted, "error", "rejected"} else None
+        page = client.model(model) or {"state": "unloaded", "reason": "it was removed"}
+        seen.update(page)
+        ends = {wanted, "rejected"} | ({"error"} if page.get("generation", 0) > after else set())
+        return seen["state"] if seen["state"] in ends else None
 
     with step(f"{model} is to be {wanted}", wanted) as shown:
         state = until(

@@ -110,6 +110,38 @@ def unload(
 
 
 @app.command()
+def sleep(model: Model, config: Config = None, wait: Wait = False, as_json: AsJson = False) -> None:
+    """Ask for a model to be put to sleep: it gives its memory back, and is soon awake again."""
+    from modelium.cli.change import sleep as ask
+
+    ask(gateway_client(config), model, wait=wait, as_json=as_json)
+
+
+@app.command()
+def retry(model: Model, config: Config = None, wait: Wait = False, as_json: AsJson = False) -> None:
+    """Ask for a model that has failed to be loaded now, as if it had never failed."""
+    from modelium.cli.change import retry as ask
+
+    ask(gateway_client(config), model, wait=wait, as_json=as_json)
+
+
+@app.command()
+def pin(model: Model, config: Config = None, as_json: AsJson = False) -> None:
+    """Have a model always loaded: it gives way to no other."""
+    from modelium.cli.change import pin as ask
+
+    ask(gateway_client(config), model, pinned=True, as_json=as_json)
+
+
+@app.command()
+def unpin(model: Model, config: Config = None, as_json: AsJson = False) -> None:
+    """Take back a pin; the model is unloaded only when something else needs its memory."""
+    from modelium.cli.change import pin as ask
+
+    ask(gateway_client(config), model, pinned=False, as_json=as_json)
+
+
+@app.command()
 def plan(model: Model, config: Config = None, as_json: AsJson = False) -> None:
     """Show what would happen if a model were asked for now, and who would give way."""
     from modelium.cli.plan import show_plan

@@ -82,13 +82,9 @@ class GatewayClient:
         """One of them; None when there is no such model."""
         return next((page for page in self.models() if page["model"] == name), None)
 
-    def load(self, name: str) -> Any:
-        """Ask for a model to be loaded; returns at once."""
-        return self._json("POST", f"/admin/models/{quote(name, safe='')}/load", {})
-
-    def unload(self, name: str) -> Any:
-        """Ask for a model to be drained and unloaded; returns at once."""
-        return self._json("POST", f"/admin/models/{quote(name, safe='')}/unload", {})
+    def wish(self, name: str, verb: str, *, method: str = "POST") -> Any:
+        """Ask for a model to be loaded, unloaded, put to sleep …; returns at once."""
+        return self._json(method, f"/admin/models/{quote(name, safe='')}/{verb}", {})
 
     def plan(self, name: str) -> Any:
         """What would happen if the model were asked for now."""

@@ -63,10 +63,11 @@ def show_models(client: GatewayClient, *, as_json: bool) -> None:
 
 
 def _state(page: dict[str, Any]) -> str:
-    """With how many engines, where there are several."""
+    """With how many engines, where there are several, and whether it is pinned."""
     serving = [e for e in page.get("engines", ()) if e["state"] == page["state"]]
     several = f", {len(serving)} engines" if len(serving) > 1 else ""
-    return f"{page['state']}{several}"
+    pinned = ", pinned" if page.get("pinned") else ""
+    return f"{page['state']}{several}{pinned}"
 
 
 def _models_table(models: list[dict[str, Any]]) -> None:

@@ -36,6 +36,13 @@ from modelium.common.reports import PoliciesAsked as PoliciesAsked
 from modelium.common.reports import PoliciesChanged as PoliciesChanged
 from modelium.common.reports import RequestCancelAsked as RequestCancelAsked
 from modelium.common.reports import RequestsAsked as RequestsAsked
+from modelium.common.reports import SleepAsked as SleepAsked
+from modelium.common.wishes import ModelPinRequested as ModelPinRequested
+from modelium.common.wishes import ModelRequested as ModelRequested
+from modelium.common.wishes import ModelRetryRequested as ModelRetryRequested
+from modelium.common.wishes import ModelSleepRequested as ModelSleepRequested
+from modelium.common.wishes import ModelUnloadRequested as ModelUnloadRequested
+from modelium.common.wishes import Wish as Wish
 
 
 class ModelDiscovered(Message):
@@ -92,24 +99,6 @@ class ModelRemoved(Message):
 
     model: ModelName
     path: str
-
-
-class ModelRequested(Message):
-    """Somebody wants a model that is not loaded: a gateway's waiting request, or another system."""
-
-    subject = "model.requested"
-
-    model: ModelName
-    requested_by: str = Field(default="", description="gateway, operator or system")
-
-
-class ModelUnloadRequested(Message):
-    """An operator wants a model out of memory now; it is drained first."""
-
-    subject = "model.unload_requested"
-
-    model: ModelName
-    requested_by: str = ""
 
 
 class ModelStateChanged(Message):

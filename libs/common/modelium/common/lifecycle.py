@@ -16,6 +16,7 @@ events (an ended generation) never reach the table: `ModelRecord` says what is s
 - Facts about an engine are allowed in the states without one: an agent that was lost, or whose
   record was lost with Redis, tells of the engines it still runs, and files may change while a load
   is on its way. An end that the record knows no engine for only has its generation noted.
+- A retry that is asked for while an engine serves is of new files that failed beside it.
 """
 
 from typing import Final
@@ -31,6 +32,11 @@ _FILES_CHANGED: Final[dict[type[ev.Message], State]] = {
     ev.ModelRejected: S.REJECTED,
     ev.ModelRemoved: None,
 }
+
+
+def _pinned(state: S) -> dict[type[ev.Message], State]:
+    """To pin a model or not changes what becomes of it, and not what it is."""
+    return {ev.ModelPinRequested: state}
 
 
 def _engine(ended: State) -> dict[type[ev.Message], State]:
@@ -57,6 +63,8 @@ def _live(state: S) -> dict[type[ev.Message], State]:
         ev.RuntimeUnloading: S.UNLOADING,
         ev.RuntimeUnloaded: S.UNLOADED,
         ev.RuntimeFailed: S.ERROR,
+        ev.ModelRetryRequested: state,
+        **_pinned(state),
     }
 
 
@@ -64,18 +72,21 @@ TRANSITIONS: Final[dict[State, dict[type[ev.Message], State]]] = {
     None: {ev.ModelDiscovered: S.DISCOVERED},
     S.DISCOVERED: {
         **_FILES_CHANGED,
+        **_pinned(S.DISCOVERED),
         **_engine(ended=S.DISCOVERED),
         ev.ModelAnalyzing: S.ANALYZING,
         ev.ModelAnalyzed: S.UNLOADED,
     },
     S.ANALYZING: {
         **_FILES_CHANGED,
+        **_pinned(S.ANALYZING),
         **_engine(ended=S.ANALYZING),
         ev.ModelAnalyzing: S.ANALYZING,
         ev.ModelAnalyzed: S.UNLOADED,
     },
     S.UNLOADED: {
         **_FILES_CHANGED,
+        **_pinned(S.UNLOADED),
         **_engine(ended=S.UNLOADED),
         ev.ModelAnalyzed: S.UNLOADED,
     },
@@ -89,11 +100,14 @@ TRANSITIONS: Final[dict[State, dict[type[ev.Message], State]]] = {
     S.UNLOADING: {**_live(S.UNLOADING), ev.RuntimeSleeping: S.SLEEPING},
     S.ERROR: {
         **_FILES_CHANGED,
+        **_pinned(S.ERROR),
         **_engine(ended=S.UNLOADED),
         ev.ModelAnalyzed: S.UNLOADED,
+        ev.ModelRetryRequested: S.UNLOADED,
     },
     S.REJECTED: {
         **_FILES_CHANGED,
+        **_pinned(S.REJECTED),
         **_engine(ended=S.REJECTED),
         ev.ModelAnalyzing: S.ANALYZING,
         ev.ModelAnalyzed: S.UNLOADED,

@@ -68,3 +68,10 @@ class PlanAnswer(Frozen):
 
     plan: Plan | None
     problem: str = Field(default="", description="why there is none")
+
+
+class SleepAnswer(Frozen):
+    """Whether a model's engine can be put to sleep now."""
+
+    obstacle: str = Field(default="", description="why it cannot; empty: it can")
+    problem: str = Field(default="", description="why that is not known")

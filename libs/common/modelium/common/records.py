@@ -171,6 +171,7 @@ class ModelRecord(Record):
         default=None, ge=0, description="nobody waits longer for it; null: nobody has waited yet"
     )
     removed: bool = Field(default=False, description="its files are gone; it ends with its engine")
+    pinned: bool = Field(default=False, description="by an operator: it is always loaded")
     generation: int = Field(default=0, ge=0)
     ended_generation: int = Field(default=0, ge=0)
     instance_id: str | None = None

@@ -10,7 +10,7 @@ from pydantic import Field
 from modelium.common.figures import GatewayModelStats
 from modelium.common.message import Message, Question
 from modelium.common.ongoing_requests import CancelAnswer, RequestsAnswer
-from modelium.common.plans import PlanAnswer
+from modelium.common.plans import PlanAnswer, SleepAnswer
 from modelium.common.policies import PoliciesAnswer
 from modelium.common.records import MemoryRecord, ModelName
 
@@ -66,6 +66,16 @@ class PlanAsked(Question):
     subject = "plan.asked"
     asked_of = "orchestrator"
     answered_with = PlanAnswer
+
+    model: ModelName
+
+
+class SleepAsked(Question):
+    """Can this model's engine be put to sleep now?"""
+
+    subject = "sleep.asked"
+    asked_of = "orchestrator"
+    answered_with = SleepAnswer
 
     model: ModelName
 

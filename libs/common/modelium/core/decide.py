@@ -1,9 +1,10 @@
 """The heart: what to load, what to stop, and what waits for which reason.
 
 `decide` is the only place where that is chosen. In this order: engines that must go (their files
-are gone or replaced, an operator asked, the time is over for which a client wanted them kept), then
-everybody who waits, the oldest first, then models that are always to be loaded, then models whose
-files were replaced while they are in use (`replacing.py`), then advice. For
+are gone or replaced, an operator asked, the time is over for which a client wanted them kept) or
+are to sleep because an operator asked, then everybody who waits, the oldest first, then models that
+are always to be loaded, then models whose files were replaced while they are in use
+(`replacing.py`), then advice. For
 one who waits: its load is in flight, join it; it fits, load it; it fits once a device is no longer
 busy, wait for that; a set of engines gives way, stop them (`displace.py`); no device is large
 enough, take several (`spanning.py`); else queue with the reason. Whoever waits for what cannot be,
@@ -25,7 +26,7 @@ from modelium.core.bound import turn_s, wait_bounds_s
 from modelium.core.guard import guard
 from modelium.core.policy import Policy, learned
 from modelium.core.snapshot import STARTABLE, WAITABLE, DeviceView, ModelView, Snapshot
-from modelium.core.tiers import departure, overslept
+from modelium.core.tiers import asked_to_sleep, departure, overslept
 from modelium.core.victims import STOPPABLE
 
 
@@ -44,7 +45,7 @@ def decide(
     followed = [d for d in guard(advice, snapshot, policy, age_s=advice_age_s) if not d.dropped_by]
     keep = frozenset(d.model for d in followed if d.action is DecidedAction.KEEP)
     books = Books(snapshot, keep)
-    actions: list[Action] = list(_must_go(books))
+    actions: list[Action] = [*_must_go(books), *asked_to_sleep(books, policy)]
     waiters, pinned_out = _waiters(snapshot), _pinned(snapshot)
     for waiter in waiters:
         actions += _within_bound(books, waiter, _serve(books, waiter, policy), policy)

@@ -76,6 +76,7 @@ class ModelView:
     new_files_failed: bool = False
     """They have failed to load beside an engine that serves old ones."""
     unload_requested: bool = False
+    sleep_requested: bool = False
     device_ids: tuple[str, ...] = ()
     held_bytes: int = 0
     """Of each of `device_ids`, by the ledger."""

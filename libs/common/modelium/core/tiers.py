@@ -7,12 +7,14 @@ save most waiting: seconds saved at the next use for each second until then. (Di
 as for a knapsack, is no better: `make bench-policy`.)
 """
 
+from collections.abc import Iterable
+
 from modelium.common.records import ModelState
 from modelium.core.actions import Command, Sleep, Unload
 from modelium.core.books import Books
 from modelium.core.policy import Policy
 from modelium.core.snapshot import ModelView, SleepView
-from modelium.core.victims import load_s, ways_to_sleep
+from modelium.core.victims import load_s, sleep_costs, ways_to_sleep
 
 
 def frees_bytes(books: Books, model: ModelView, policy: Policy) -> int:
@@ -32,7 +34,8 @@ def overslept(books: Books, policy: Policy) -> list[Unload]:
     stopped = []
     for model in (model for asleep in books.asleep.values() for model in asleep):
         pays = model.asleep is None or _pays(books, model, model.asleep, policy)
-        if not _is_to_wake(model) and not pays and books.can_stop(model):
+        spared = _is_to_wake(model) or model.sleep_requested
+        if not spared and not pays and books.can_stop(model):
             books.command(model.device_ids, model)
             stopped.append(Unload(model.model, "it is used too seldom to be kept asleep"))
     return stopped
@@ -43,19 +46,46 @@ def departure(books: Books, leaving: ModelView, reason: str, policy: Policy) -> 
 
     The devices it works on are noted in the books.
     """
-    action: Command | None = None
-    for way in _ways(books, leaving, policy):
-        action = action or _sleep(books, leaving, way, reason, policy)
-    action = action or Unload(leaving.model, reason)
+    ways = _ways(books, leaving, policy)
+    action = _first_that_works(books, leaving, ways, reason, policy)
+    return _noted(books, leaving, action or Unload(leaving.model, reason))
+
+
+def asked_to_sleep(books: Books, policy: Policy) -> list[Command]:
+    """Engines that an operator wants asleep, whether it pays or not; they stay if there is no way.
+
+    Not those that are always loaded: they would be woken at once.
+    """
+    told: list[Command] = []
+    for model in books.snapshot.models:
+        wanted = model.sleep_requested and not model.pinned and not _leaves(model)
+        if wanted and model.state is ModelState.LOADED and books.can_stop(model):
+            ways = [way for _, way in sleep_costs(model)]
+            action = _first_that_works(books, model, ways, "an operator asked for it", policy)
+            told += [_noted(books, model, action)] if action else []
+    return told
+
+
+def _first_that_works(
+    books: Books, leaving: ModelView, ways: Iterable[SleepView], reason: str, policy: Policy
+) -> Command | None:
+    actions = (_sleep(books, leaving, way, reason, policy) for way in ways)
+    return next((action for action in actions if action), None)
+
+
+def _noted(books: Books, leaving: ModelView, action: Command) -> Command:
     told = books.snapshot.model(action.model) or leaving
     books.command(told.device_ids, told)
     return action
 
 
+def _leaves(model: ModelView) -> bool:
+    return model.removed or model.stale_files or model.unload_requested
+
+
 def _ways(books: Books, model: ModelView, policy: Policy) -> list[SleepView]:
     """The ways to sleep that are worth it, the best first."""
-    leaves = model.removed or model.stale_files or model.unload_requested
-    if model.state is not ModelState.LOADED or leaves:
+    if model.state is not ModelState.LOADED or _leaves(model):
         return []
     return [way for way in ways_to_sleep(model, policy) if _pays(books, model, way, policy)]
 

@@ -75,10 +75,15 @@ def ways_to_sleep(model: ModelView, policy: Policy) -> list[SleepView]:
     """Those that cost less waiting than to be loaded again, the best first."""
     if not model.sleeps:
         return []
+    return [way for cost, way in sleep_costs(model) if cost < load_s(model, policy)]
+
+
+def sleep_costs(model: ModelView) -> list[tuple[float, SleepView]]:
+    """All ways, with the waiting that each costs, the least first."""
     costs = sorted(
         (SLEEP_WEIGHT * way.sleep_s + way.wake_s, way.level, way) for way in model.sleeps
     )
-    return [way for cost, _, way in costs if cost < load_s(model, policy)]
+    return [(cost, way) for cost, _, way in costs]
 
 
 def load_s(model: ModelView, policy: Policy) -> float:

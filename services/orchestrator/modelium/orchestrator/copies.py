@@ -28,7 +28,7 @@ def copy_view(
         state=ModelState.LOADING if unseen else copy.state,
         removed=record.removed,
         stale_files=record.are_older(files) and files != first,
-        unload_requested=record.model in state.unload_requested,
+        unload_requested=record.model in state.wishes.to_unload,
         device_ids=copy.device_ids,
         held_bytes=held_bytes.get(copy.instance_id, 0),
         in_flight=state.demand.at_engine(record.model, copy.generation, now_s),

@@ -4,7 +4,7 @@ from typing import Final
 
 from modelium.common import events as ev
 from modelium.common.bus import Handler
-from modelium.common.plans import PlanAnswer
+from modelium.common.plans import PlanAnswer, SleepAnswer
 from modelium.common.policies import PoliciesAnswer
 from modelium.orchestrator.owner import Owner
 from modelium.orchestrator.planning import STARTING, Asked
@@ -35,9 +35,23 @@ async def on_policies_asked(_: ev.PoliciesAsked, *, owner: Owner) -> PoliciesAns
     return PoliciesAnswer(report=owner.policies.report())
 
 
-EVENT_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
+async def on_sleep_asked(question: ev.SleepAsked, *, owner: Owner) -> SleepAnswer:
+    """Answered at once: it only reads."""
+    obstacle = owner.sleep_obstacle(question.model)
+    if obstacle is None:
+        problem = f"it does not know a model {question.model} yet"
+        return SleepAnswer(problem=problem)
+    return SleepAnswer(obstacle=obstacle)
+
+
+WISH_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
     ev.ModelRequested: on_message,
     ev.ModelUnloadRequested: on_message,
+    ev.ModelSleepRequested: on_message,
+    ev.ModelRetryRequested: on_message,
+}
+EVENT_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
+    **WISH_HANDLERS,
     ev.DecisionMade: on_message,
 }
 LIVE_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
@@ -50,11 +64,11 @@ LIVE_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
 FOLLOWED: Final[dict[type[ev.Message], Handler]] = {
     **LIVE_HANDLERS,
     # Consumed by the one that leads; whoever takes over from it must know them too.
-    ev.ModelRequested: on_message,
-    ev.ModelUnloadRequested: on_message,
+    **WISH_HANDLERS,
 }
 QUESTION_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
     ev.PlanAsked: on_plan_asked,
+    ev.SleepAsked: on_sleep_asked,
     ev.PoliciesAsked: on_policies_asked,
 }
 HANDLERS: Final[dict[type[ev.Message], Handler]] = {

@@ -21,12 +21,10 @@ from modelium.common.events import (
     GatewayStats,
     MemoryMeasured,
     Message,
-    ModelRequested,
     ModelStateChanged,
-    ModelUnloadRequested,
+    Wish,
 )
 from modelium.common.load_settings import Settings
-from modelium.common.origins import BY_GATEWAY, BY_OPERATOR
 from modelium.common.policies import AppliedPolicies, PoliciesInForce
 from modelium.common.records import MemoryRecord, ModelRecord
 from modelium.core.decide import decide
@@ -40,9 +38,11 @@ from modelium.orchestrator.engines import Found, find
 from modelium.orchestrator.lost import LostEngines
 from modelium.orchestrator.misnamed import Misnamed
 from modelium.orchestrator.orphans import Orphans
-from modelium.orchestrator.placement_state import WANTED_FOR_S, PlacementState
+from modelium.orchestrator.placement_state import PlacementState
 from modelium.orchestrator.planning import Asked
+from modelium.orchestrator.sleepers import obstacle_now
 from modelium.orchestrator.views import Numbers, snapshot
+from modelium.orchestrator.wishes import WANTED_FOR_S
 
 TICK_S: Final = 1.0
 HELD_UP_S: Final = 5.0
@@ -164,10 +164,8 @@ class Owner:
                 state.measurements = Measurements(memory)
                 state.resynced(records, agents, now_s, now)
                 self._warn_of_misnamed(now_s)
-            case ModelRequested() | ModelUnloadRequested() if (
-                now - posted.occurred_at < STALE_AFTER
-            ):
-                self._asked(posted, now_s)
+            case Wish() if now - posted.occurred_at < STALE_AFTER:
+                self._state.wished(posted, now_s)
             case DecisionMade() | MemoryMeasured() | Asked():
                 self._noted(posted)
             case _:
@@ -205,16 +203,13 @@ class Owner:
         elif message.origin == "brain" and message.plan is None and not message.shadow:
             self._said_by_brain.append(message)
 
-    def _asked(self, request: ModelRequested | ModelUnloadRequested, now_s: float) -> None:
-        if isinstance(request, ModelRequested):
-            if request.requested_by == BY_GATEWAY:
-                self._state.wished(request.model, now_s)
-            else:
-                self._state.requested(request.model, now_s)
-                if request.requested_by == BY_OPERATOR:
-                    self._state.retried(request.model)
-        else:
-            self._state.asked_to_unload(request.model)
+    def sleep_obstacle(self, model: str) -> str | None:
+        """Why it cannot be put to sleep now; empty: it can; None: it does not know the model.
+
+        Only reads, and what is read may be another after the next decision.
+        """
+        now_s = self._clock.monotonic()
+        return obstacle_now(self._state, model, self._numbers.policy.deepest_sleep, now_s)
 
     async def _act(self) -> None:
         now_s = self._clock.monotonic()

@@ -9,17 +9,27 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from modelium.common.events import AgentHeartbeat, GatewayStats, LoadModel, SleepModel
+from modelium.common.events import (
+    AgentHeartbeat,
+    GatewayStats,
+    LoadModel,
+    ModelRequested,
+    ModelRetryRequested,
+    ModelSleepRequested,
+    ModelUnloadRequested,
+    SleepModel,
+    Wish,
+)
+from modelium.common.origins import BY_GATEWAY, BY_OPERATOR
 from modelium.common.records import LIVE_STATES, ModelRecord, ModelState
 from modelium.core.measurements import Measurements
 from modelium.orchestrator.agents import Agents
 from modelium.orchestrator.crowds import Crowds
-from modelium.orchestrator.demand import Demand, ModelDemand
+from modelium.orchestrator.demand import Demand
 from modelium.orchestrator.in_flight import PlacementCommand, Sent, is_settled
 from modelium.orchestrator.left_behind import LeftBehind
+from modelium.orchestrator.wishes import Wishes
 
-WANTED_FOR_S: Final = 60.0
-"""How long a request from outside counts when no gateway has a request waiting."""
 RESYNC_TRUSTED_S: Final = 5.0
 """A record that was announced more recently than this is newer than what the store was read to be;
 an older one is replaced even by a lower version, for the store may have been lost."""
@@ -46,11 +56,7 @@ class PlacementState:
         self.left_behind = LeftBehind()
         self.stopping: dict[str, Sent] = {}
         """Engines that belong to no model, and the command that stops each."""
-        self.wanted: dict[str, tuple[float, float]] = {}
-        """Model to when it was first and last asked for, by an operator or another system."""
-        self.wishes: dict[str, float] = {}
-        """Model to when a gateway asked for it, until the gateways' stats tell who waits."""
-        self.unload_requested: set[str] = set()
+        self.wishes = Wishes()
         self._started_s = now_s
         self._synced = False
         self._expected_agents: frozenset[str] = frozenset()
@@ -58,8 +64,6 @@ class PlacementState:
         self._forgotten_generation = 0
         """The newest of all forgotten models: a load attempt's number is never used again."""
         self._changed_at_s: dict[str, float] = {}
-        self._retried: dict[str, int] = {}
-        """Model to its load attempt after which an operator has asked for it."""
         self._loaded_at_s: dict[str, tuple[str, float]] = {}
         """Model to its engine's instance id and the time it was loaded."""
 
@@ -108,31 +112,29 @@ class PlacementState:
         newest = max(record.newest_generation, record.ended_generation)
         self._seen_generation(record.model, newest)
         self._settle(record.model)
-        if record.state not in LIVE_STATES:
-            self.unload_requested.discard(record.model)
+        self.wishes.changed(record)
         if record.state is not ModelState.UNLOADING and record.model not in self.sent:
             self.falling_asleep.pop(record.instance_id or "", None)
         if record.state is ModelState.LOADED:
-            self.wanted.pop(record.model, None)
-            self.wishes.pop(record.model, None)
             self._note_loaded(record, now_s, now)
 
     def forget(self, model: str) -> None:
         """The registry has forgotten the model."""
         self.records.pop(model, None)
-        self.unload_requested.discard(model)
+        self.wishes.forget(model)
         self._settle(model)
 
     def _drop_unknown(self) -> None:
         """Forget what was noted of models that are no longer there."""
         known = self.records.keys()
-        for noted in (self._changed_at_s, self._loaded_at_s, self._retried):
+        for noted in (self._changed_at_s, self._loaded_at_s):
             for gone in noted.keys() - known:
                 del noted[gone]
         for gone in self._newest_generation.keys() - known:
             forgotten = self._newest_generation.pop(gone)
             self._forgotten_generation = max(self._forgotten_generation, forgotten)
         self.demand.keep_only(known)
+        self.wishes.keep_only(known)
 
     def heard_agent(self, heartbeat: AgentHeartbeat, now_s: float) -> None:
         """An agent is alive, with these devices and engines."""
@@ -161,68 +163,45 @@ class PlacementState:
         """A gateway is alive, with these requests."""
         self.demand.heard(stats, now_s)
 
-    def requested(self, model: str, now_s: float) -> None:
-        """Somebody wants the model; it counts until it is loaded, or for a while."""
-        if self._is_loaded(model):
-            return
-        first_s, _ = self.wanted.get(model, (now_s, now_s))
-        self.wanted[model] = (first_s, now_s)
-
-    def retried(self, model: str) -> None:
-        """An operator does not want to wait for the next attempt."""
-        if record := self.records.get(model):
-            self._retried[model] = record.generation
-
-    def may_retry(self, record: ModelRecord) -> bool:
-        """Whether an operator has asked since its last load failed."""
-        return self._retried.get(record.model) == record.generation
-
-    def wished(self, model: str, now_s: float) -> None:
-        """A request waits for the model at a gateway; its stats will say so until it goes."""
-        if not self._is_loaded(model):
-            self.wishes[model] = now_s
+    def wished(self, wish: Wish, now_s: float) -> None:
+        """Somebody wants something of a model."""
+        model, record = wish.model, self.records.get(wish.model)
+        match wish:
+            case ModelRequested(requested_by=by) if by == BY_GATEWAY:
+                self.wishes.load_at_gateway(model, record, now_s)
+            case ModelRequested() | ModelRetryRequested():
+                self.wishes.load(model, record, now_s)
+                if isinstance(wish, ModelRetryRequested) or wish.requested_by == BY_OPERATOR:
+                    self.wishes.retry(record)
+            case ModelUnloadRequested():
+                live = record is not None and record.state in LIVE_STATES
+                may_have = live or (record is not None and model in self.sent)
+                self.wishes.unload(model, may_have_engine=may_have)
+            case ModelSleepRequested():
+                self.wishes.sleep(record, now_s)
 
     def refused(self, model: str, now_s: float) -> None:
         """Whoever wants it has been told that nobody should wait."""
-        self.wanted.pop(model, None)
+        self.wishes.refused(model)
         self.demand.refused(model, now_s)
-
-    def _is_loaded(self, model: str) -> bool:
-        record = self.records.get(model)
-        return record is not None and record.state is ModelState.LOADED
-
-    def asked_to_unload(self, model: str) -> None:
-        """An operator wants it out of memory; nothing to do if it is not there."""
-        self.wanted.pop(model, None)
-        self.wishes.pop(model, None)
-        record = self.records.get(model)
-        if record is not None and (record.state in LIVE_STATES or model in self.sent):
-            self.unload_requested.add(model)
 
     def expire(self, now_s: float) -> None:
         """Drop what nobody wants any more, and commands to agents gone silent."""
-        for model, (_, last_s) in list(self.wanted.items()):
-            if now_s - last_s >= WANTED_FOR_S:
-                del self.wanted[model]
-        for model, at_s in list(self.wishes.items()):
-            if now_s - at_s >= WANTED_FOR_S or self.demand.all_have_spoken(at_s, now_s):
-                del self.wishes[model]
+        self.wishes.expire(
+            now_s,
+            known_since=lambda at_s: self.demand.all_have_spoken(at_s, now_s),
+            awake=self._stays_awake,
+        )
         for commands in (self.sent, self.copies_sent, self.stopping):
             for key, sent in list(commands.items()):
                 if self.agents.is_silent(sent.command.agent_id, now_s):
                     self.left_behind.add(commands.pop(key))
         self.left_behind.expire(now_s)
 
-    def wanted_for_s(self, model: str, demand: ModelDemand, now_s: float) -> float | None:
-        """How long somebody has been waiting for the model; None: nobody is.
-
-        `demand` is what the gateways say of it now.
-        """
-        outside = self.wanted.get(model)
-        waits = [now_s - outside[0]] if outside else []
-        waits += [now_s - self.wishes[model]] if model in self.wishes else []
-        waits += [demand.unmet_s] if demand.waiting else []
-        return max(waits, default=None)
+    def _stays_awake(self, model: str) -> bool:
+        record = self.records.get(model)
+        loaded = record is not None and record.state is ModelState.LOADED
+        return loaded and model not in self.sent
 
     def next_generation(self, model: str) -> int:
         """The number of a new load attempt: one more than any that is known."""

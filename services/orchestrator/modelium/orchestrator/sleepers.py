@@ -23,13 +23,41 @@ def sleep_views(
     record: ModelRecord, budget_bytes: int, deepest: int, policy: MemoryPolicy
 ) -> tuple[SleepView, ...]:
     """The ways in which the model's engine can sleep; `budget_bytes` is its agent's."""
-    if record.descriptor is None or record.sleepless or not budget_bytes:
-        return ()
-    if record.copies:
-        return ()  # one of its engines too many ends; the others serve
-    if record.descriptor.task in POOLING_TASKS or is_hosted(record.descriptor):
+    if obstacle(record, budget_bytes, deepest):
         return ()
     return tuple(_view(record, level, policy) for level in range(1, deepest + 1))
+
+
+def obstacle(record: ModelRecord, budget_bytes: int, deepest: int) -> str:
+    """Why the model's engine can never sleep as things are; empty: it can."""
+    about = record.descriptor
+    if about is None:
+        return "its files are not analysed"
+    if about.task in POOLING_TASKS:
+        return f"models for {about.task} keep most of their memory when they sleep"
+    if is_hosted(about):
+        return "it is served by a model host, which cannot sleep"
+    if not budget_bytes:
+        return "engines of its agent cannot sleep: that takes a GPU and vllm.sleep_mode"
+    if record.sleepless:
+        return f"it did not sleep as it should: {record.sleepless}"
+    if record.copies:
+        return "it has several engines, of which one too many ends"
+    return "" if deepest else "orchestration.policies.deepest_sleep is 0"
+
+
+def obstacle_now(state: PlacementState, model: str, deepest: int, now_s: float) -> str | None:
+    """Why it cannot be put to sleep now, or need not be; None: there is no such model."""
+    record = state.records.get(model)
+    if record is None:
+        return None
+    if record.state is ModelState.SLEEPING:
+        return ""
+    if record.state is not ModelState.LOADED:
+        return f"it is {record.state}, and only a loaded model can be put to sleep"
+    beats = {beat.agent_id: beat for beat in state.agents.alive(now_s)}
+    beat = beats.get(record.agent_id or "")
+    return obstacle(record, beat.sleep_memory_bytes if beat else 0, deepest)
 
 
 def asleep_view(record: ModelRecord, state: ModelState, policy: MemoryPolicy) -> SleepView | None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from modelium.common.descriptor import RuntimeKind
 from modelium.common.records import DeviceKind, InstanceState, ModelRecord, ModelState
+from modelium.common.wishes import is_pinned
 from modelium.core.ledger import free_bytes
 from modelium.core.memory import needed_by_record
 from modelium.core.policy import MemoryPolicy, Policy
@@ -129,11 +130,12 @@ def _model(moment: _Moment, record: ModelRecord) -> ModelView:
         removed=record.removed,
         stale_files=_must_be_replaced(moment, record),
         new_files_failed=record.failed_fingerprint == (record.fingerprint or None),
-        unload_requested=record.model in state.unload_requested,
+        unload_requested=record.model in state.wishes.to_unload,
+        sleep_requested=record.model in state.wishes.to_sleep,
         device_ids=engine.device_ids if engine else (),
         held_bytes=moment.found.held_bytes.get(engine.instance_id, 0) if engine else 0,
         waiting=demand.waiting,
-        wanted_for_s=state.wanted_for_s(record.model, demand, now_s),
+        wanted_for_s=state.wishes.wanted_for_s(record.model, demand, now_s),
         in_flight=demand.in_flight,
         idle_s=demand.idle_s,
         loaded_for_s=loaded_for_s,
@@ -159,10 +161,8 @@ def _spans(moment: _Moment, record: ModelRecord) -> Mapping[int, int]:
 
 
 def _is_pinned(moment: _Moment, record: ModelRecord) -> bool:
-    """By the settings, or by what lies beside its files."""
-    overrides = record.descriptor.overrides if record.descriptor else None
-    by_file = overrides is not None and overrides.pin is True
-    return by_file or record.model in moment.numbers.policy.always_loaded
+    """By the settings, by what lies beside its files, or by an operator."""
+    return is_pinned(record) or record.model in moment.numbers.policy.always_loaded
 
 
 def _budget_bytes(moment: _Moment, engine: Engine | None) -> int:
@@ -217,6 +217,10 @@ def _blocked(moment: _Moment, record: ModelRecord) -> str:
 
 
 def _retry_in_s(state: PlacementState, record: ModelRecord, now: datetime) -> float:
-    if record.state is not ModelState.ERROR or record.retry_at is None or state.may_retry(record):
+    if (
+        record.state is not ModelState.ERROR
+        or record.retry_at is None
+        or state.wishes.may_retry(record)
+    ):
         return 0.0
     return max(0.0, (record.retry_at - now).total_seconds())

@@ -21,6 +21,8 @@ NO_ROOM_RETRY_S: Final = 5.0
 STEADY_S: Final = LONGEST_RETRY_S
 """An engine that lives shorter than the longest wait could otherwise crash for ever without one."""
 NEVER_FAILED: Final[dict[str, Any]] = {"failures": 0, "out_of_memory": 0, "retry_at": None}
+NEVER_TRIED: Final[dict[str, Any]] = {"copy_retry_at": None, "failed_fingerprint": ""}
+"""Beside an engine that serves."""
 _OTHER_MEANS: Final = ("a smaller cache or more memory", "more memory")
 """With what loads that ran out of memory are tried again at once."""
 BLAMELESS: Final = frozenset({FailureKind.CANCELLED, FailureKind.LOST})

@@ -38,7 +38,7 @@ log = structlog.get_logger()
 
 
 async def on_event(event: Event, *, store: Store, bus: Bus, clock: Clock) -> None:
-    """Apply a fact about a model's files or engine; a repeat or a stale one only announces.
+    """Apply a fact or a wish about a model; a repeat or a stale one only announces.
 
     An engine of a model without a record proves a lost store, not that the model is gone: nothing
     is announced, so that gateways go on routing to it.
@@ -211,6 +211,8 @@ EVENT_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
     ev.ModelAnalyzed: on_event,
     ev.ModelRejected: on_event,
     ev.ModelRemoved: on_event,
+    ev.ModelPinRequested: on_event,
+    ev.ModelRetryRequested: on_event,
     ev.RuntimeLoading: on_event,
     ev.RuntimeLoaded: on_event,
     ev.RuntimeSleeping: on_event,

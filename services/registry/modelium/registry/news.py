@@ -12,11 +12,12 @@ from modelium.common.records import (
     ModelRecord,
     ModelState,
 )
+from modelium.common.wishes import has_failed
 
 FilesEvent = (
     ev.ModelDiscovered | ev.ModelAnalyzing | ev.ModelAnalyzed | ev.ModelRejected | ev.ModelRemoved
 )
-Event = FilesEvent | ev.RuntimeEvent
+Event = FilesEvent | ev.RuntimeEvent | ev.ModelPinRequested | ev.ModelRetryRequested
 
 
 def is_live(record: ModelRecord) -> bool:
@@ -40,9 +41,19 @@ def is_news(record: ModelRecord | None, event: Event) -> bool:
         return isinstance(event, ev.ModelDiscovered) and bool(event.model and event.fingerprint)
     if isinstance(event, ev.RuntimeEvent):
         return _is_engine_news(record, event)
+    if isinstance(event, ev.ModelPinRequested | ev.ModelRetryRequested):
+        return _is_wish_news(record, event)
     if isinstance(event, ev.ModelDiscovered):
         return _is_discovery_news(record, event)
     return event.path == record.path and _is_files_news(record, event)
+
+
+def _is_wish_news(
+    record: ModelRecord, event: ev.ModelPinRequested | ev.ModelRetryRequested
+) -> bool:
+    if isinstance(event, ev.ModelPinRequested):
+        return event.pinned != record.pinned
+    return has_failed(record)
 
 
 def _is_discovery_news(record: ModelRecord, event: ev.ModelDiscovered) -> bool:

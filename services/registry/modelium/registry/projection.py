@@ -12,9 +12,9 @@ from modelium.common import events as ev
 from modelium.common.figures import DecidedAction, Decision
 from modelium.common.lifecycle import next_state
 from modelium.common.records import FailureKind, ModelRecord, ModelState
-from modelium.registry import reasons
+from modelium.registry import reasons, wishes
 from modelium.registry.copies import arranged, with_copy
-from modelium.registry.failing import NEVER_FAILED, after_failure, after_unload
+from modelium.registry.failing import NEVER_FAILED, NEVER_TRIED, after_failure, after_unload
 from modelium.registry.instances import endpoint_of
 from modelium.registry.news import Event, is_live, is_of_copy
 
@@ -40,8 +40,6 @@ _NEVER_SLEPT: Final[Mapping[str, Any]] = {
     "asleep_bytes": 0,
     "sleepless": "",
 }
-_NEVER_TRIED: Final[Mapping[str, Any]] = {"copy_retry_at": None, "failed_fingerprint": ""}
-"""Beside an engine of older files."""
 _DECIDED_BY_ENGINE: Final = frozenset(
     {ModelState.LOADED, ModelState.LOADING, ModelState.UNLOADING, ModelState.REJECTED}
 )
@@ -135,7 +133,7 @@ def _discovered(record: ModelRecord, event: ev.ModelDiscovered, _now: datetime) 
 def _new_files(record: ModelRecord, fingerprint: str) -> Changes:
     """How well an engine slept says nothing about one of other files."""
     same = fingerprint == record.fingerprint
-    return dict(_NEW_FILES) if same else {**_NEW_FILES, **_NEVER_SLEPT, **_NEVER_TRIED}
+    return dict(_NEW_FILES) if same else {**_NEW_FILES, **_NEVER_SLEPT, **NEVER_TRIED}
 
 
 def _of_new_files(record: ModelRecord, fingerprint: str, reason: str) -> Changes:
@@ -279,6 +277,8 @@ _CHANGES: Final[Mapping[type[ev.Message], Callable[[ModelRecord, Any, datetime],
     ev.ModelAnalyzed: _analyzed,
     ev.ModelRejected: _rejected,
     ev.ModelRemoved: _removed,
+    ev.ModelPinRequested: wishes.pinned,
+    ev.ModelRetryRequested: wishes.retried,
     ev.RuntimeLoading: _loading,
     ev.RuntimeLoaded: _loaded,
     ev.RuntimeSleeping: _sleeping,

@@ -11,6 +11,7 @@ ANALYSING: Final = "analysing its files"
 NOT_REQUESTED: Final = "not requested yet"
 NEW_FILES: Final = "its files have changed; it serves the old ones while the new are analysed"
 REPLACED: Final = "its files have changed; it serves the old ones until the new are loaded"
+RETRIED: Final = "an operator asked to try it again"
 FILES_GONE: Final = "its files are gone; it ends with its engine"
 
 

@@ -111,13 +111,25 @@ def unsupported_path(model: str, task: str, path: str, routes: Sequence[str] = (
     return ApiError(400, "unsupported_by_model", "invalid_request_error", text, param="model")
 
 
-def model_pinned(model: str) -> ApiError:
-    """409: the settings forbid to unload it."""
-    text = (
-        f"The model {model!r} is always loaded: it is pinned by "
-        "orchestration.policies.always_loaded."
-    )
-    return ApiError(409, "model_pinned", "invalid_request_error", text, param="model")
+def model_pinned(model: str, by: str) -> ApiError:
+    """409: the model is always loaded, because of what `by` names."""
+    text = f"The model {model!r} is always loaded: it is pinned by {by}."
+    return _conflict("model_pinned", text)
+
+
+def model_cannot_sleep(model: str, why: str) -> ApiError:
+    """409: the model's engine cannot be put to sleep."""
+    return _conflict("model_cannot_sleep", f"The model {model!r} cannot be put to sleep: {why}.")
+
+
+def model_not_failed(model: str, state: str) -> ApiError:
+    """409: there is nothing to try again."""
+    text = f"The model {model!r} is {state} and has not failed: there is nothing to try again."
+    return _conflict("model_not_failed", text)
+
+
+def _conflict(code: str, text: str) -> ApiError:
+    return ApiError(409, code, "invalid_request_error", text, param="model")
 
 
 def rate_limited(message: str, *, retry_after_s: float, param: str | None = None) -> ApiError:

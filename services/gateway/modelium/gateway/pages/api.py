@@ -1,4 +1,4 @@
-"""The cold routes, by FastAPI: pages for people, operators' commands, and all other routers.
+"""The cold routes, by FastAPI: pages for people, and all other routers.
 
 Reads models from the table that the hot path uses; only `/status` asks the store.
 """
@@ -8,14 +8,10 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 
 from modelium.common.errors import DependencyUnavailable
-from modelium.common.events import Message, ModelRequested, ModelUnloadRequested
-from modelium.common.origins import BY_OPERATOR
 from modelium.common.records import AgentRecord
-from modelium.gateway.edge import errors_http
-from modelium.gateway.edge.accepted import status_url
 from modelium.gateway.pages import (
     admin,
     brain,
@@ -27,25 +23,18 @@ from modelium.gateway.pages import (
     policies,
     requests,
     session,
+    wishes,
 )
 from modelium.gateway.pages.answers import tell_errors
-from modelium.gateway.pages.bodies import Responses, errors
-from modelium.gateway.pages.documents import CommandAccepted, GatewayStatus, Health, Index, Status
+from modelium.gateway.pages.documents import GatewayStatus, Health, Index, Status
 from modelium.gateway.pages.openapi import document
-from modelium.gateway.pages.parts import ColdParts, ModelPath, Parts, SeenModels
+from modelium.gateway.pages.parts import ColdParts, Parts, SeenModels
 from modelium.gateway.pages.site import give_site, read_site
 from modelium.gateway.pages.site import router as site_router
 from modelium.gateway.pages.views import status_page
 
 __all__ = ["ColdParts", "cold_app"]
 
-_ACCEPTED: Responses = {
-    202: {
-        "model": CommandAccepted,
-        "description": "The wish was published; `Location` shows what becomes of it.",
-    }
-}
-_COMMAND = _ACCEPTED | errors(404, 503)
 router = APIRouter()
 
 
@@ -88,40 +77,6 @@ async def status(parts: Parts, seen: SeenModels) -> Status:
     return status_page(seen.pages(), agents, gateway, missing=seen.missing())
 
 
-@router.post("/admin/models/{model}/load", status_code=202, tags=["admin"], responses=_COMMAND)
-async def load_model(model: ModelPath, parts: Parts) -> JSONResponse:
-    """Have a model loaded without a request for it."""
-    name = parts.record(model).model
-    return await _accepted(name, parts, ModelRequested(model=name, requested_by=BY_OPERATOR))
-
-
-@router.post(
-    "/admin/models/{model}/unload",
-    status_code=202,
-    tags=["admin"],
-    responses=_COMMAND | errors(409),
-)
-async def unload_model(model: ModelPath, parts: Parts) -> JSONResponse:
-    """Have a model drained and taken out of memory; 409 for one that is always loaded."""
-    record = parts.record(model)
-    name, about = record.model, record.descriptor
-    if name in parts.pinned or (about and about.overrides and about.overrides.pin):
-        raise errors_http.model_pinned(name)
-    return await _accepted(name, parts, ModelUnloadRequested(model=name, requested_by=BY_OPERATOR))
-
-
-async def _accepted(model: str, parts: ColdParts, message: Message) -> JSONResponse:
-    try:
-        await parts.bus.publish(message)
-    except DependencyUnavailable as error:
-        raise errors_http.unavailable(str(error)) from error
-    page = parts.record(model)
-    url = status_url(model)
-    body = CommandAccepted(model=model, state=page.state, status_url=url)
-    headers = {"location": url}
-    return JSONResponse(body.model_dump(mode="json"), status_code=202, headers=headers)
-
-
 class _ColdApp(FastAPI):
     def openapi(self) -> dict[str, Any]:
         return _document()
@@ -152,6 +107,7 @@ def routes() -> FastAPI:
     app.include_router(live.router)
     app.include_router(requests.router)
     app.include_router(decisions.router)
+    app.include_router(wishes.router)
     app.include_router(router)
     app.include_router(site_router)
     tell_errors(app)

@@ -14,7 +14,7 @@ ERRORS: Final = {
     404: "There is no such model, or no such route.",
     405: "Another method; `Allow` names those there are.",
     408: "The request came too slowly.",
-    409: "The model is pinned.",
+    409: "The model is pinned, or in a state in which that cannot be done.",
     413: "The body is too large.",
     414: "The path is too long.",
     415: "The body is compressed.",

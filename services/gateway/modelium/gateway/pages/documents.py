@@ -95,6 +95,7 @@ class ModelPage(BaseModel):
     capabilities: tuple[str, ...]
     aliases: tuple[str, ...] = Field(description="further names it answers to")
     about: Descriptor | None = Field(description="what its files say; null: not known")
+    pinned: bool = Field(description="it is always loaded, and gives way to nobody")
     size_bytes: int
     resident_bytes: int
     agent_id: str | None

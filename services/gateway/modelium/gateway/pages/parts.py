@@ -11,6 +11,7 @@ from modelium.common.bus import Bus
 from modelium.common.clock import Clock
 from modelium.common.records import AgentRecord, ModelRecord, ModelState, model_of_instance
 from modelium.common.store import Store
+from modelium.common.wishes import is_pinned
 from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.gate import Gate
@@ -35,7 +36,11 @@ class ColdParts:
     gate: Gate
     live: Live
     pinned: Collection[str]
-    """Models that nobody can unload."""
+    """Models that the settings want always loaded."""
+
+    def is_pinned(self, record: ModelRecord) -> bool:
+        """Whether it is always loaded, whoever says so."""
+        return record.model in self.pinned or is_pinned(record)
 
     def record(self, model: str) -> ModelRecord:
         """The model's record, or ApiError 404 (503 while none are known yet)."""
@@ -120,14 +125,18 @@ class Seen:
         parts = self._parts
         entry = self.record(model)
         now_s = parts.clock.monotonic()
-        return model_page(*entry, parts.stats.figures(model, parts.table, parts.room, now_s))
+        figures = parts.stats.figures(model, parts.table, parts.room, now_s)
+        return model_page(*entry, figures, pinned=parts.is_pinned(entry[0]))
 
     def pages(self) -> list[ModelPage]:
         """All of them for people."""
         parts = self._parts
         figures = parts.stats.snapshot(parts.table, parts.room, parts.clock.monotonic())
         by_model = {f.model: f for f in figures}
-        return [model_page(r, eta_s, by_model.get(r.model)) for r, eta_s in self.records()]
+        return [
+            model_page(r, eta_s, by_model.get(r.model), pinned=parts.is_pinned(r))
+            for r, eta_s in self.records()
+        ]
 
 
 def _seen(request: Request, parts: Parts) -> Seen:

@@ -148,7 +148,11 @@ def _engines(record: ModelRecord, figures: GatewayModelStats | None) -> list[Eng
 
 
 def model_page(
-    record: ModelRecord, eta_s: int | None, figures: GatewayModelStats | None
+    record: ModelRecord,
+    eta_s: int | None,
+    figures: GatewayModelStats | None,
+    *,
+    pinned: bool = False,
 ) -> ModelPage:
     """One entry of `/models`."""
     info, about = model_info(record, eta_s), record.descriptor
@@ -164,6 +168,7 @@ def model_page(
         capabilities=info.capabilities,
         aliases=about.overrides.aliases if about and about.overrides else (),
         about=about,
+        pinned=pinned,
         size_bytes=record.size_bytes,
         resident_bytes=record.resident_bytes,
         agent_id=record.agent_id,
