@@ -132,7 +132,7 @@ class Fleet:
         engine.ends_s.clear()
         if engine.sleep is None:
             del self.engines[engine.model]
-            model.unload_asked = False
+            model.unload_asked = model.sleep_asked = False
         elif engine.falls_asleep_s is None:
             engine.falls_asleep_s = self.now_s + math.ceil(engine.sleep.sleep_s)
         elif self.now_s >= engine.falls_asleep_s:
@@ -177,6 +177,7 @@ class Fleet:
             case Wake():
                 judge.wake(action)
                 assert engine.sleep is not None  # it sleeps
+                self.models[action.model].sleep_asked = False
                 engine.state = ModelState.LOADING
                 engine.ready_s = self.now_s + math.ceil(engine.sleep.wake_s)
             case Sleep(level=level):

@@ -103,7 +103,8 @@ class Judge:
         if engine.state is not ModelState.LOADED:
             raise Broken("sleeps_what_runs", sleep)
         self._one_at_a_time(sleep, engine)
-        self._gives_way(sleep, engine, model)
+        if not model.sleep_asked:
+            self._gives_way(sleep, engine, model)
         way = next(way for way in model.sleeps if way.level == sleep.level)
         agent = fleet.places[engine.devices[0]].agent
         if fleet.slept_in(agent) + way.host_bytes > fleet.hosts.get(agent, 0):

@@ -206,6 +206,13 @@ class SleepingFleetMachine(FleetMachine):
         here = dict(zip(DEVICES, places, strict=False))
         self.fleet = Fleet(named, here, {"local": host * GIB})
 
+    @rule(number=numbers)
+    def sleep_by_operator(self, number: int) -> None:
+        for name in self._engine(number):
+            if self.fleet.engines[name].state is ModelState.LOADED:
+                self.fleet.models[name].sleep_asked = True
+                self._disturbed(1)
+
 
 class SpanningFleetMachine(FleetMachine):
     """Models that no device can hold alone, on two agents with several devices."""

@@ -86,6 +86,7 @@ class Model:
     files: int = 0
     """How often they were replaced."""
     unload_asked: bool = False
+    sleep_asked: bool = False
     keep_alive_s: float | None = None
 
     @property

@@ -63,6 +63,7 @@ def model_view(
         loaded_for_s=None if serves_s is None else float(now_s - serves_s),
         stale_files=engine.files != model.files,
         unload_requested=model.unload_asked,
+        sleep_requested=model.sleep_asked,
         sleeps=model.sleeps if hosts[engine.devices[0]] else (),
         asleep=engine.sleep if engine.state is ModelState.SLEEPING else None,
     )
