@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelium.common.descriptor import Task
+from modelium.common.engine_log import EngineLog
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import LoadModel
 from modelium.common.records import Device, DeviceKind
@@ -131,6 +132,9 @@ class FakeLauncher:
 
     async def adopt(self) -> list[Engine]:
         return [*self.engines]
+
+    async def log(self, instance_id: str, after: str, lines: int) -> EngineLog | None:
+        return None
 
     def readable_by_engine(self, mode: int, uid: int, gid: int) -> bool:
         return True

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 NETWORK_ADDRESS = "127.0.0.1"
 Answer = tuple[int, Any]
@@ -75,7 +76,7 @@ class FakeDocker:
         key = f"c{len(self.containers) + 1}"
         self.containers[key] = {
             "Id": key,
-            "Name": f"/{key}",
+            "Name": f"/{body.get('Name', key)}",
             "Config": {"Labels": body["Labels"], "Tty": True},
             "HostConfig": {"LogConfig": {"Type": "json-file"}},
             "State": {"Status": "created", "ExitCode": 0, "OOMKilled": False},
@@ -84,7 +85,9 @@ class FakeDocker:
         return 201, {"Id": key, "Warnings": []}
 
     def inspect(self, _body: dict[str, Any], key: str) -> Answer:
-        return (200, self.containers[key]) if key in self.containers else (404, {"message": "gone"})
+        named = [c for c in self.containers.values() if c["Name"] == f"/{key}"]
+        found = self.containers.get(key) or next(iter(named), None)
+        return (200, found) if found else (404, {"message": "gone"})
 
     def run(self, _body: dict[str, Any], key: str) -> Answer:
         self.containers[key]["State"]["Status"] = "running"
@@ -117,7 +120,7 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = (
     ("GET", "/networks", FakeDocker.networks),
     ("GET", "/containers/json", FakeDocker.listed),
     ("POST", "/containers/create", FakeDocker.create),
-    ("GET", r"/containers/(\w+)/json", FakeDocker.inspect),
+    ("GET", r"/containers/([\w.-]+)/json", FakeDocker.inspect),
     ("POST", r"/containers/(\w+)/start", FakeDocker.run),
     ("POST", r"/containers/(\w+)/(?:kill|stop)", FakeDocker.end),
     ("POST", r"/containers/(\w+)/wait", FakeDocker.wait),
@@ -132,7 +135,9 @@ def _handler(daemon: FakeDocker) -> type[BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             length = int(self.headers.get("content-length") or 0)
             body = json.loads(self.rfile.read(length) or b"{}")
-            path = re.sub(r"^/v[\d.]+", "", self.path.partition("?")[0])
+            asked = urlsplit(re.sub(r"^/v[\d.]+", "", self.path))
+            path, names = asked.path, parse_qs(asked.query).get("name", [])
+            body |= {"Name": names[0]} if names else {}
             status, value = daemon.answer(self.command, path, body)
             if not status:
                 return

@@ -31,6 +31,7 @@ PURE_COMMON = frozenset(
         "advice",
         "clock",
         "descriptor",
+        "engine_log",
         "errors",
         "events",
         "figures",

@@ -103,6 +103,7 @@ class ContainerBench(Bench):
             network=f"modelium-{self.agent_id}",
             user="2000:0",
             pids_limit=64,
+            logs=self.folder / "logs",
         )
 
     async def clean_up(self) -> None:

@@ -123,7 +123,8 @@ async def test_a_strangers_container_with_the_same_name_is_left_alone(
     launcher = await bench.launcher()
     spec = bench.spec(launcher, programs.SERVES)
     client = docker.from_env()
-    stranger = client.containers.create(bench.image, ["true"], name=container_name(spec.record))
+    name = container_name(spec.record.agent_id, spec.record.instance_id)
+    stranger = client.containers.create(bench.image, ["true"], name=name)
     try:
         with pytest.raises(LaunchFailed, match="another container has the name"):
             await launcher.start(spec)

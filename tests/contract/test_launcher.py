@@ -50,6 +50,24 @@ async def _until_ended(engine: Engine) -> None:
     await eventually(has_ended, "the program has ended")
 
 
+async def test_what_an_engine_has_written_is_told_from_a_place_on_and_after_it_is_forgotten(
+    bench: Bench,
+) -> None:
+    launcher = await bench.launcher()
+    engine = await launcher.start(bench.spec(launcher, programs.EXITS_0))
+    instance = engine.record.instance_id
+    await _until_ended(engine)
+    for _ in range(2):
+        log = await launcher.log(instance, "", 10)
+        assert log is not None and log.lines == ("started", "last words")
+        last = await launcher.log(instance, "", 1)
+        assert last is not None and last.lines == ("last words",)
+        nothing = await launcher.log(instance, log.mark, 10)
+        assert nothing is not None and (nothing.lines, nothing.mark) == ((), log.mark)
+        await engine.forget()
+    assert await launcher.log("qwen.99", "", 10) is None
+
+
 async def test_a_started_engine_runs_and_its_log_can_be_read(bench: Bench) -> None:
     engine = await bench.started(programs.SERVES)
     await _until_started(engine)

@@ -42,8 +42,9 @@ def daemon() -> Iterator[FakeDocker]:
 
 
 @pytest.fixture
-def launcher(daemon: FakeDocker) -> Iterator[ContainerLauncher]:
-    settings = ContainerSettings("local", daemon.network, user="2000:0", pids_limit=64)
+def launcher(daemon: FakeDocker, tmp_path: Path) -> Iterator[ContainerLauncher]:
+    logs = tmp_path / "logs"
+    settings = ContainerSettings("local", daemon.network, "2000:0", pids_limit=64, logs=logs)
     client = docker.DockerClient(base_url=daemon.url, version="1.41", timeout=10)
     yield ContainerLauncher(client, settings, HostPaths())
     client.close()
@@ -73,6 +74,24 @@ async def test_an_engine_whose_start_docker_did_not_confirm_is_still_known(
     assert (await engine.status()).running
     await engine.kill()
     assert not (await engine.status()).running
+
+
+async def test_the_log_of_a_container_is_kept_when_it_is_removed(
+    daemon: FakeDocker, launcher: ContainerLauncher, tmp_path: Path
+) -> None:
+    times = ("2026-01-01T00:00:00.000000001Z", "2026-01-01T00:00:00.000000002Z")
+    daemon.log = "".join(f"{at} at {at[-2]}\n" for at in times).encode()
+    engine = await launcher.start(_spec(launcher, tmp_path))
+    instance = engine.record.instance_id
+    await engine.kill()
+    for _ in range(2):
+        log = await launcher.log(instance, "", 10)
+        assert log is not None and (log.lines, log.mark) == (("at 1", "at 2"), times[1])
+        newer = await launcher.log(instance, times[0], 10)
+        assert newer is not None and newer.lines == ("at 2",)
+        await engine.forget()
+    assert daemon.containers == {}
+    assert await launcher.log("qwen.99", "", 10) is None
 
 
 async def test_a_docker_that_is_away_says_so(

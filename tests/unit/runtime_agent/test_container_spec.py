@@ -1,6 +1,7 @@
 """How containers are hardened, and what Docker's refusals mean."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,9 @@ from modelium.runtime_agent.host_paths import HostPaths, container_id_in
 from modelium.runtime_agent.launcher import EngineRecord, LaunchFailed, LaunchSpec, Site
 from tests.agent_kit import MIB, a_record
 
-SETTINGS = ContainerSettings(agent_id="local", network="engines", user="2000:0", pids_limit=99)
+SETTINGS = ContainerSettings(
+    agent_id="local", network="engines", user="2000:0", pids_limit=99, logs=Path("/logs")
+)
 SPEC = LaunchSpec(
     record=a_record(),
     site=Site(LauncherKind.DOCKER, "/here/qwen", "/models/qwen", "0.0.0.0", 8000),

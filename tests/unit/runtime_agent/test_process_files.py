@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from modelium.runtime_agent.process_files import KEPT_LOGS, ProcessFiles
+from modelium.runtime_agent.kept_logs import KEPT_LOGS
+from modelium.runtime_agent.process_files import ProcessFiles
 
 
 def test_only_the_newest_logs_are_kept(tmp_path: Path) -> None:

@@ -79,7 +79,10 @@ async def test_a_container_of_an_adapter_has_both_folders() -> None:
     assert after(spec, "--lora-modules", 2) == ("qwen=/models/qwen", "gpt=/models/qwen")
     assert spec.beside == "/m/base"
     made = arguments(
-        spec, ContainerSettings("local", "net", "2000:0", 10), "/host/style", "/host/b"
+        spec,
+        ContainerSettings("local", "net", "2000:0", 10, Path("/logs")),
+        "/host/style",
+        "/host/b",
     )
     mounts = {mount["Target"]: (mount["Source"], mount["ReadOnly"]) for mount in made["mounts"]}
     assert mounts == {

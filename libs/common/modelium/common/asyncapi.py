@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from modelium.common.envelope import ce_type
-from modelium.common.events import MESSAGES, Command, Message, Question
+from modelium.common.events import MESSAGES, Message, Question
 
 QUESTIONS = tuple(kind for kind in MESSAGES if issubclass(kind, Question))
 _REF = "#/components/schemas/{model}"
@@ -71,8 +71,8 @@ def _channel(kind: type[Message]) -> dict[str, Any]:
         "description": "Stored in JetStream." if kind.stored else "Not stored: may be lost.",
         "messages": {kind.__name__: message},
     }
-    if issubclass(kind, Command):
-        channel["parameters"] = {"agent_id": {"description": "the agent that is to do it"}}
+    if "{agent_id}" in kind.subject:
+        channel["parameters"] = {"agent_id": {"description": "the agent that it is for"}}
     return channel
 
 

@@ -98,11 +98,11 @@ class Bus(Protocol):
             DependencyUnavailable: NATS is away.
         """
 
-    async def answer(self, handlers: Handlers) -> None:
+    async def answer(self, handlers: Handlers, *, agent_id: str | None = None) -> None:
         """Answer questions with what their handlers return, one after the other, until cancelled.
 
         Of several that answer one kind of question, each is put to one, unless it is one that is
-        `asked_of_all`.
+        `asked_of_all`. Those that name an agent are answered by that one, given as `agent_id`.
         """
 
     @property

@@ -27,6 +27,7 @@ from modelium.common.records import (
     ModelRecord,
     ModelState,
 )
+from modelium.common.reports import EngineLogAsked as EngineLogAsked
 from modelium.common.reports import GatewayStats as GatewayStats
 from modelium.common.reports import KeyChanged as KeyChanged
 from modelium.common.reports import MemoryMeasured as MemoryMeasured

@@ -117,9 +117,12 @@ def _is_for_all(kind: type[Message]) -> bool:
 class NatsAnswerer:
     """Runs until cancelled; see `bus.Bus.answer`."""
 
-    def __init__(self, connection: NatsConnection, handlers: Handlers) -> None:
+    def __init__(
+        self, connection: NatsConnection, handlers: Handlers, agent_id: str | None = None
+    ) -> None:
         self._connection = connection
         self._handlers = handlers
+        self._agent_id = agent_id
         self._queue: asyncio.Queue[tuple[type[Message], Msg]] = asyncio.Queue(QUEUED)
 
     async def run(self) -> None:
@@ -136,7 +139,7 @@ class NatsAnswerer:
                     await subscription.unsubscribe()
 
     async def _subscribe(self, kind: type[Message]) -> Subscription:
-        subject = subject_for(kind)
+        subject = subject_for(kind, self._agent_id)
         return await self._connection.client.subscribe(
             subject, queue="" if _is_for_all(kind) else subject, cb=partial(self._enqueue, kind)
         )

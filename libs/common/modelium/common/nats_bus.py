@@ -104,5 +104,5 @@ class NatsBus:
         replies = await asking.replies(question, payload, headers, most, timeout_s)
         return [answer.model_validate_json(reply) for reply in replies]
 
-    async def answer(self, handlers: Handlers) -> None:
-        await NatsAnswerer(self._connection, handlers).run()
+    async def answer(self, handlers: Handlers, *, agent_id: str | None = None) -> None:
+        await NatsAnswerer(self._connection, handlers, agent_id).run()

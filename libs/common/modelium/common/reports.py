@@ -7,12 +7,13 @@ And what is asked of a service and answered at once.
 
 from pydantic import Field
 
+from modelium.common.engine_log import MOST_LINES, EngineId, EngineLog
 from modelium.common.figures import GatewayModelStats
 from modelium.common.message import Message, Question
 from modelium.common.ongoing_requests import CancelAnswer, RequestsAnswer
 from modelium.common.plans import PlanAnswer, SleepAnswer
 from modelium.common.policies import PoliciesAnswer
-from modelium.common.records import MemoryRecord, ModelName
+from modelium.common.records import AgentId, MemoryRecord, ModelName
 
 
 class GatewayStats(Message):
@@ -78,6 +79,21 @@ class SleepAsked(Question):
     answered_with = SleepAnswer
 
     model: ModelName
+
+
+class EngineLogAsked(Question):
+    """What has this engine of yours written, running or not?"""
+
+    subject = "engine_log.{agent_id}.asked"
+    asked_of = "runtime agent"
+    answered_with = EngineLog
+
+    agent_id: AgentId
+    instance_id: EngineId
+    lines: int = Field(default=200, ge=1, le=MOST_LINES, description="the newest, at most")
+    after: str = Field(
+        default="", max_length=100, description="only what came after this `mark` of an answer"
+    )
 
 
 class PoliciesAsked(Question):

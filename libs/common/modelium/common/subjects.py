@@ -7,7 +7,7 @@ streams exist, and where dead letters go. No subject is spelled anywhere else.
 from dataclasses import dataclass
 from typing import Final
 
-from modelium.common.events import Command, Message
+from modelium.common.events import Command, EngineLogAsked, Message
 
 EVENTS_STREAM: Final = "MODELIUM_EVENTS"
 """Facts: kept for a week, read by every service through a durable consumer of its own."""
@@ -49,13 +49,13 @@ STORED_FACTS: Final = STREAMS[0].subjects
 
 def subject_of(message: Message) -> str:
     """Where `message` is published."""
-    if isinstance(message, Command):
+    if isinstance(message, Command | EngineLogAsked):
         return message.subject.format(agent_id=message.agent_id)
     return message.subject
 
 
 def subject_for(kind: type[Message], agent_id: str | None = None) -> str:
-    """Where messages of `kind` arrive; for a command, those of one agent (None: of all)."""
+    """Where messages of `kind` arrive; where they go to agents, those of one (None: of all)."""
     return kind.subject.format(agent_id=agent_id or "*")
 
 

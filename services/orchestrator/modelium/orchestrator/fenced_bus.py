@@ -67,5 +67,5 @@ class FencedBus:
     ) -> list[A]:
         return await self._bus.ask_all(question, answer, most=most, timeout_s=timeout_s)
 
-    async def answer(self, handlers: Handlers) -> None:
-        await self._bus.answer(handlers)
+    async def answer(self, handlers: Handlers, *, agent_id: str | None = None) -> None:
+        await self._bus.answer(handlers, agent_id=agent_id)

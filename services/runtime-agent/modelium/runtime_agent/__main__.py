@@ -15,12 +15,12 @@ from modelium.runtime_agent.drain import DrainTracker, doubt_silence
 from modelium.runtime_agent.engine_http import EngineHttp
 from modelium.runtime_agent.fence import Fence, fenced
 from modelium.runtime_agent.gpus import find_gpus
-from modelium.runtime_agent.handlers import COMMANDS, FOLLOWED
+from modelium.runtime_agent.handlers import ANSWERED, COMMANDS, FOLLOWED
 from modelium.runtime_agent.heartbeat import beat
 from modelium.runtime_agent.host_package import linked_package
 from modelium.runtime_agent.journal import Journal
 from modelium.runtime_agent.lanes import Lanes
-from modelium.runtime_agent.launcher import Launcher
+from modelium.runtime_agent.launcher import LOGS, Launcher
 from modelium.runtime_agent.memory import MemoryMeter
 from modelium.runtime_agent.processes import ProcessLauncher
 from modelium.runtime_agent.runtime import Runtime
@@ -55,6 +55,8 @@ async def build(shell: Shell) -> None:
     shell.task("gateways", shell.bus.follow(followed, on_gap=missed_stats))
     shell.task("silence", doubt_silence(tools.drains, shell.bus, shell.clock))
     shell.task("commands", shell.bus.consume(f"agent-{agent.id}", commands, agent_id=agent.id))
+    answered = bind(ANSWERED, launcher=tools.launcher)
+    shell.task("answer", shell.bus.answer(answered, agent_id=agent.id))
     shell.task(
         "heartbeat",
         beat(
@@ -138,6 +140,7 @@ async def _launcher(shell: Shell) -> Launcher:
             network=agent.engine_network,
             user=agent.engine_user,
             pids_limit=agent.engine_pids_limit,
+            logs=agent.state_directory / LOGS,
         )
     )
 

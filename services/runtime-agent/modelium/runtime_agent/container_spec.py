@@ -1,6 +1,7 @@
 """What an engine's container is made of; pure, so that its hardening is tested without Docker."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
@@ -37,11 +38,14 @@ class ContainerSettings:
     network: str
     user: str
     pids_limit: int
+    logs: Path
+    """Where the logs of containers are kept that are no more."""
 
 
-def container_name(record: EngineRecord) -> str:
+def container_name(agent_id: str, instance_id: str) -> str:
     """One name per load attempt: starting it twice cannot make two of it."""
-    return f"modelium-{record.agent_id}-{record.model}-{record.generation}"
+    model, _, generation = instance_id.rpartition(".")
+    return f"modelium-{agent_id}-{model}-{generation}"
 
 
 def arguments(
@@ -54,7 +58,7 @@ def arguments(
         "image": spec.image,
         "command": list(spec.argv),
         "entrypoint": [],
-        "name": container_name(record),
+        "name": container_name(record.agent_id, record.instance_id),
         "labels": {
             AGENT_LABEL: record.agent_id,
             MODEL_LABEL: record.model,

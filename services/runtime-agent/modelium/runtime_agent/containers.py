@@ -12,6 +12,7 @@ containers on that network, and from the host, where the names of containers mea
 import asyncio
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import docker
@@ -20,6 +21,7 @@ import requests.exceptions
 from docker.models.containers import Container
 from pydantic import ValidationError
 
+from modelium.common.engine_log import MOST_LINES, EngineLog
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.settings import LauncherKind
 from modelium.runtime_agent.container_spec import (
@@ -31,6 +33,7 @@ from modelium.runtime_agent.container_spec import (
     start_problem,
 )
 from modelium.runtime_agent.host_paths import HostPaths, own_container_id
+from modelium.runtime_agent.kept_logs import KeptLogs, since
 from modelium.runtime_agent.launcher import (
     Engine,
     EngineRecord,
@@ -61,11 +64,14 @@ async def _blocking(call: Callable[[], T]) -> T:
 class ContainerEngine:
     """One engine's container."""
 
-    def __init__(self, container: Container, record: EngineRecord, network: str) -> None:
+    def __init__(
+        self, container: Container, record: EngineRecord, network: str, logs: KeptLogs
+    ) -> None:
         self.record = record
         self.endpoint = ""
         self._container = container
         self._network = network
+        self._logs = logs
         self._learn_address()
 
     def _learn_address(self) -> None:
@@ -94,9 +100,15 @@ class ContainerEngine:
         return await _blocking(lambda: self._log(lines))
 
     async def forget(self) -> None:
-        await _blocking(
-            lambda: self._while_there(lambda: self._container.remove(v=True, force=True))
-        )
+        await _blocking(lambda: self._while_there(self._forget))
+
+    def _forget(self) -> None:
+        """Docker forgets the log with the container."""
+        with suppress(OSError):
+            said = self._log(MOST_LINES, timestamps=True)
+            if said:
+                self._logs.keep(self.record.instance_id, said)
+        self._container.remove(v=True, force=True)
 
     def _status(self) -> Status:
         try:
@@ -154,6 +166,7 @@ class ContainerLauncher:
         self._client = client
         self._settings = settings
         self._paths = paths
+        self._logs = KeptLogs(settings.logs)
 
     def site(self, record: EngineRecord, path: str) -> Site:
         return Site(LauncherKind.DOCKER, path, f"/models/{record.model}", "0.0.0.0", PORT)
@@ -163,6 +176,23 @@ class ContainerLauncher:
 
     async def adopt(self) -> list[Engine]:
         return [*await _blocking(self._adopt)]
+
+    async def log(self, instance_id: str, after: str, lines: int) -> EngineLog | None:
+        return await _blocking(lambda: self._log(instance_id, after, lines))
+
+    def _log(self, instance_id: str, after: str, lines: int) -> EngineLog | None:
+        name = container_name(self._settings.agent_id, instance_id)
+        try:
+            said = self._client.containers.get(name).logs(tail=lines, timestamps=True)
+            stamped = said.decode(errors="replace").splitlines()
+        except docker.errors.NotFound:
+            stamped = [*self._logs.tail(instance_id, MOST_LINES)]
+            if not stamped:
+                return None
+        return since(stamped, after, lines)
+
+    def _known_engine(self, container: Container, record: EngineRecord) -> ContainerEngine:
+        return ContainerEngine(container, record, self._settings.network, self._logs)
 
     def readable_by_engine(self, mode: int, uid: int, gid: int) -> bool:
         user, group = (int(part) for part in self._settings.user.split(":"))
@@ -179,8 +209,8 @@ class ContainerLauncher:
             raise LaunchFailed(start_problem(str(wrong.explanation or wrong))) from wrong
         except requests.exceptions.RequestException:
             # It may run: who watches it sees that once Docker is back, and can kill it.
-            return ContainerEngine(container, spec.record, self._settings.network)
-        return ContainerEngine(container, spec.record, self._settings.network)
+            return self._known_engine(container, spec.record)
+        return self._known_engine(container, spec.record)
 
     def _create(self, spec: LaunchSpec) -> Container:
         source = self._paths.on_host(spec.site.source_path)
@@ -199,7 +229,8 @@ class ContainerLauncher:
 
     def _known(self, spec: LaunchSpec) -> Container:
         """The container that has this instance's name already: ours, or in the way."""
-        container = self._client.containers.get(container_name(spec.record))
+        name = container_name(spec.record.agent_id, spec.record.instance_id)
+        container = self._client.containers.get(name)
         if container.labels.get(RECORD_LABEL) != spec.record.model_dump_json():
             raise LaunchFailed(
                 f"another container has the name {container.name}; remedy: docker rm it"
@@ -224,7 +255,7 @@ class ContainerLauncher:
                 record = EngineRecord.model_validate_json(container.labels.get(RECORD_LABEL, ""))
             except ValidationError:
                 continue
-            found.append(ContainerEngine(container, record, self._settings.network))
+            found.append(self._known_engine(container, record))
         return found
 
 

@@ -2,7 +2,9 @@
 
 from modelium.common.bus import Handlers
 from modelium.common.clock import Clock
+from modelium.common.engine_log import EngineLog
 from modelium.common.events import (
+    EngineLogAsked,
     GatewayStats,
     LoadModel,
     OrchestratorHeartbeat,
@@ -12,6 +14,7 @@ from modelium.common.events import (
 )
 from modelium.runtime_agent.drain import DrainTracker
 from modelium.runtime_agent.fence import Fence
+from modelium.runtime_agent.launcher import Launcher
 from modelium.runtime_agent.supervisor import Supervisor
 
 
@@ -45,6 +48,12 @@ async def on_orchestrator_heartbeat(heartbeat: OrchestratorHeartbeat, *, fence: 
     await fence.heard(heartbeat.epoch)
 
 
+async def on_engine_log_asked(question: EngineLogAsked, *, launcher: Launcher) -> EngineLog:
+    """Read what the engine has written; engines are told not to write prompts."""
+    log = await launcher.log(question.instance_id, question.after, question.lines)
+    return log or EngineLog(known=False)
+
+
 COMMANDS: Handlers = {
     LoadModel: load_model,
     UnloadModel: unload_model,
@@ -55,4 +64,5 @@ FOLLOWED: Handlers = {
     GatewayStats: on_gateway_stats,
     OrchestratorHeartbeat: on_orchestrator_heartbeat,
 }
-HANDLERS: Handlers = {**COMMANDS, **FOLLOWED}
+ANSWERED: Handlers = {EngineLogAsked: on_engine_log_asked}
+HANDLERS: Handlers = {**COMMANDS, **FOLLOWED, **ANSWERED}

@@ -7,16 +7,20 @@ pass. What an engine's command line says is left to `runtime.py`, when to start 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from pydantic import Field
 
 from modelium.common.descriptor import RuntimeKind, Task
+from modelium.common.engine_log import EngineLog
 from modelium.common.errors import ModeliumError
 from modelium.common.events import LoadModel
 from modelium.common.frozen import Frozen
 from modelium.common.records import AgentId, DeviceKind, InstanceId, ModelName, instance_id
 from modelium.common.settings import LauncherKind
+
+LOGS: Final = "logs"
+"""Folder, below the agent's own, of what engines have written."""
 
 
 class EngineRecord(Frozen):
@@ -148,7 +152,7 @@ class Engine(Protocol):
         """End it and every process it has left behind, at once; returns when all are gone."""
 
     async def log_tail(self, lines: int) -> tuple[str, ...]:
-        """Its last lines, also after it has ended; empty after `forget`."""
+        """Its last lines, also after it has ended; after `forget` see `Launcher.log`."""
 
     async def forget(self) -> None:
         """Remove what was kept for adoption; the engine must have ended."""
@@ -170,6 +174,13 @@ class Launcher(Protocol):
 
     async def adopt(self) -> list[Engine]:
         """All engines that were started and not forgotten, running or ended."""
+
+    async def log(self, instance_id: str, after: str, lines: int) -> EngineLog | None:
+        """What an engine has written, also one that was forgotten, as long as it is kept.
+
+        The last `lines`, of those that came after the place that an earlier answer has marked.
+        None: nothing is known of it. May raise DependencyUnavailable.
+        """
 
     def readable_by_engine(self, mode: int, uid: int, gid: int) -> bool:
         """Whether an engine could read a file with these attributes."""

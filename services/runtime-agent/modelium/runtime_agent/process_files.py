@@ -16,11 +16,10 @@ from pydantic import ValidationError
 
 from modelium.common.frozen import Frozen
 from modelium.runtime_agent import process_tree as tree
-from modelium.runtime_agent.launcher import EngineRecord
+from modelium.runtime_agent.kept_logs import KeptLogs
+from modelium.runtime_agent.launcher import LOGS, EngineRecord
 from modelium.runtime_agent.small_files import write_whole
 
-TAIL_BYTES = 256 * 1024
-KEPT_LOGS = 20
 LEAST_FREE_BYTES = 4 * 1024 * 1024
 SHORT_PLACE = Path("/tmp")
 """Paths of sockets have at most 107 characters, so not where TMPDIR may lead."""
@@ -48,12 +47,10 @@ class ProcessFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
+        self.logs = KeptLogs(self.folder / LOGS)
 
     def _record_path(self, instance: str) -> Path:
         return self.folder / "engines" / f"{instance}.json"
-
-    def _log_path(self, instance: str) -> Path:
-        return self.folder / "logs" / f"{instance}.log"
 
     def ensure_room(self) -> None:
         """Raises OSError if an engine could not write its log: it would not say why it ends."""
@@ -98,26 +95,8 @@ class ProcessFiles:
         path.unlink(missing_ok=True)
 
     def open_log(self, instance: str) -> BinaryIO:
-        """A new log; the oldest beyond `KEPT_LOGS` are removed."""
-        path = self._log_path(instance)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        logs = sorted(path.parent.glob("*.log"), key=_written_ns)
-        for old in logs[: max(0, len(logs) - KEPT_LOGS + 1)]:
-            if not self._record_path(old.stem).exists():
-                old.unlink(missing_ok=True)
-        return path.open("wb")
-
-    def log_bytes(self, instance: str) -> int:
-        path = self._log_path(instance)
-        return path.stat().st_size if path.exists() else 0
-
-    def log_tail(self, instance: str, lines: int) -> tuple[str, ...]:
-        path = self._log_path(instance)
-        if not path.exists():
-            return ()
-        with path.open("rb") as log:
-            log.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            return tuple(log.read().decode(errors="replace").splitlines()[-lines:])
+        """A new log; those of engines that were not forgotten are never removed for it."""
+        return self.logs.begin(instance, is_needed=lambda i: self._record_path(i).exists())
 
     def caches(self) -> dict[str, str]:
         """Compiled kernels outlive an engine, below this folder rather than in a home."""
@@ -128,11 +107,3 @@ class ProcessFiles:
             "TRITON_CACHE_DIR": str(cache / "triton"),
             "TORCHINDUCTOR_CACHE_DIR": str(cache / "torchinductor"),
         }
-
-
-def _written_ns(log: Path) -> int:
-    """When; engines start at the same time, so another may just have removed it."""
-    try:
-        return log.stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from modelium.common.clock import Clock
+from modelium.common.engine_log import EngineLog
 from modelium.common.settings import LauncherKind
 from modelium.runtime_agent import process_tree as tree
 from modelium.runtime_agent.launcher import (
@@ -89,7 +90,7 @@ class ProcessEngine:
         self._status()
 
     async def log_tail(self, lines: int) -> tuple[str, ...]:
-        return await _blocking(self._files.log_tail, self.record.instance_id, lines)
+        return await _blocking(self._files.logs.tail, self.record.instance_id, lines)
 
     async def forget(self) -> None:
         await _blocking(self._files.forget, self.record.instance_id)
@@ -112,7 +113,7 @@ class ProcessEngine:
 
     def _usage(self) -> Usage:
         used = tree.usage(self._members())
-        log_bytes = self._files.log_bytes(self.record.instance_id)
+        log_bytes = self._files.logs.size_bytes(self.record.instance_id)
         return Usage(str(log_bytes), used.cpu_s, used.resident_bytes)
 
 
@@ -139,6 +140,9 @@ class ProcessLauncher:
 
     async def adopt(self) -> list[Engine]:
         return [*await _blocking(self._adopt)]
+
+    async def log(self, instance_id: str, after: str, lines: int) -> EngineLog | None:
+        return await _blocking(self._files.logs.part, instance_id, after, lines)
 
     def readable_by_engine(self, mode: int, uid: int, gid: int) -> bool:
         gids = frozenset({os.getegid(), *os.getgroups()})

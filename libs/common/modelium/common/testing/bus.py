@@ -93,7 +93,7 @@ class InMemoryBus:
         self._followers: list[_Mailbox] = []
         self._gaps: list[Callable[[], Awaitable[None]]] = []
         self._progress = asyncio.Event()
-        self._answering: dict[type[Message], list[Handler]] = {}
+        self._answering: dict[str, list[Handler]] = {}
         self.events = InMemoryEventLog()
 
     def of(self, kind: type[Message]) -> list[Message]:
@@ -190,7 +190,7 @@ class InMemoryBus:
                 self._gaps.remove(on_gap)
 
     async def ask(self, question: Question, answer: type[A], *, timeout_s: float) -> A:
-        handlers = self._answering.get(type(question))
+        handlers = self._answering.get(subject_of(question))
         if not handlers:
             raise DependencyUnavailable(f"The {question.asked_of} does not run", "Start it")
         answers: list[bytes] = []
@@ -211,18 +211,19 @@ class InMemoryBus:
             raise DependencyUnavailable("The bus in memory is away", "Set `connected` again")
         answers: list[bytes] = []
         arrived = Arrived(*encode(question, self._source))
-        for handler in self._answering.get(type(question), [])[:most]:
+        for handler in self._answering.get(subject_of(question), [])[:most]:
             await attempt(reply_to(type(question), arrived, handler, answers.append))
         return [answer.model_validate_json(reply) for reply in answers]
 
-    async def answer(self, handlers: Handlers) -> None:
-        for kind, handler in handlers.items():
-            self._answering.setdefault(kind, []).append(handler)
+    async def answer(self, handlers: Handlers, *, agent_id: str | None = None) -> None:
+        by_subject = {subject_for(kind, agent_id): handlers[kind] for kind in handlers}
+        for subject, handler in by_subject.items():
+            self._answering.setdefault(subject, []).append(handler)
         try:
             await asyncio.Event().wait()
         finally:
-            for kind, handler in handlers.items():
-                self._answering[kind].remove(handler)
+            for subject, handler in by_subject.items():
+                self._answering[subject].remove(handler)
 
     @contextmanager
     def _counted(self, mailbox: _Mailbox) -> Iterator[None]:

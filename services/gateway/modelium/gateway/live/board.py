@@ -13,6 +13,7 @@ from typing import Final
 from modelium.common.clock import Clock
 from modelium.common.events import AgentHeartbeat, GatewayStats, MetricsTick
 from modelium.common.records import ModelRecord, ModelState
+from modelium.common.wishes import is_pinned
 from modelium.gateway.engines.routing import RouteTable, expected_load_s
 from modelium.gateway.live.devices import Devices
 from modelium.gateway.live.documents import LiveAdvisor, LiveDevice, LiveModel
@@ -148,13 +149,11 @@ class Board:
         self, record: ModelRecord, figures: Figures, now: datetime, now_s: float
     ) -> tuple[object, LiveModel]:
         name, loads = record.model, record.state is ModelState.LOADING
-        about = record.descriptor
-        given = about.overrides if about else None
         row = ModelNow(
             record=record,
             figures=figures,
             eta_s=self._table.eta_s(name, now_s, now, self._room.ahead_of(name)),
-            pinned=name in self._pinned or bool(given and given.pin),
+            pinned=name in self._pinned or is_pinned(record),
             can_sleep=name in self._can_sleep,
             load_started_at=self._load_started_at(record, now, now_s) if loads else None,
             expected_load_s=expected_load_s(record) if loads else None,

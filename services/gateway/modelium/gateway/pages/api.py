@@ -16,6 +16,7 @@ from modelium.gateway.pages import (
     admin,
     brain,
     decisions,
+    engine_log,
     explain,
     live,
     models,
@@ -108,6 +109,7 @@ def routes() -> FastAPI:
     app.include_router(requests.router)
     app.include_router(decisions.router)
     app.include_router(wishes.router)
+    app.include_router(engine_log.router)
     app.include_router(router)
     app.include_router(site_router)
     tell_errors(app)
