@@ -98,9 +98,9 @@ class Rig:
         url = self.serve(stub)
         return stub, url
 
-    def serve(self, app: Any, **limits: Any) -> str:
-        """Serve an ASGI application on a free port until the test ends."""
-        bound, bounds = bind_socket("127.0.0.1", 0, setting="test"), ServerLimits(**limits)
+    def serve(self, app: Any, port: int = 0, **limits: Any) -> str:
+        """Serve an ASGI application until the test ends, on a free port unless one is given."""
+        bound, bounds = bind_socket("127.0.0.1", port, setting="test"), ServerLimits(**limits)
         bound.listen()
         self.tasks.append(self.group.create_task(serve_http(app, bound, limits=bounds)))
         return f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -149,10 +149,14 @@ async def running_gateway(
     *,
     pinned: Collection[str] = (),
     comment_every_s: float = 5.0,
+    port: int = 0,
     beside: Rig | None = None,
     **settings: Any,
 ) -> AsyncIterator[Rig]:
-    """A gateway with one unloaded model `qwen`; `beside` another one, with its bus and store."""
+    """A gateway with one unloaded model `qwen`, on a free port unless one is given.
+
+    `beside` another one it has that one's bus and store.
+    """
     around = _surroundings(beside)
     if beside is None:
         await around.store.models.save(a_model_record())
@@ -170,7 +174,7 @@ async def running_gateway(
         )
         async with asyncio.TaskGroup() as group:
             rig = Rig(around, gateway, access, "", http, group)
-            rig.url = rig.serve(gateway.app)
+            rig.url = rig.serve(gateway.app, port)
             rig.tasks += [group.create_task(work) for _, work in [*gateway.work(), *access.work()]]
             updates = gateway.updates
             in_force = PoliciesInForce(Policies())
