@@ -6,7 +6,7 @@ import { useTheme } from "../lib/theme";
 export interface Line {
   label: string;
   /** Name of a colour of app.css, without the dashes. */
-  color: "accent" | "good-fill" | "busy-fill" | "rest-fill" | "bad-fill" | "muted";
+  color: "accent" | "good" | "busy" | "rest" | "bad" | "muted";
   fill?: boolean;
 }
 

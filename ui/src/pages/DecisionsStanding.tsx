@@ -6,7 +6,7 @@ import { Chart, type Line } from "../components/Chart";
 import { count, percent, seconds } from "../lib/format";
 
 const LINES: Line[] = [
-  { label: "Language model", color: "rest-fill" },
+  { label: "Language model", color: "rest" },
   { label: "Rules", color: "accent" },
 ];
 

@@ -9,8 +9,8 @@ import { Timeline } from "./Timeline";
 
 const RATE: Line[] = [{ label: "requests per second", color: "accent", fill: true }];
 const LATENCY: Line[] = [
-  { label: "p50", color: "good-fill" },
-  { label: "p99", color: "busy-fill" },
+  { label: "p50", color: "good" },
+  { label: "p99", color: "busy" },
 ];
 const listen = (listener: () => void) => history.listen(listener);
 

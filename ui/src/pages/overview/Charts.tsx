@@ -12,14 +12,14 @@ const RATE: Line[] = [{ label: "requests per second", color: "accent", fill: tru
 const rates = () => history.columns(["rate"]) as AlignedData;
 
 const QUEUE: Line[] = [
-  { label: "waiting", color: "busy-fill", fill: true },
-  { label: "at work", color: "good-fill" },
+  { label: "waiting", color: "busy", fill: true },
+  { label: "at work", color: "good" },
 ];
 const queue = () => history.columns(["waiting", "active"]) as AlignedData;
 
 const USE: Line[] = [
-  { label: "busiest device", color: "bad-fill" },
-  { label: "mean of all", color: "rest-fill", fill: true },
+  { label: "busiest device", color: "bad" },
+  { label: "mean of all", color: "rest", fill: true },
 ];
 
 function use(): AlignedData {
