@@ -62,7 +62,7 @@ function Part({ segment }: { segment: Segment }) {
   const about = `${name}, ${engine.state}: ${held}`;
   const inside = (
     <>
-      <span aria-hidden="true" className={`absolute inset-y-0 left-0 opacity-70 ${FILLS[engine.state] ?? "bg-idle-fill"}`} style={{ width: `${filled * 100}%` }} />
+      <span data-resident={engine.resident_bytes} aria-hidden="true" className={`absolute inset-y-0 left-0 opacity-70 ${FILLS[engine.state] ?? "bg-idle-fill"}`} style={{ width: `${filled * 100}%` }} />
       <span aria-hidden="true" className={`absolute inset-0 opacity-30 ${FILLS[engine.state] ?? "bg-idle-fill"}`} />
       <span aria-hidden="true" className="relative hidden truncate px-2 leading-8 font-medium @min-[3.5rem]:block">{name}</span>
     </>
