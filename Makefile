@@ -2,7 +2,7 @@
 # Recipes end in `exec`, so that a signal to make reaches what runs.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up down status test lint format faults bench bench-gateway bench-streams bench-policy bench-analysis bench-swap bench-host bench-crowd soak lock docs compose-up compose-down clean
+.PHONY: help up down status test lint format faults bench bench-gateway bench-streams bench-policy bench-analysis bench-swap bench-host bench-crowd bench-page ui soak lock docs compose-up compose-down clean
 
 MODELIUM := .venv/bin/modelium
 DETACH ?=
@@ -58,8 +58,14 @@ bench-host: ## the model host beside FastAPI and Ray Serve with the same model (
 bench-crowd: ## 100 models on 8 slots, 200 requests a second, an agent dies and an engine hangs (ARGS="--models 20")
 	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.crowd $(ARGS)
 
+bench-page: ## the page at /ui: its weight, when it shows something, its memory (ARGS="--minutes 2")
+	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.page $(ARGS)
+
 soak: ## mixed load on the whole system: nothing may grow (MINUTES=30)
 	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.soak --minutes $(MINUTES)
+
+ui: ## build the page at /ui again, if its sources in ui/ have changed
+	@exec scripts/build-ui
 
 lock: ## write requirements/*.txt again from pyproject.toml
 	@exec scripts/lock
