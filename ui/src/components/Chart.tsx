@@ -20,15 +20,21 @@ interface Props {
   listen?: (listener: () => void) => () => void;
   format?: (value: number) => string;
   height?: number;
-  /** So many seconds up to now, however few are known; else all that there are. */
-  windowS?: number;
+  /** At least so many seconds wide, however few are known. */
+  leastS?: number;
   /** Upper end of the axis at least: a flat zero line is not drawn at half height. */
   least?: number;
 }
 
+/** The time of day, as finely as the marks are apart. */
+const clock = (at: number, step: number) =>
+  step < 86_400
+    ? new Date(at * 1000).toLocaleTimeString("en-GB", step < 60 ? {} : { hour: "2-digit", minute: "2-digit" })
+    : new Date(at * 1000).toLocaleDateString("en-CA");
+
 const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
 
-function options({ lines, format = String, height = 140, least = 1, windowS }: Props, width: number): uPlot.Options {
+function options({ lines, format = String, height = 140, least = 1, leastS }: Props, width: number): uPlot.Options {
   const axis = {
     stroke: css("muted"),
     grid: { stroke: css("line"), width: 1 },
@@ -42,11 +48,11 @@ function options({ lines, format = String, height = 140, least = 1, windowS }: P
     legend: { show: false },
     padding: [8, 8, 0, 0],
     scales: {
-      ...(windowS ? { x: { range: (_plot, _low, high) => [high - windowS, high] as [number, number] } } : {}),
+      ...(leastS ? { x: { range: (_plot, low, high) => [Math.min(low, high - leastS), high] as [number, number] } } : {}),
       y: { range: (_plot, _low, high) => [0, Math.max(least, (high ?? 0) * 1.1)] },
     },
     axes: [
-      { ...axis, space: 80, values: "{HH}:{mm}", size: 24 },
+      { ...axis, space: 80, values: (_plot, marks, _axis, _space, step) => marks.map((mark) => clock(mark, step)), size: 24 },
       { ...axis, size: 56, space: 32, values: (_plot, marks) => marks.map(format) },
     ],
     series: [

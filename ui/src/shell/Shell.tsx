@@ -6,6 +6,7 @@ import { signOut, useSession } from "../api/session";
 import { Notice } from "../components/Notice";
 import { useLive } from "../live/store";
 import { Announcer } from "./Announcer";
+import { Boundary } from "./Boundary";
 import { ConnectionState } from "./ConnectionState";
 import { Logo } from "./Logo";
 import { Nav } from "./Nav";
@@ -13,7 +14,8 @@ import { ThemeSwitch } from "./ThemeSwitch";
 
 /** What is around every page. */
 export function Shell({ children }: { children: ReactNode }) {
-  const main = useFocusOnNewPage();
+  const [location] = useLocation();
+  const main = useFocusOnNewPage(location);
   const refused = useLive((state) => state.refused);
   return (
     <div className="min-h-dvh md:grid md:grid-cols-[13rem_minmax(0,1fr)]">
@@ -45,7 +47,9 @@ export function Shell({ children }: { children: ReactNode }) {
       </header>
       <main ref={main} id="main" tabIndex={-1} className="mx-auto w-full max-w-[1760px] min-w-0 p-4 outline-none md:p-6">
         {refused && <Notice>{refused}</Notice>}
-        <Suspense fallback={<p className="text-muted">Loading …</p>}>{children}</Suspense>
+        <Boundary key={location}>
+          <Suspense fallback={<p className="text-muted">Loading …</p>}>{children}</Suspense>
+        </Boundary>
       </main>
       <Announcer />
     </div>
@@ -80,9 +84,8 @@ function Account() {
 }
 
 /** A new page is where a keyboard or a screen reader goes on; not on the first one. */
-function useFocusOnNewPage() {
+function useFocusOnNewPage(location: string) {
   const main = useRef<HTMLElement>(null);
-  const [location] = useLocation();
   const before = useRef(location);
   useEffect(() => {
     if (before.current === location) return;

@@ -4,7 +4,7 @@ import type { AlignedData } from "uplot";
 import { Card } from "../../components/Card";
 import { Chart, type Line } from "../../components/Chart";
 import { latency, rate } from "../../lib/format";
-import { history, POINTS } from "../../live/history";
+import { history } from "../../live/history";
 import { Timeline } from "./Timeline";
 
 const RATE: Line[] = [{ label: "requests per second", color: "accent", fill: true }];
@@ -22,10 +22,10 @@ export function Activity({ model }: { model: string }) {
     <div className="grid items-start gap-4 xl:grid-cols-2">
       <div className="grid gap-4">
         <Card title="Requests per second" aside="10 min">
-          <Chart label={`Requests per second of ${model}`} lines={RATE} columns={rates} listen={listen} windowS={POINTS} format={rate} />
+          <Chart label={`Requests per second of ${model}`} lines={RATE} columns={rates} listen={listen} leastS={60} format={rate} />
         </Card>
         <Card title="Latency" aside="10 min">
-          <Chart label={`Latency of ${model}`} lines={LATENCY} columns={latencies} listen={listen} windowS={POINTS} format={latency} least={10} />
+          <Chart label={`Latency of ${model}`} lines={LATENCY} columns={latencies} listen={listen} leastS={60} format={latency} least={10} />
         </Card>
       </div>
       <Timeline model={model} />

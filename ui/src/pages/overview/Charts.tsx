@@ -3,7 +3,7 @@ import type { AlignedData } from "uplot";
 import { Card } from "../../components/Card";
 import { Chart, type Line } from "../../components/Chart";
 import { percent, rate } from "../../lib/format";
-import { history, POINTS } from "../../live/history";
+import { history } from "../../live/history";
 import { useLive } from "../../live/store";
 
 const listen = (listener: () => void) => history.listen(listener);
@@ -40,14 +40,14 @@ export function Charts() {
   return (
     <div className="grid gap-4 lg:grid-cols-[repeat(auto-fit,minmax(22rem,1fr))]">
       <Card title="Requests per second" aside="10 min">
-        <Chart label="Requests per second over the last ten minutes" lines={RATE} columns={rates} listen={listen} windowS={POINTS} format={rate} />
+        <Chart label="Requests per second over the last ten minutes" lines={RATE} columns={rates} listen={listen} leastS={60} format={rate} />
       </Card>
       <Card title="Requests inside" aside="10 min">
-        <Chart label="Waiting and running requests over the last ten minutes" lines={QUEUE} columns={queue} listen={listen} windowS={POINTS} least={4} />
+        <Chart label="Waiting and running requests over the last ten minutes" lines={QUEUE} columns={queue} listen={listen} leastS={60} least={4} />
       </Card>
       {measured && (
         <Card title="Device use" aside="10 min">
-          <Chart label="Utilisation of devices over the last ten minutes" lines={USE} columns={use} listen={listen} windowS={POINTS} format={percent} />
+          <Chart label="Utilisation of devices over the last ten minutes" lines={USE} columns={use} listen={listen} leastS={60} format={percent} />
         </Card>
       )}
     </div>
