@@ -21,10 +21,10 @@ export function Activity({ model }: { model: string }) {
   return (
     <div className="grid items-start gap-4 xl:grid-cols-2">
       <div className="grid gap-4">
-        <Card title="Requests per second" aside="10 min">
+        <Card title="Requests per second" aside="last 10 min">
           <Chart label={`Requests per second of ${model}`} lines={RATE} columns={rates} listen={listen} leastS={60} format={rate} />
         </Card>
-        <Card title="Latency" aside="10 min">
+        <Card title="Latency" aside="last 10 min">
           <Chart label={`Latency of ${model}`} lines={LATENCY} columns={latencies} listen={listen} leastS={60} format={latency} least={10} />
         </Card>
       </div>

@@ -39,14 +39,14 @@ export function Charts() {
   const measured = useLive((state) => [...state.devices.values()].some((device) => device.utilization !== null));
   return (
     <div className="grid gap-4 lg:grid-cols-[repeat(auto-fit,minmax(22rem,1fr))]">
-      <Card title="Requests per second" aside="10 min">
+      <Card title="Requests per second" aside="last 10 min">
         <Chart label="Requests per second over the last ten minutes" lines={RATE} columns={rates} listen={listen} leastS={60} format={rate} />
       </Card>
-      <Card title="Requests inside" aside="10 min">
+      <Card title="Requests inside" aside="last 10 min">
         <Chart label="Waiting and running requests over the last ten minutes" lines={QUEUE} columns={queue} listen={listen} leastS={60} least={4} />
       </Card>
       {measured && (
-        <Card title="Device use" aside="10 min">
+        <Card title="Device use" aside="last 10 min">
           <Chart label="Utilisation of devices over the last ten minutes" lines={USE} columns={use} listen={listen} leastS={60} format={percent} />
         </Card>
       )}
