@@ -2,7 +2,7 @@
 # Recipes end in `exec`, so that a signal to make reaches what runs.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up down status test lint format faults bench bench-gateway bench-streams bench-policy bench-analysis bench-swap bench-host bench-crowd bench-page ui soak lock docs compose-up compose-down clean
+.PHONY: help up down status test lint format faults bench bench-gateway bench-streams bench-policy bench-analysis bench-swap bench-host bench-crowd bench-page ui pictures soak lock docs compose-up compose-down clean
 
 MODELIUM := .venv/bin/modelium
 DETACH ?=
@@ -66,6 +66,9 @@ soak: ## mixed load on the whole system: nothing may grow (MINUTES=30)
 
 ui: ## build the page at /ui again, if its sources in ui/ have changed
 	@exec scripts/build-ui
+
+pictures: ## write docs/pictures again, from the page as it is now
+	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m tests.browser.pictures
 
 lock: ## write requirements/*.txt again from pyproject.toml
 	@exec scripts/lock

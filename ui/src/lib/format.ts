@@ -35,6 +35,7 @@ export function rate(value: number): string {
 /** Milliseconds of a latency; null: none was seen. */
 export function latency(ms: number | null): string {
   if (ms === null) return "–";
+  if (ms < 10) return `${Math.round(ms * 10) / 10} ms`;
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 }
 

@@ -100,6 +100,7 @@ def show_addresses(system: LocalSystem) -> None:
     models = system.settings.orchestration.model_discovery.watch_directories
     say()
     say(f"  gateway  {system.client.url}  (OpenAI API: {system.client.url}/v1)", "bold")
+    say(f"  page     {system.client.url}/ui  (for a browser)")
     say(f"  models   {', '.join(map(str, models))}  (drop a model's folder here)")
     say(f"  NATS     {without_password(system.settings.nats.url)}")
     say(f"  Redis    {without_password(system.settings.redis.url)}")
