@@ -53,8 +53,8 @@ async def furnish(rig: Rig) -> None:
     """Models in every state, on three devices."""
     await rig.around.store.models.delete("qwen")
     rig.gateway.updates.forget("qwen")
-    _, url = await rig.engine(first_byte_delay_s=0.12, chunk_delay_s=0.06)
     for name, task, device, reserved, resident, _ in SERVED:
+        _, url = await rig.engine(model=name, first_byte_delay_s=0.12, chunk_delay_s=0.06)
         await rig.loaded(url, name)
         await rig.become(
             name,
@@ -112,7 +112,9 @@ async def beat(rig: Rig) -> None:
 
 async def ask_once(rig: Rig, model: str, task: Task) -> None:
     path = "/v1/embeddings" if task is Task.EMBEDDING else "/v1/chat/completions"
-    async with rig.post(path, model=model, messages=[], max_tokens=8, input="text", stream=True) as answer:
+    async with rig.post(
+        path, model=model, messages=[], max_tokens=8, input="text", stream=True
+    ) as answer:
         await answer.read()
 
 

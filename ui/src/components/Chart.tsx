@@ -46,7 +46,7 @@ function options({ lines, format = String, height = 140, least = 1, leastS }: Pr
     height,
     cursor: { drag: { x: false, y: false }, points: { size: 6 } },
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 28, 0, 0],
     scales: {
       ...(leastS ? { x: { range: (_plot, low, high) => [Math.min(low, high - leastS), high] as [number, number] } } : {}),
       y: { range: (_plot, _low, high) => [0, Math.max(least, (high ?? 0) * 1.1)] },
