@@ -1,6 +1,7 @@
 """The rules of the house that a machine can check."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -217,6 +218,22 @@ def test_files_and_functions_are_short(path: Path) -> None:
     )
     long = [node.name for node in functions if lines(node) > LONGEST_FUNCTION]
     assert not long
+
+
+PAGE_SOURCES = sorted((ROOT / "ui" / "src").rglob("*.ts*"))
+
+
+@pytest.mark.parametrize("path", PAGE_SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_of_the_page_are_short(path: Path) -> None:
+    assert path.read_text().count("\n") <= LONGEST_FILE
+
+
+def test_the_pages_packages_are_locked_by_hash_from_any_registry() -> None:
+    lock = json.loads((ROOT / "ui" / "package-lock.json").read_text())
+    # What comes inside another package has that package's hash.
+    packages = [p for name, p in lock["packages"].items() if name and not p.get("inBundle")]
+    assert packages
+    assert not [p for p in packages if "integrity" not in p or "resolved" in p]
 
 
 def lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
