@@ -34,6 +34,17 @@ const clock = (at: number, step: number) =>
 
 const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
 
+/** The values under the pointer, in words. */
+function told(plot: uPlot, { lines, format = String }: Props): string {
+  const at = plot.cursor.idx;
+  if (at === null || at === undefined) return "";
+  const values = lines.map(({ label }, index) => {
+    const value = plot.data[index + 1]?.[at];
+    return value === null || value === undefined ? "" : lines.length > 1 ? `${label} ${format(value)}` : format(value);
+  });
+  return [clock(plot.data[0][at]!, 1), ...values.filter(Boolean)].join(" · ");
+}
+
 function options({ lines, format = String, height = 140, least = 1, leastS }: Props, width: number): uPlot.Options {
   const axis = {
     stroke: css("muted"),
@@ -71,13 +82,16 @@ function options({ lines, format = String, height = 140, least = 1, leastS }: Pr
 /** Lines over time. The numbers in it are also said by text elsewhere on the page. */
 export function Chart(props: Props) {
   const box = useRef<HTMLDivElement>(null);
+  const pointed = useRef<HTMLDivElement>(null);
   const dark = useTheme((theme) => theme.dark);
   const { label, lines, columns, listen, height = 140 } = props;
   const key = lines.map((line) => line.label + line.color).join();
 
   useEffect(() => {
     const element = box.current!;
-    const plot = new uPlot(options(props, element.clientWidth || 300), columns(), element);
+    const point = (plot: uPlot) => void (pointed.current!.textContent = told(plot, props));
+    const drawn = { ...options(props, element.clientWidth || 300), hooks: { setCursor: [point] } };
+    const plot = new uPlot(drawn, columns(), element);
     const sized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
     sized.observe(element);
     // A page nobody looks at draws nothing.
@@ -91,7 +105,12 @@ export function Chart(props: Props) {
   }, [key, dark, height, columns, listen]);
 
   return (
-    <figure>
+    <figure className="relative">
+      <div
+        ref={pointed}
+        aria-hidden="true"
+        className="numbers pointer-events-none absolute -top-1 right-0 z-1 rounded bg-surface px-1 text-xs text-muted"
+      />
       <div ref={box} role="img" aria-label={label} className="min-w-0 overflow-hidden" style={{ height }} />
       {lines.length > 1 && (
         <figcaption className="mt-1 flex flex-wrap gap-x-4 text-muted">
