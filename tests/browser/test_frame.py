@@ -70,8 +70,8 @@ async def test_an_open_page_goes_on_when_its_gateway_comes_again(browser: Browse
 
 
 async def test_every_page_fits_a_narrow_screen(browser: Browser) -> None:
-    narrow = {"viewport": {"width": 390, "height": 844}}
-    async with running_gateway() as rig, opened(browser, rig.url, **narrow) as tab:
+    narrow = {"width": 390, "height": 844}
+    async with running_gateway() as rig, opened(browser, rig.url, viewport=narrow) as tab:
         await rig.around.bus.publish(
             a_beat([a_gpu()], [an_engine("qwen", "gpu-0", reserved=9 * GIB, resident=8 * GIB)])
         )
