@@ -17,6 +17,8 @@ export interface DroppedAction {
 export interface Decision {
   id: string;
   time: string;
+  /** Who said it: the brain, or the orchestrator by its own rules. */
+  origin: string;
   source: "llm" | "rules";
   leads: boolean;
   confidence: number | null;

@@ -16,7 +16,7 @@ export interface OpenRequest {
 }
 
 export const openRequests = (signal: AbortSignal) =>
-  json<{ requests: OpenRequest[] }>("/admin/requests", { signal });
+  json<{ requests: OpenRequest[]; left_out: number }>("/admin/requests", { signal });
 
 /** Ends it as if its client had left; the client is told. */
 export const cancelRequest = (id: string) =>

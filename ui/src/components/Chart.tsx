@@ -60,7 +60,7 @@ function options({ lines, format = String, height = 140, least = 1, leastS }: Pr
     padding: [8, 28, 0, 0],
     scales: {
       ...(leastS ? { x: { range: (_plot, low, high) => [Math.min(low, high - leastS), high] as [number, number] } } : {}),
-      y: { range: (_plot, _low, high) => [0, Math.max(least, (high ?? 0) * 1.1)] },
+      y: { range: (_plot, low, high) => [Math.min(0, (low ?? 0) * 1.1), Math.max(least, (high ?? 0) * 1.1)] },
     },
     axes: [
       { ...axis, space: 80, values: (_plot, marks, _axis, _space, step) => marks.map((mark) => clock(mark, step)), size: 24 },

@@ -8,7 +8,7 @@ import { Empty } from "../components/Empty";
 import { Notice } from "../components/Notice";
 import { PageTitle } from "../components/PageTitle";
 import { useAsked } from "../lib/useAsked";
-import { DecisionRow } from "./DecisionRow";
+import { DecisionRow, wantsChange } from "./DecisionRow";
 import { DecisionsStanding } from "./DecisionsStanding";
 
 const EVERY_MS = 5_000;
@@ -20,7 +20,7 @@ export default function Decisions() {
   const [onlyActing, setOnlyActing] = useState(true);
   const older = useOlder(newest.value?.next_before ?? null);
   const all = joined(newest.value?.decisions ?? [], older.found);
-  const shown = onlyActing ? all.filter(({ actions, dropped }) => actions.length + dropped.length > 0) : all;
+  const shown = onlyActing ? all.filter(wantsChange) : all;
   return (
     <>
       <PageTitle title="Decisions" about="What was wanted, what the guard dropped by which rule, and what came of it." />
@@ -32,7 +32,7 @@ export default function Decisions() {
           aside={
             <label className="flex items-center gap-2">
               <input type="checkbox" checked={onlyActing} onChange={(event) => setOnlyActing(event.target.checked)} />
-              only those that wanted something
+              only those that wanted a change
             </label>
           }
         >

@@ -7,7 +7,7 @@ import { count, percent, seconds } from "../lib/format";
 
 const LINES: Line[] = [
   { label: "Language model", color: "rest" },
-  { label: "Rules", color: "accent" },
+  { label: "Rules, by which it is measured", color: "accent" },
 ];
 
 /** Who advises, and how the language model did beside the rules. */

@@ -5,6 +5,7 @@ import { Empty } from "../components/Empty";
 import { Field } from "../components/Field";
 import { PageTitle } from "../components/PageTitle";
 import { useLive } from "../live/store";
+import { UploadButton } from "../upload/UploadButton";
 import { ColumnHead } from "./models/ColumnHead";
 import { ModelRow } from "./models/ModelRow";
 import { matching, ordered, type Column, type Order } from "./models/order";
@@ -40,6 +41,7 @@ export default function Models() {
           value={search}
           onChange={(event) => setSearch(event.target.value)}
         />
+        <UploadButton />
       </PageTitle>
       <div className="overflow-x-auto rounded-lg border border-line bg-surface">
         <table className="w-full">

@@ -1,15 +1,15 @@
 import { useCallback, useState } from "react";
-import { Link } from "wouter";
 
 import { sentence } from "../api/error";
 import { cancelRequest, type OpenRequest, openRequests } from "../api/requests";
 import { Button } from "../components/Button";
 import { Card } from "../components/Card";
 import { Empty } from "../components/Empty";
+import { ModelLink } from "../components/ModelLink";
 import { Notice } from "../components/Notice";
 import { PageTitle } from "../components/PageTitle";
 import { say } from "../components/toasts";
-import { seconds } from "../lib/format";
+import { count, seconds } from "../lib/format";
 import { useAsked } from "../lib/useAsked";
 
 const EVERY_MS = 1_000;
@@ -31,6 +31,7 @@ export default function Requests() {
         <Card title={`Running (${running.length})`}>
           <RequestTable requests={running} onEnded={again} none="No request runs." />
         </Card>
+        {value && value.left_out > 0 && <p className="text-muted">{count(value.left_out)} more are not listed.</p>}
       </div>
     </>
   );
@@ -79,9 +80,7 @@ function RequestRow({ request, onEnded }: { request: OpenRequest; onEnded: () =>
     <tr className="border-t border-line">
       {request.state === "waiting" && <td className="numbers py-1.5 pl-4">{request.position ?? "–"}</td>}
       <td className="max-w-56 truncate py-1.5 pl-4">
-        <Link href={`/models/${encodeURIComponent(request.model)}`} className="font-medium hover:underline">
-          {request.model}
-        </Link>
+        <ModelLink model={request.model} />
       </td>
       <td className="hidden pl-4 whitespace-nowrap sm:table-cell">
         <code>{request.path}</code>

@@ -6,6 +6,7 @@ import { Card } from "../components/Card";
 import { Field, Select } from "../components/Field";
 import { Notice } from "../components/Notice";
 import { PageTitle } from "../components/PageTitle";
+import { Stat, Stats } from "../components/Stat";
 import { count, seconds } from "../lib/format";
 import { saveFile } from "../lib/saveFile";
 import { useAsked } from "../lib/useAsked";
@@ -53,12 +54,12 @@ export default function Usage() {
         </div>
         {(table.problem || days.problem) && <Notice>{table.problem || days.problem}</Notice>}
         {report && (
-          <dl className="grid grid-cols-2 gap-3 md:grid-cols-4">
-            <Total name="Requests" value={count(report.total.requests)} />
-            <Total name="Tokens read" value={count(report.total.prompt_tokens)} />
-            <Total name="Tokens written" value={count(report.total.completion_tokens)} />
-            <Total name="Time on devices" value={seconds(report.total.device_seconds)} />
-          </dl>
+          <Stats>
+            <Stat label="Requests" value={count(report.total.requests)} />
+            <Stat label="Tokens read" value={count(report.total.prompt_tokens)} />
+            <Stat label="Tokens written" value={count(report.total.completion_tokens)} />
+            <Stat label="Time on devices" value={seconds(report.total.device_seconds)} />
+          </Stats>
         )}
         {days.value && (
           <Card title="Requests for each day">
@@ -72,15 +73,6 @@ export default function Usage() {
         )}
       </div>
     </>
-  );
-}
-
-function Total({ name, value }: { name: string; value: string }) {
-  return (
-    <div className="rounded-lg border border-line bg-surface px-4 py-3">
-      <dt className="text-muted">{name}</dt>
-      <dd className="numbers text-lg font-semibold">{value}</dd>
-    </div>
   );
 }
 

@@ -4,6 +4,7 @@ import { ChatComposer } from "./ChatComposer";
 import { ChatTurn } from "./ChatTurn";
 import { chatBody, NO_OPTIONS, type Turn } from "./conversation";
 import { CopyAs } from "./CopyAs";
+import { useKeptTurns } from "./kept";
 import { OptionFields } from "./OptionFields";
 import { Problem } from "./Problem";
 import { useGeneration } from "./useGeneration";
@@ -14,7 +15,7 @@ const CHAT = "/v1/chat/completions";
 
 /** A conversation whose answers appear as they are written. */
 export function ChatPanel({ model }: { model: string }) {
-  const [turns, setTurns] = useState<Turn[]>([]);
+  const [turns, setTurns] = useKeptTurns(model);
   const [draft, setDraft] = useState("");
   const [options, setOptions] = useState(NO_OPTIONS);
   const { start, stop, ...state } = useGeneration();

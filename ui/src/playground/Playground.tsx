@@ -1,4 +1,4 @@
-import { useId, useState, type KeyboardEvent } from "react";
+import { useId, useState } from "react";
 
 import { json } from "../api/client";
 import { Notice } from "../components/Notice";
@@ -31,42 +31,29 @@ export function Playground({ model }: { model: string }) {
 
 function Modes({ model, modes }: { model: PlayableModel; modes: Mode[] }) {
   const [mode, setMode] = useState<Mode>(modes[0]!);
-  const id = useId();
-  const onKeyDown = (event: KeyboardEvent) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    const next = modes[(modes.indexOf(mode) + step + modes.length) % modes.length]!;
-    setMode(next);
-    document.getElementById(`${id}-${next}`)?.focus();
-  };
+  const name = useId();
   return (
-    <div>
-      <div
-        role="tablist"
-        aria-label="Ways to try the model"
-        onKeyDown={onKeyDown}
-        className="mb-4 flex gap-1 overflow-x-auto border-b border-line"
-      >
-        {modes.map((name) => (
-          <button
-            key={name}
-            id={`${id}-${name}`}
-            type="button"
-            role="tab"
-            aria-selected={mode === name}
-            aria-controls={`${id}-panel`}
-            tabIndex={mode === name ? 0 : -1}
-            onClick={() => setMode(name)}
-            className="-mb-px whitespace-nowrap border-b-2 border-transparent px-2.5 py-1.5 font-medium text-muted
-              hover:text-text aria-selected:border-accent aria-selected:text-text"
+    <div className="flex flex-col gap-4">
+      <fieldset className="flex max-w-full gap-1 self-start overflow-x-auto rounded-md bg-raised p-0.5">
+        <legend className="sr-only">How to try the model</legend>
+        {modes.map((each) => (
+          <label
+            key={each}
+            className="relative cursor-pointer rounded px-2.5 py-0.5 whitespace-nowrap text-muted hover:text-text
+              has-checked:bg-surface has-checked:text-text has-focus-visible:outline-2 has-focus-visible:outline-accent"
           >
-            {MODE_LABELS[name]}
-          </button>
+            <input
+              type="radio"
+              name={name}
+              className="sr-only"
+              checked={mode === each}
+              onChange={() => setMode(each)}
+            />
+            {MODE_LABELS[each]}
+          </label>
         ))}
-      </div>
-      <div id={`${id}-panel`} role="tabpanel" aria-labelledby={`${id}-${mode}`}>
-        <PanelOf mode={mode} model={model} />
-      </div>
+      </fieldset>
+      <PanelOf mode={mode} model={model} />
     </div>
   );
 }

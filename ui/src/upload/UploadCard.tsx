@@ -1,8 +1,9 @@
 import { useState } from "react";
-import { Link } from "wouter";
 
 import { Button } from "../components/Button";
 import { Field } from "../components/Field";
+import { ModelLink } from "../components/ModelLink";
+import { Progress } from "../components/Progress";
 import { bytes, count, percent } from "../lib/format";
 import { discard, type ModelUpload, pause, start } from "./uploads";
 
@@ -10,7 +11,7 @@ import { discard, type ModelUpload, pause, start } from "./uploads";
 export function UploadCard({ upload }: { upload: ModelUpload }) {
   return (
     <article aria-label={`Upload of ${upload.model}`} className="rounded-lg border border-line bg-surface p-4 shadow-lg">
-      {upload.state === "asking" ? <Question upload={upload} /> : <Progress upload={upload} />}
+      {upload.state === "asking" ? <Question upload={upload} /> : <OnItsWay upload={upload} />}
     </article>
   );
 }
@@ -51,20 +52,18 @@ const SAYS: Record<Exclude<ModelUpload["state"], "asking">, string> = {
   done: "uploaded; it is being looked at",
 };
 
-function Progress({ upload }: { upload: ModelUpload }) {
+function OnItsWay({ upload }: { upload: ModelUpload }) {
   const { id, model, state, path, sentBytes, totalBytes, problem } = upload;
   const ratio = totalBytes > 0 ? sentBytes / totalBytes : Number(state === "done");
   return (
     <div className="flex flex-col gap-2">
       <div className="flex items-baseline justify-between gap-3">
-        <Link href={`/models/${encodeURIComponent(model)}`} className="truncate font-medium hover:underline">
-          {model}
-        </Link>
+        <ModelLink model={model} className="truncate" />
         <span role="status" className="text-muted">
           {state === "asking" ? "" : SAYS[state]}
         </span>
       </div>
-      <progress aria-label={`Progress of ${model}`} value={ratio} max={1} className="h-1.5 w-full accent-accent" />
+      <Progress label={`Progress of ${model}`} ratio={ratio} />
       <p className="numbers flex justify-between gap-3 text-muted">
         <span className="truncate">{path}</span>
         <span className="whitespace-nowrap">
