@@ -36,7 +36,6 @@ export function asCsv(report: UsageReport, by: readonly By[]): string {
 
 function cell(value: string | number | null): string {
   if (typeof value === "number") return String(value);
-  // A cell that begins so would be a formula to a spreadsheet.
-  const text = (value ?? "").replace(/^(?=[=+\-@\t\r])/, "'");
+  const text = value ?? "";
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -62,9 +62,9 @@ export function asModels(pieces: readonly Piece[]): ModelFiles[] {
 
 const stem = (name: string) => name.replace(/\.[^.]+$/, "") || name;
 
-/** A name that can be served: lower case, without spaces. */
+/** A name that can be served, without spaces. */
 function nameFor(folder: string): string {
-  return folder.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+/, "") || "model";
+  return folder.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "").slice(0, 128) || "model";
 }
 
 export const totalBytes = (pieces: readonly Piece[]) => pieces.reduce((sum, { file }) => sum + file.size, 0);
