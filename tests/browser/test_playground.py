@@ -211,6 +211,7 @@ async def test_a_request_as_curl_and_python_does_the_same_without_the_key(browse
         async with opened(browser, rig.url, None, permissions=_CLIPBOARD) as tab:
             page = tab.page
             await tab.go("/models/qwen")
+            await tab.sign_in(key)
             await page.get_by_label("Message").fill('It\'s "you" & $HOME\nand true?')
             await page.get_by_text("The same as curl").click()
             for language, command in {

@@ -14,7 +14,7 @@ export function DecisionRow({ decision }: { decision: Decision }) {
   const changes = actions.filter(({ action }) => action !== KEPT);
   const kept = actions.filter(({ action }) => action === KEPT);
   return (
-    <li className="grid gap-x-4 gap-y-1 border-t border-line px-4 py-2 first:border-t-0 md:grid-cols-[11rem_minmax(0,1fr)]">
+    <li className="grid gap-x-4 gap-y-1 border-t border-line px-4 py-2 first:border-t-0 md:grid-cols-[17rem_minmax(0,1fr)]">
       <div className="flex flex-wrap items-baseline gap-x-2 md:block">
         <time dateTime={decision.time} className="numbers text-muted">
           {clockTime(decision.time)}

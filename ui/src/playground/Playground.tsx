@@ -33,7 +33,7 @@ function Modes({ model, modes }: { model: PlayableModel; modes: Mode[] }) {
   const [mode, setMode] = useState<Mode>(modes[0]!);
   const name = useId();
   return (
-    <div className="flex flex-col gap-4">
+    <div className="flex max-w-4xl flex-col gap-4">
       <fieldset className="flex max-w-full gap-1 self-start overflow-x-auto rounded-md bg-raised p-0.5">
         <legend className="sr-only">How to try the model</legend>
         {modes.map((each) => (

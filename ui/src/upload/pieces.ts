@@ -15,6 +15,7 @@ export interface ModelFiles {
 /** All files of a drop. To be called while the drop is handled: afterwards a browser tells nothing. */
 export function droppedPieces(transfer: DataTransfer): Promise<Piece[]> {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  if (entries.length === 0) return Promise.resolve(chosenPieces(transfer.files));
   return Promise.all(entries.map(piecesOf)).then((found) => found.flat());
 }
 
