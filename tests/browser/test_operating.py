@@ -123,7 +123,7 @@ async def test_usage_is_shown_by_what_is_chosen_and_saved_as_csv(
             await rig.chat(key)
         await rig.access.usage.flush()
         await tab.sign_in(await rig.key(scopes=(Scope.ADMIN,)))
-        await expect(row(page, "acme")).to_contain_text("qwen")
+        await expect(row(page, "acme")).to_contain_text("ours")
         await expect(page.get_by_label("3 requests from")).to_be_visible()
         async with page.expect_download() as download:
             await page.get_by_role("button", name="Download CSV").click()

@@ -21,7 +21,9 @@ export class ApiError extends Error {
     } catch {
       // A proxy on the way, perhaps: its text is no JSON.
     }
-    const told = (body as { error?: { message?: string; code?: string | null } } | null)?.error;
+    const error = (body as { error?: string | { message?: string; code?: string | null } } | null)?.error;
+    // The Open Inference Protocol has a text in its place.
+    const told = typeof error === "string" ? { message: error, code: "" } : error;
     const message = told?.message ?? `${response.status} ${response.statusText}: ${text.slice(0, 200)}`;
     const after = Number(response.headers.get("retry-after"));
     return new ApiError(response.status, told?.code ?? "", message, after > 0 ? after : null, body);

@@ -11,12 +11,14 @@ import { PageTitle } from "../components/PageTitle";
 import { say } from "../components/toasts";
 import { count, seconds } from "../lib/format";
 import { useAsked } from "../lib/useAsked";
+import { useKeyNames } from "../lib/useKeyNames";
 
 const EVERY_MS = 1_000;
 
 /** The requests that wait or run now, and a way to end them. */
 export default function Requests() {
   const { value, problem, again } = useAsked(openRequests, "requests", EVERY_MS);
+  const names = useKeyNames();
   const requests = value?.requests ?? [];
   const waiting = requests.filter(({ state }) => state === "waiting");
   const running = requests.filter(({ state }) => state === "running");
@@ -26,10 +28,10 @@ export default function Requests() {
       <div className="flex flex-col gap-4">
         {problem && <Notice>{problem}</Notice>}
         <Card title={`Waiting (${waiting.length})`}>
-          <RequestTable requests={waiting} onEnded={again} none="No request waits." />
+          <RequestTable requests={waiting} names={names} onEnded={again} none="No request waits." />
         </Card>
         <Card title={`Running (${running.length})`}>
-          <RequestTable requests={running} onEnded={again} none="No request runs." />
+          <RequestTable requests={running} names={names} onEnded={again} none="No request runs." />
         </Card>
         {value && value.left_out > 0 && <p className="text-muted">{count(value.left_out)} more are not listed.</p>}
       </div>
@@ -39,11 +41,12 @@ export default function Requests() {
 
 interface TableProps {
   requests: OpenRequest[];
+  names: ReadonlyMap<string, string>;
   onEnded: () => void;
   none: string;
 }
 
-function RequestTable({ requests, onEnded, none }: TableProps) {
+function RequestTable({ requests, names, onEnded, none }: TableProps) {
   if (requests.length === 0) return <Empty>{none}</Empty>;
   const isWaiting = requests[0]!.state === "waiting";
   return (
@@ -65,7 +68,7 @@ function RequestTable({ requests, onEnded, none }: TableProps) {
         </thead>
         <tbody>
           {requests.map((request) => (
-            <RequestRow key={`${request.gateway_id} ${request.id}`} request={request} onEnded={onEnded} />
+            <RequestRow key={`${request.gateway_id} ${request.id}`} request={request} names={names} onEnded={onEnded} />
           ))}
         </tbody>
       </table>
@@ -73,7 +76,11 @@ function RequestTable({ requests, onEnded, none }: TableProps) {
   );
 }
 
-function RequestRow({ request, onEnded }: { request: OpenRequest; onEnded: () => void }) {
+interface RowProps extends Pick<TableProps, "names" | "onEnded"> {
+  request: OpenRequest;
+}
+
+function RequestRow({ request, names, onEnded }: RowProps) {
   const { cancel, cancelling } = useCancel(request, onEnded);
   const forS = request.state === "waiting" ? request.waited_s : sinceS(request.since);
   return (
@@ -87,7 +94,7 @@ function RequestRow({ request, onEnded }: { request: OpenRequest; onEnded: () =>
         {request.stream && <span className="text-muted"> stream</span>}
       </td>
       <td className="hidden max-w-40 truncate pl-4 md:table-cell">{request.organization}</td>
-      <td className="hidden max-w-32 truncate pl-4 text-muted lg:table-cell">{request.key_id ?? "–"}</td>
+      <td className="hidden max-w-32 truncate pl-4 text-muted lg:table-cell">{request.key_id ? (names.get(request.key_id) ?? request.key_id) : "–"}</td>
       <td className="numbers pl-4 text-right whitespace-nowrap">{seconds(Math.floor(forS))}</td>
       <td className="hidden max-w-40 truncate pl-4 text-muted lg:table-cell" title={`${request.id} at ${request.gateway_id}`}>
         {request.id}

@@ -1,11 +1,13 @@
 import type { By, UsageReport, UsageRow } from "../api/usage";
 import { Empty } from "../components/Empty";
 import { count, seconds } from "../lib/format";
+import { useKeyNames } from "../lib/useKeyNames";
 
 const NAMES: Record<By, string> = { organization: "Organisation", key: "Key", model: "Model", day: "Day" };
 
 /** One row for each group, with a bar for its requests. */
 export function UsageTable({ report, by }: { report: UsageReport; by: readonly By[] }) {
+  const keys = useKeyNames();
   if (report.usage.length === 0) return <Empty>Nothing was used on these days.</Empty>;
   const rows = report.usage.toSorted((one, other) =>
     by[0] === "day" ? (other.day ?? "").localeCompare(one.day ?? "") : other.requests - one.requests,
@@ -30,7 +32,7 @@ export function UsageTable({ report, by }: { report: UsageReport; by: readonly B
         </thead>
         <tbody>
           {rows.map((row) => (
-            <Row key={by.map((name) => row[name]).join(" ")} row={row} by={by} most={most} />
+            <Row key={by.map((name) => row[name]).join(" ")} row={row} by={by} most={most} keys={keys} />
           ))}
         </tbody>
       </table>
@@ -38,12 +40,19 @@ export function UsageTable({ report, by }: { report: UsageReport; by: readonly B
   );
 }
 
-function Row({ row, by, most }: { row: UsageRow; by: readonly By[]; most: number }) {
+interface RowProps {
+  row: UsageRow;
+  by: readonly By[];
+  most: number;
+  keys: ReadonlyMap<string, string>;
+}
+
+function Row({ row, by, most, keys }: RowProps) {
   return (
     <tr className="border-t border-line">
       {by.map((name) => (
         <td key={name} className="max-w-56 truncate py-1.5 pl-4" title={row[name] ?? undefined}>
-          {row[name] || <span className="text-muted">none</span>}
+          {(name === "key" && keys.get(row.key ?? "")) || row[name] || <span className="text-muted">none</span>}
         </td>
       ))}
       <td className="pl-4">

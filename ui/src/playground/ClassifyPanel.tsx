@@ -22,6 +22,7 @@ export function ClassifyPanel({ model }: { model: string }) {
   return (
     <Panel
       {...run}
+      model={model}
       request={request}
       onRun={() => void classify()}
       onStop={stop}

@@ -30,6 +30,7 @@ export function EmbeddingPanel({ model }: { model: string }) {
   return (
     <Panel
       {...run}
+      model={model}
       request={request}
       onRun={() => void compute()}
       onStop={stop}

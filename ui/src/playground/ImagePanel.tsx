@@ -21,6 +21,7 @@ export function ImagePanel({ model }: { model: string }) {
   return (
     <Panel
       {...run}
+      model={model}
       request={request}
       onRun={() => void look()}
       onStop={stop}

@@ -2,12 +2,15 @@ import type { ReactNode } from "react";
 
 import { Button } from "../components/Button";
 import { latency } from "../lib/format";
+import { useModel } from "../live/store";
 import { CopyAs } from "./CopyAs";
 import { Problem } from "./Problem";
+import { progressOf } from "./progress";
 import type { PlayRequest } from "./request";
 import { Waiting } from "./Waiting";
 
 interface Props {
+  model: string;
   /** What would be sent now; null: something is missing. */
   request: PlayRequest | null;
   running: boolean;
@@ -25,7 +28,8 @@ interface Props {
 
 /** One kind of request: fields, a button, what came of it, and the same as code. */
 export function Panel(props: Props) {
-  const { request, running, error, tookMs, onRun, onStop, action, children, answer } = props;
+  const { model, request, running, error, tookMs, onRun, onStop, action, children, answer } = props;
+  const loading = progressOf(useModel(model));
   return (
     <form
       className="flex flex-col gap-3"
@@ -42,7 +46,7 @@ export function Panel(props: Props) {
         {running && <Button onClick={onStop}>Stop</Button>}
         {tookMs !== null && !running && <span className="numbers text-muted">{latency(tookMs)}</span>}
       </div>
-      {running && <Waiting progress={null} />}
+      {running && <Waiting progress={loading} />}
       <Problem error={error} onRetry={onRun} />
       <div aria-live="polite">{answer}</div>
       <CopyAs request={request} />

@@ -22,6 +22,7 @@ export function RawPanel({ model }: { model: PlayableModel }) {
   return (
     <Panel
       {...run}
+      model={model.model}
       request={request}
       onRun={() => request && void start((signal) => call(request, signal))}
       onStop={stop}

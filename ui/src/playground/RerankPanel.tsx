@@ -31,6 +31,7 @@ export function RerankPanel({ model }: { model: string }) {
   return (
     <Panel
       {...run}
+      model={model}
       request={request}
       onRun={() => void rank()}
       onStop={stop}

@@ -22,10 +22,10 @@ export function TensorPanel({ model }: { model: string }) {
   const path = `/v2/models/${encodeURIComponent(model)}`;
   const { value, problem } = useAsked((signal) => json<Metadata>(path, { signal }), path);
   if (problem) return <Notice>{problem}</Notice>;
-  return value ? <Inference path={`${path}/infer`} metadata={value} /> : null;
+  return value ? <Inference model={model} path={`${path}/infer`} metadata={value} /> : null;
 }
 
-function Inference({ path, metadata }: { path: string; metadata: Metadata }) {
+function Inference({ model, path, metadata }: { model: string; path: string; metadata: Metadata }) {
   const [text, setText] = useState(() => pretty(exampleFor(metadata.inputs)));
   const { start, stop, ...run } = useRun<{ outputs: Tensor[] }>();
   const { value } = parseObject(text);
@@ -35,6 +35,7 @@ function Inference({ path, metadata }: { path: string; metadata: Metadata }) {
   return (
     <Panel
       {...run}
+      model={model}
       request={request}
       onRun={() => void infer()}
       onStop={stop}

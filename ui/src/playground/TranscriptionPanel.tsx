@@ -16,6 +16,7 @@ export function TranscriptionPanel({ model }: { model: string }) {
   return (
     <Panel
       {...run}
+      model={model}
       request={request}
       onRun={() => request && void start((signal) => call(request, signal))}
       onStop={stop}

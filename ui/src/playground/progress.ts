@@ -1,4 +1,5 @@
-// How far a model that loads is, as the comments of a stream that waits say it. Pure.
+// How far a model that loads is: as the comments of a stream that waits say it, or its live row. Pure.
+import type { LiveModel } from "../api/types";
 
 export interface Progress {
   state: string;
@@ -23,6 +24,12 @@ export function progressIn(comment: string): Progress | null {
     position: numberOr(said.get("position")),
     etaS: numberOr(said.get("eta_s")),
   };
+}
+
+/** Null: it is loaded, or not known. */
+export function progressOf(model: Pick<LiveModel, "state" | "eta_s"> | undefined): Progress | null {
+  if (!model || model.state === "loaded") return null;
+  return { state: model.state, position: null, etaS: model.eta_s };
 }
 
 function numberOr(text: string | undefined): number | null {
