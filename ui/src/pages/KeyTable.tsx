@@ -5,6 +5,7 @@ import { type ApiKey, revokeKey } from "../api/keys";
 import { useSession } from "../api/session";
 import { Button } from "../components/Button";
 import { say } from "../components/toasts";
+import { Wide } from "../components/Wide";
 import { clockTime, count } from "../lib/format";
 
 interface Props {
@@ -20,7 +21,7 @@ export function KeyTable({ keys, onChanged }: Props) {
     (one, other) => Number(hasEnded(one)) - Number(hasEnded(other)) || other.created_at.localeCompare(one.created_at),
   );
   return (
-    <div className="relative -m-4 overflow-x-auto">
+    <Wide label="Keys">
       <table className="w-full text-left">
         <thead className="text-muted">
           <tr>
@@ -40,7 +41,7 @@ export function KeyTable({ keys, onChanged }: Props) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Wide>
   );
 }
 

@@ -9,6 +9,7 @@ import { ModelLink } from "../components/ModelLink";
 import { Notice } from "../components/Notice";
 import { PageTitle } from "../components/PageTitle";
 import { say } from "../components/toasts";
+import { Wide } from "../components/Wide";
 import { count, seconds } from "../lib/format";
 import { useAsked } from "../lib/useAsked";
 import { useKeyNames } from "../lib/useKeyNames";
@@ -50,7 +51,7 @@ function RequestTable({ requests, names, onEnded, none }: TableProps) {
   if (requests.length === 0) return <Empty>{none}</Empty>;
   const isWaiting = requests[0]!.state === "waiting";
   return (
-    <div className="relative -m-4 overflow-x-auto">
+    <Wide label={`Requests that ${isWaiting ? "wait" : "run"}`}>
       <table className="w-full text-left">
         <thead className="text-muted">
           <tr>
@@ -72,7 +73,7 @@ function RequestTable({ requests, names, onEnded, none }: TableProps) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Wide>
   );
 }
 

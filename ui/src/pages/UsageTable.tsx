@@ -1,5 +1,6 @@
 import type { By, UsageReport, UsageRow } from "../api/usage";
 import { Empty } from "../components/Empty";
+import { Wide } from "../components/Wide";
 import { count, seconds } from "../lib/format";
 import { useKeyNames } from "../lib/useKeyNames";
 
@@ -14,7 +15,7 @@ export function UsageTable({ report, by }: { report: UsageReport; by: readonly B
   );
   const most = Math.max(...rows.map(({ requests }) => requests), 1);
   return (
-    <div className="relative -m-4 overflow-x-auto">
+    <Wide label="Usage">
       <table className="w-full text-left">
         <thead className="text-muted">
           <tr>
@@ -36,7 +37,7 @@ export function UsageTable({ report, by }: { report: UsageReport; by: readonly B
           ))}
         </tbody>
       </table>
-    </div>
+    </Wide>
   );
 }
 
