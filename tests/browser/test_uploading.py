@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
+from modelium.common.descriptor import RuntimeKind, Task
+from modelium.common.testing import a_descriptor
 from tests.browser.pages import opened
 from tests.browser.tus_stand_in import Uploads
 from tests.integration.gateway_rig import Rig, running_gateway
@@ -26,12 +28,12 @@ class Place:
     uploads: Uploads
     page: Page
 
-    async def drop(self, *paths: Path) -> None:
+    async def drop(self, *paths: Path, x: float = 400, y: float = 400) -> None:
         """As from the desktop: a browser makes entries only of real files."""
         session = await self.page.context.new_cdp_session(self.page)
         data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
         for kind in ("dragEnter", "dragOver", "drop"):
-            said = {"type": kind, "x": 400, "y": 400, "data": data}
+            said = {"type": kind, "x": x, "y": y, "data": data}
             await session.send("Input.dispatchDragEvent", said)
 
     async def press(self, name: str) -> None:
@@ -150,3 +152,24 @@ async def test_what_is_refused_can_be_tried_again_and_what_is_discarded_is_gone(
         assert "unwanted/weights" in place.sent()
         await place.press("Discard")
         await place.rig.until(lambda: "unwanted/weights" not in place.sent())
+
+
+async def test_an_image_dropped_where_one_is_asked_for_is_no_upload(
+    browser: Browser, tmp_path: Path
+) -> None:
+    image = tmp_path / "cat.png"
+    image.write_bytes(b"")
+    async with a_place(browser) as place:
+        about = a_descriptor(task=Task.VISION, runtime=RuntimeKind.RAY_SERVE)
+        await place.rig.become("eyes", descriptor=about, path="/models/eyes")
+        await place.page.goto(f"{place.rig.url}/ui/models/eyes")
+        field = place.page.get_by_text("Drop an image here")
+        await expect(field).to_be_visible()
+        box = await field.bounding_box()
+        assert box is not None
+        await place.drop(image, x=box["x"] + 5, y=box["y"] + 5)
+        await expect(place.page.get_by_role("img", name="The image cat.png")).to_be_attached()
+        await expect(place.page.get_by_text("Drop the folder of a model")).to_have_count(0)
+        await expect(place.page.get_by_role("region", name="Uploads")).to_have_count(0)
+        await place.drop(image, x=5, y=300)
+        await expect(place.page.get_by_label("Upload as the model")).to_have_value("cat")

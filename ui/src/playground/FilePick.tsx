@@ -29,7 +29,10 @@ export function FilePick({ label, accept, file, onPick, children }: Props) {
         event.stopPropagation();
         setOver(true);
       }}
-      onDragLeave={() => setOver(false)}
+      onDragLeave={(event) => {
+        event.stopPropagation();
+        setOver(false);
+      }}
       onDrop={drop}
       className={`flex cursor-pointer flex-col items-center gap-2 rounded-md border border-dashed px-4 py-6 text-center
         focus-within:outline-2 focus-within:outline-accent ${over ? "border-accent bg-accent/5" : "border-line"}`}
