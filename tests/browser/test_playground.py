@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -202,36 +203,51 @@ def _body(stub: StubEngine, path: str) -> str:
         return body.decode("latin-1")
 
 
-async def test_a_request_as_curl_and_python_does_the_same_without_the_key(browser: Browser) -> None:
+_TEXT = 'It\'s "you" & $HOME\nand true?'
+
+
+async def test_a_request_as_curl_and_python_does_the_same_without_the_key(
+    browser: Browser, tmp_path: Path
+) -> None:
     async with running_gateway(authentication="keys") as rig:
         stub, url = await rig.engine()
         await rig.loaded(url)
         key = await rig.key(name="mine")
-        text = key["authorization"].removeprefix("Bearer ")
-        async with opened(browser, rig.url, None, permissions=_CLIPBOARD) as tab:
-            page = tab.page
-            await tab.go("/models/qwen")
+        async with opened(browser, rig.url, "/models/qwen", permissions=_CLIPBOARD) as tab:
             await tab.sign_in(key)
-            await page.get_by_label("Message").fill('It\'s "you" & $HOME\nand true?')
-            await page.get_by_text("The same as curl").click()
-            for language, command in {
-                "curl": ["bash", "-c"],
-                "Python": [sys.executable, "-c"],
-            }.items():
-                await page.get_by_role("button", name=language, exact=True).click()
-                await page.get_by_role("button", name=f"Copy as {language}").click()
-                copied = await page.evaluate("navigator.clipboard.readText()")
-                assert text not in copied
-                told = await _run(*command, copied, key=text)
-                assert "t0" in told, told
+            await tab.page.get_by_label("Message").fill(_TEXT)
+            for language in ("curl", "Python"):
+                assert "t0" in await _as_code(tab.page, language, key, tmp_path)
                 sent = json.loads(stub.received[-1].body)
-                assert sent["messages"][-1]["content"] == 'It\'s "you" & $HOME\nand true?'
+                assert sent["messages"] == [{"role": "user", "content": _TEXT}]
+
+            stub.replies["/predict"] = _reply(predictions=_SEEN)
+            await _serve(rig, "eyes", KINDS["image"], url)
+            await tab.go("/models/eyes")
+            (tmp_path / "dot.png").write_bytes(_DOT)
+            await tab.page.locator("input[type=file]").set_input_files(tmp_path / "dot.png")
+            for language in ("curl", "Python"):
+                assert "cat" in await _as_code(tab.page, language, key, tmp_path)
+                assert stub.received[-1].body == _DOT
 
 
-async def _run(*command: str, key: str) -> str:
+_RUN = {"curl": ["bash", "-c"], "Python": [sys.executable, "-c"]}
+
+
+async def _as_code(page: Page, language: str, key: dict[str, str], at: Path) -> str:
+    """What the copied code says, run in this folder."""
+    if not await page.get_by_role("button", name="Python", exact=True).is_visible():
+        await page.get_by_text("The same as curl").click()
+    await page.get_by_role("button", name=language, exact=True).click()
+    await page.get_by_role("button", name=f"Copy as {language}").click()
+    code = await page.evaluate("navigator.clipboard.readText()")
+    text = key["authorization"].removeprefix("Bearer ")
+    assert text not in code
     process = await asyncio.create_subprocess_exec(
-        *command,
-        env={**os.environ, "MODELIUM_API_KEY": key},
+        *_RUN[language],
+        code,
+        cwd=at,
+        env={**os.environ, "MODELIUM_API_KEY": text},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
