@@ -8,6 +8,8 @@ export const ENDPOINT = "/admin/uploads";
 const PART_BYTES = 8 * 1024 * 1024;
 /** A gateway that restarts is back within these. */
 const RETRY_MS = [0, 1_000, 3_000, 5_000, 10_000];
+/** The disk is full: an operator has to do something. */
+const NO_ROOM = 507;
 
 export interface FileToSend {
   model: string;
@@ -41,6 +43,7 @@ export function sendFile(what: FileToSend): Sending {
       onBeforeRequest: (request) => {
         for (const [name, value] of Object.entries(authorization())) request.setHeader(name, value);
       },
+      onShouldRetry: (error) => mayPass(error),
       onProgress: (sent) => what.onSent(sent),
       onSuccess: () => resolve(),
       onError: (error) => reject(new Error(reasonOf(error))),
@@ -78,6 +81,13 @@ export async function forgetFile(what: Pick<FileToSend, "model" | "path" | "file
 async function terminated({ uploadUrl }: PreviousUpload): Promise<void> {
   if (!uploadUrl) return;
   await Upload.terminate(uploadUrl, { headers: authorization(), retryDelays: [] }).catch(() => undefined);
+}
+
+/** Whether it may be over after a while: a cut line, a gateway that restarts, another writer. */
+function mayPass(error: DetailedError): boolean {
+  const status = error.originalResponse?.getStatus() ?? 0;
+  if (status === 423 || (status === 409 && error.originalRequest.getMethod() === "PATCH")) return true;
+  return status === 0 || (status >= 500 && status !== NO_ROOM);
 }
 
 /** The gateway's own words, where it answered. */
