@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, FilePayload, Page, expect
 
 from modelium.common.descriptor import RuntimeKind, Task, TensorSpec
 from modelium.common.records import ModelState
@@ -115,7 +115,7 @@ class Kind:
     shows: str
     runtime: RuntimeKind = RuntimeKind.VLLM
     sends: str = ""
-    file: tuple[str, str, bytes] | None = None
+    file: FilePayload | None = None
 
 
 _VECTORS = [
@@ -124,7 +124,8 @@ _VECTORS = [
 _RANKED = [{"index": 1, "relevance_score": 0.75}, {"index": 0, "relevance_score": 0.25}]
 _SEEN = [{"label": "cat", "score": 0.5, "labels": [{"label": "cat", "score": 0.5}]}]
 _OUT = [{"name": "y", "datatype": "FP32", "shape": [1, 2], "data": [0.125, 0.875]}]
-_WAV = ("talk.wav", "audio/wav", b"RIFF")
+_PNG = FilePayload(name="dot.png", mimeType="image/png", buffer=_DOT)
+_WAV = FilePayload(name="talk.wav", mimeType="audio/wav", buffer=b"RIFF")
 KINDS = {
     "completion": Kind(
         Task.COMPLETION, "/v1/completions", {}, "Complete", "t0 t1", sends='"max_tokens": 128'
@@ -140,7 +141,7 @@ KINDS = {
         "Look",
         "cat",
         RuntimeKind.RAY_SERVE,
-        file=("dot.png", "image/png", _DOT),
+        file=_PNG,
     ),
     "tensors": Kind(
         Task.TENSOR,
@@ -174,9 +175,7 @@ async def test_each_task_has_a_panel_that_fits(browser: Browser) -> None:
             await _serve(rig, name, kind, url)
             await tab.go(f"/models/{name}")
             if kind.file is not None:
-                file, type_, body = kind.file
-                chosen = {"name": file, "mimeType": type_, "buffer": body}
-                await page.locator("input[type=file]").set_input_files(chosen)
+                await page.locator("input[type=file]").set_input_files(kind.file)
             await page.get_by_role("button", name=kind.button, exact=True).click()
             panel = page.get_by_role("tabpanel")
             await expect(panel.get_by_text(kind.shows).first).to_be_visible()
