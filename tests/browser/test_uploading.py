@@ -73,7 +73,8 @@ async def test_a_folder_is_sent_whole_although_it_is_cut(browser: Browser, tmp_p
     weights = os.urandom(2 * PART + 1000)
     folder = a_model(tmp_path, "my model", config=b"{}", sub__weights=weights, **{".git": b"no"})
     async with a_place(browser) as place:
-        page, cuts = place.page, []
+        page = place.page
+        cuts: list[str] = []
 
         async def cut(route: Route) -> None:
             """The line breaks at the second part, once."""

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 
 import { brain, type Decision, decisions } from "../api/decisions";
 import { sentence } from "../api/error";
@@ -12,15 +12,15 @@ import { DecisionRow, wantsChange } from "./DecisionRow";
 import { DecisionsStanding } from "./DecisionsStanding";
 
 const EVERY_MS = 5_000;
+/** Decisions that are shown at once. */
+const MOST = 1_000;
 
 /** What the brain and the rules wanted, what was dropped, and what came of it. */
 export default function Decisions() {
   const standing = useAsked(brain, "brain", EVERY_MS);
-  const newest = useAsked((signal) => decisions(null, signal), "decisions", EVERY_MS);
+  const { seen, known, more, loading, loadOlder, problem } = useDecisions();
   const [onlyActing, setOnlyActing] = useState(true);
-  const older = useOlder(newest.value?.next_before ?? null);
-  const all = joined(newest.value?.decisions ?? [], older.found);
-  const shown = onlyActing ? all.filter(wantsChange) : all;
+  const shown = onlyActing ? seen.filter(wantsChange) : seen;
   return (
     <>
       <PageTitle title="Decisions" about="What was wanted, what the guard dropped by which rule, and what came of it." />
@@ -36,17 +36,16 @@ export default function Decisions() {
             </label>
           }
         >
-          {newest.problem && <Notice>{newest.problem}</Notice>}
-          {newest.value && shown.length === 0 && <Empty>Nothing was decided yet that is kept.</Empty>}
+          {problem && <Notice>{problem}</Notice>}
+          {known && shown.length === 0 && <Empty>Nothing was decided yet that is kept.</Empty>}
           <ol className="-mx-4 -my-4">
             {shown.map((decision) => (
               <DecisionRow key={decision.id} decision={decision} />
             ))}
           </ol>
-          {older.problem && <Notice>{older.problem}</Notice>}
-          {older.more && (
+          {more && (
             <div className="mt-6 text-center">
-              <Button onClick={() => void older.load()} disabled={older.loading}>
+              <Button onClick={() => void loadOlder()} disabled={loading}>
                 Show older ones
               </Button>
             </div>
@@ -57,18 +56,25 @@ export default function Decisions() {
   );
 }
 
-/** The pages behind the newest one, which alone is asked for again. */
-function useOlder(firstBefore: string | null) {
-  const [found, setFound] = useState<Decision[]>([]);
-  const [before, setBefore] = useState<string | null | undefined>(undefined);
+/** Those that were seen, the newest first, and the way to older ones; only the newest are asked for again. */
+function useDecisions() {
+  const newest = useAsked((signal) => decisions(null, signal), "decisions", EVERY_MS);
+  const [seen, setSeen] = useState<Decision[]>([]);
+  /** Where older ones begin; undefined: as the first page says. */
+  const [before, setBefore] = useState<string | null>();
   const [loading, setLoading] = useState(false);
   const [problem, setProblem] = useState("");
-  const next = before === undefined ? firstBefore : before;
-  const load = async () => {
+  useEffect(() => {
+    if (!newest.value) return;
+    const { decisions: found, next_before } = newest.value;
+    setSeen((were) => joined(found, were).slice(0, MOST));
+    setBefore((was) => (was === undefined ? next_before : was));
+  }, [newest.value]);
+  const loadOlder = async () => {
     setLoading(true);
     try {
-      const page = await decisions(next, new AbortController().signal);
-      setFound((were) => joined(were, page.decisions));
+      const page = await decisions(before ?? null, new AbortController().signal);
+      setSeen((were) => joined(were, page.decisions));
       setBefore(page.next_before);
       setProblem("");
     } catch (error) {
@@ -77,7 +83,8 @@ function useOlder(firstBefore: string | null) {
       setLoading(false);
     }
   };
-  return { found, load, loading, problem, more: next !== null };
+  const more = (before ?? null) !== null && seen.length < MOST;
+  return { seen, known: newest.value !== null, more, loading, loadOlder, problem: problem || newest.problem };
 }
 
 /** Both, each decision once. */
