@@ -47,13 +47,13 @@ const EMPTY: Feed = {
 export const useFeed = create<Feed>(() => EMPTY);
 const { getState, setState } = useFeed;
 
-let current: { filter: Filter; stop: AbortController } | null = null;
+let current: { filter: Filter; stop: AbortController; loadingOlder: boolean } | null = null;
 
 /** Follow what the filter lets through, and nothing else. */
 export function follow(filter: Filter): void {
   unfollow();
   const stop = new AbortController();
-  current = { filter, stop };
+  current = { filter, stop, loadingOlder: false };
   setState(EMPTY);
   void begin(filter, stop.signal);
 }
@@ -127,12 +127,13 @@ export function resume(): void {
   take(held);
 }
 
-/** Older ones, below; what is shown stands still meanwhile. */
+/** Older ones, below; what is shown stands still meanwhile. Asked for twice at once: once. */
 export async function loadOlder(): Promise<void> {
   const asked = current;
   const { nextBefore } = getState();
-  if (!asked || nextBefore === null) return;
+  if (!asked || nextBefore === null || asked.loadingOlder) return;
   pause();
+  asked.loadingOlder = true;
   try {
     const page = await recentEvents({ ...asked.filter, before: nextBefore, limit: OLDER }, asked.stop.signal);
     if (asked.stop.signal.aborted) return;
@@ -142,5 +143,7 @@ export async function loadOlder(): Promise<void> {
     });
   } catch (error) {
     if (!asked.stop.signal.aborted) setState({ problem: sentence(error) });
+  } finally {
+    asked.loadingOlder = false;
   }
 }
