@@ -6,7 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from modelium.cli.commands import app
-from modelium.cli.findings import Patient, folders
+from modelium.cli.finding import Patient
+from modelium.cli.findings import folders
 from modelium.cli.layout import Layout
 from modelium.common.load_settings import Settings
 

@@ -4,7 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from modelium.cli.console import out, out_json, out_table
-from modelium.cli.findings import CHECKS, Finding, Patient, Verdict
+from modelium.cli.finding import Finding, Patient, Verdict
+from modelium.cli.findings import CHECKS
 from modelium.cli.layout import Layout
 from modelium.cli.misnamed import models_named
 from modelium.common.errors import (

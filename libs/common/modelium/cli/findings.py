@@ -5,71 +5,37 @@ A check yields findings and raises nothing but `ModeliumError`, which becomes a 
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
 
 from modelium.cli import preflight, programs
-from modelium.cli.layout import Layout
+from modelium.cli.finding import Finding, Patient, Verdict, fine
+from modelium.cli.findings_engines import engines_ground
+from modelium.cli.findings_host import file_events, model_disk, shared_memory
+from modelium.cli.findings_peers import answering, gateway
 from modelium.cli.local_system import answers
 from modelium.cli.supervise import Supervisor
 from modelium.common.clock import utc_now
-from modelium.common.load_settings import Settings
 from modelium.common.settings import GIB, LauncherKind, SandboxPolicy
 
 ENGINE_DISK_BYTES = 6 * GIB
 DATA_DISK_BYTES = 2 * GIB
-DOCKER_SOCKET = "/var/run/docker.sock"
-
-
-class Verdict(StrEnum):
-    """How bad it is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was looked at, what was found, and what to do about it."""
-
-    subject: str
-    verdict: Verdict
-    text: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True)
-class Patient:
-    """What is examined."""
-
-    settings: Settings
-    config: Path | None
-    layout: Layout
-
-
-def _fine(subject: str, text: str) -> Finding:
-    return Finding(subject, Verdict.OK, text)
 
 
 def python(_: Patient) -> Iterator[Finding]:
     """The interpreter and its environment."""
     version = ".".join(map(str, sys.version_info[:3]))
-    yield _fine("python", f"{version} at {sys.executable}")
+    yield fine("python", f"{version} at {sys.executable}")
     if sys.prefix == sys.base_prefix:
         text = "not in a virtual environment"
         yield Finding("venv", Verdict.WARNING, text, "Use .venv/bin/modelium; `make up` makes it.")
     else:
-        yield _fine("venv", sys.prefix)
+        yield fine("venv", sys.prefix)
 
 
 def servers(patient: Patient) -> Iterator[Finding]:
@@ -87,13 +53,13 @@ def servers(patient: Patient) -> Iterator[Finding]:
 
 
 def _versioned(name: str, binary: Path, version: Callable[[str], tuple[int, ...]]) -> Finding:
-    return _fine(name, f"{binary}, version {'.'.join(map(str, version(str(binary))))}")
+    return fine(name, f"{binary}, version {'.'.join(map(str, version(str(binary))))}")
 
 
 def _foreign(name: str, url: str, port: int) -> Finding:
     address = programs.server_address(url, f"{name}.url", port)
     if answers(address, readyz=False):
-        return _fine(name, f"answers at {address.host}:{address.port}")
+        return fine(name, f"answers at {address.host}:{address.port}")
     text = f"does not answer at {address.host}:{address.port}"
     return Finding(name, Verdict.FAILED, text, f"Start it, or correct {name}.url.")
 
@@ -101,7 +67,7 @@ def _foreign(name: str, url: str, port: int) -> Finding:
 def ports(patient: Patient) -> Iterator[Finding]:
     """Free, or held by this very system."""
     if Supervisor(patient.layout).is_running():
-        yield _fine("ports", "held by this system, which is running")
+        yield fine("ports", "held by this system, which is running")
         return
     binaries = programs.Binaries(Path(sys.executable), None, None)
     every = [
@@ -109,13 +75,13 @@ def ports(patient: Patient) -> Iterator[Finding]:
         *programs.services(patient.settings, binaries, patient.config),
     ]
     preflight.check_ports(every)
-    yield _fine("ports", ", ".join(str(program.address.port) for program in every) + " are free")
+    yield fine("ports", ", ".join(str(program.address.port) for program in every) + " are free")
 
 
 def engine(patient: Patient) -> Iterator[Finding]:
     """An interpreter with vLLM and what other models need, for the process launcher."""
     if patient.settings.runtime_agent.launcher is LauncherKind.DOCKER:
-        yield _fine("engine", f"in containers of {patient.settings.vllm.image}")
+        yield fine("engine", f"in containers of {patient.settings.vllm.image}")
         return
     found = preflight.find_engine_python(patient.settings, patient.layout)
     if found is None:
@@ -132,66 +98,23 @@ def engine(patient: Patient) -> Iterator[Finding]:
         text = f"{found} has vLLM, but not what other models need (onnxruntime)"
         yield Finding("engine", Verdict.WARNING, text, "Run scripts/bootstrap, which completes it.")
     else:
-        yield _fine("engine", f"{found}")
+        yield fine("engine", f"{found}")
 
 
 def _has_package(python: Path, name: str) -> bool:
     return any(python.parent.parent.glob(f"lib/python3*/site-packages/{name}"))
 
 
-def gpus(patient: Patient) -> Iterator[Finding]:
-    """What NVML sees."""
-    if not patient.settings.gpu.enabled:
-        yield _fine("gpu", "not looked for (gpu.enabled is false)")
-        return
-    tool = shutil.which("nvidia-smi")
-    driver = Path("/proc/driver/nvidia/version")
-    if tool:
-        yield _fine("gpu", f"driver tools at {tool}")
-    elif driver.exists():
-        text = "a driver is loaded but nvidia-smi is missing"
-        yield Finding("gpu", Verdict.WARNING, text, "Install the tools of the driver's version.")
-    else:
-        yield _fine("gpu", "none here; engines run on the CPU")
-
-
-def docker(patient: Patient) -> Iterator[Finding]:
-    """The Docker Engine's socket, where the docker launcher needs it."""
-    url = os.environ.get("DOCKER_HOST", f"unix://{DOCKER_SOCKET}")
-    path = urlsplit(url).path
-    needed = patient.settings.runtime_agent.launcher is LauncherKind.DOCKER
-    bad = Verdict.FAILED if needed else Verdict.OK
-    if not url.startswith("unix://"):
-        yield _fine("docker", f"at {url}")
-    elif not Path(path).exists():
-        yield Finding("docker", bad, f"no engine at {path}", "Start it: systemctl start docker.")
-    elif not os.access(path, os.R_OK | os.W_OK):
-        remedy = "usermod -aG docker $(id -un), then log in again"
-        yield Finding("docker", bad, f"{path} may not be used by this user", remedy)
-    else:
-        yield _socket(path, bad)
-
-
-def _socket(path: str, bad: Verdict) -> Finding:
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(path)
-        except OSError as wrong:
-            text = f"{path} is there but nobody answers ({wrong.strerror})"
-            return Finding("docker", bad, text, "Start it: systemctl start docker.")
-    return _fine("docker", f"an engine answers at {path}")
-
-
 def folders(patient: Patient) -> Iterator[Finding]:
     """The models folders and our own."""
     for folder in patient.settings.orchestration.model_discovery.watch_directories:
         if not folder.exists():
-            yield _fine("models", f"{folder} is not there yet; `up` makes it")
+            yield fine("models", f"{folder} is not there yet; `up` makes it")
         elif not os.access(folder, os.R_OK | os.X_OK):
             text = f"{folder} may not be read"
             yield Finding("models", Verdict.FAILED, text, f"chown -R $(id -un) {folder}")
         else:
-            yield _fine("models", str(folder))
+            yield fine("models", str(folder))
             yield from _unreadable(folder)
 
 
@@ -219,7 +142,7 @@ def disk(patient: Patient) -> Iterator[Finding]:
         remedy = f"Make room: {needed / GIB:.0f} GiB are needed."
         yield Finding("disk", Verdict.FAILED, text, remedy)
     else:
-        yield _fine("disk", text)
+        yield fine("disk", text)
 
 
 def memory(patient: Patient) -> Iterator[Finding]:
@@ -235,7 +158,7 @@ def memory(patient: Patient) -> Iterator[Finding]:
             "memory", Verdict.WARNING, text, "Stop something, or lower the vllm settings."
         )
     else:
-        yield _fine("memory", text)
+        yield fine("memory", text)
 
 
 def sandbox(patient: Patient) -> Iterator[Finding]:
@@ -248,7 +171,7 @@ def sandbox(patient: Patient) -> Iterator[Finding]:
         return
     level, _, remedy = asked.stdout.strip().rpartition("\n")[2].partition(": ")
     if asked.returncode == 0:
-        yield _fine("sandbox", f"model files are read in one ({level})")
+        yield fine("sandbox", f"model files are read in one ({level})")
         return
     required = patient.settings.security.sandbox is SandboxPolicy.REQUIRED
     text = f"model files cannot be read in one (only {level or 'nothing'} works)"
@@ -264,7 +187,23 @@ def clock(_: Patient) -> Iterator[Finding]:
         text = f"it says {now:%Y-%m-%d %H:%M} UTC, before these files were written"
         yield Finding("clock", Verdict.WARNING, text, "Set it: timedatectl set-ntp true.")
     else:
-        yield _fine("clock", f"{now:%Y-%m-%d %H:%M} UTC")
+        yield fine("clock", f"{now:%Y-%m-%d %H:%M} UTC")
 
 
-CHECKS = (python, servers, ports, engine, gpus, docker, folders, sandbox, disk, memory, clock)
+CHECKS = (
+    python,
+    servers,
+    answering,
+    ports,
+    engine,
+    engines_ground,
+    folders,
+    model_disk,
+    disk,
+    memory,
+    shared_memory,
+    file_events,
+    sandbox,
+    clock,
+    gateway,
+)

@@ -4,12 +4,13 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from modelium.cli.event_stream import SILENCE_S, ServerEvent, server_events
 from modelium.cli.programs import base_url, service_address
 from modelium.common.errors import DependencyUnavailable, ExitCode, ModeliumError
 from modelium.common.load_settings import Settings
@@ -47,11 +48,20 @@ class Piece:
     text: str
 
 
+@dataclass(frozen=True)
+class Hello:
+    """What a gateway says of itself; `date` is its answer's header."""
+
+    version: str
+    date: str
+
+
 class GatewayClient:
     """One gateway, by its base URL."""
 
     def __init__(self, url: str, key: str = "") -> None:
         self.url = url.rstrip("/")
+        self.key = key
         self._headers = {"content-type": "application/json"}
         if key:
             self._headers["authorization"] = f"Bearer {key}"
@@ -126,19 +136,61 @@ class GatewayClient:
                 elif line.startswith("data:") and line != "data: [DONE]":
                     yield from _pieces(json.loads(line.removeprefix("data:")))
 
+    def hello(self) -> Hello:
+        """Which version answers, and its time."""
+        with self._open("GET", "/", None, STATUS_TIMEOUT_S) as answer:
+            return Hello(self._decoded(answer).get("version", ""), answer.headers.get("date", ""))
+
+    def recent_events(self, query: Sequence[tuple[str, str]]) -> Any:
+        """GET /events/recent: `events`, the newest first, and `next_before`."""
+        return self._json("GET", f"/events/recent?{urlencode(query)}")
+
+    def engine_log(self, model: str, lines: int) -> Any:
+        """The last lines of its newest engine."""
+        return self._json("GET", self.engine_log_path(model, lines), timeout_s=APPLY_TIMEOUT_S)
+
+    @staticmethod
+    def engine_log_path(model: str, lines: int, *, follow: bool = False) -> str:
+        """The route of that; with `follow` it is a live one."""
+        path = f"/admin/models/{quote(model, safe='')}/log?lines={lines}"
+        return f"{path}&follow=true" if follow else path
+
+    def events(self, path: str, last_id: str = "") -> Iterator[ServerEvent]:
+        """What a live route sends, until it ends; `last_id` is where an earlier reader stopped.
+
+        Raises:
+            DependencyUnavailable: nobody answers, or the connection breaks.
+        """
+        headers = {"accept": "text/event-stream"}
+        if last_id:
+            headers["last-event-id"] = last_id
+        with self._open("GET", path, None, SILENCE_S, headers) as answer:
+            yield from server_events(_lines(answer, self.url))
+
     def _json(
         self, method: str, path: str, body: Any = None, *, timeout_s: float = STATUS_TIMEOUT_S
     ) -> Any:
         with self._open(method, path, body, timeout_s) as answer:
-            content = answer.read()
+            return self._decoded(answer)
+
+    def _decoded(self, answer: Any) -> Any:
+        content = answer.read()
         try:
             return json.loads(content) if content else None
         except ValueError as wrong:
             raise _stranger(self.url, "not JSON") from wrong
 
-    def _open(self, method: str, path: str, body: Any, timeout_s: float) -> Any:
+    def _open(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        timeout_s: float,
+        more: Mapping[str, str] | None = None,
+    ) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, self._headers, method=method)
+        headers = self._headers | dict(more or {})
+        request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:
             return urllib.request.urlopen(request, timeout=timeout_s)
         except urllib.error.HTTPError as refusal:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
-from modelium.cli.findings import Finding, Patient, Verdict
+from modelium.cli.finding import Finding, Patient, Verdict
 from modelium.cli.gateway_client import GatewayClient, Refused
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.load_settings import Settings
