@@ -9,6 +9,7 @@ import typer
 
 from modelium.cli.access_commands import keys_app, usage
 from modelium.cli.brain_commands import brain_app
+from modelium.cli.live_commands import bench, events, pull, top
 from modelium.cli.options import (
     AsJson,
     Config,
@@ -62,13 +63,17 @@ def up(
 
 
 @app.command()
-def down() -> None:
+def down(as_json: AsJson = False) -> None:
     """Stop everything that `up` started here, and leave no process behind."""
-    from modelium.cli.console import say
+    from modelium.cli.console import out_json, say
     from modelium.cli.down import down_on_demand as stop
     from modelium.cli.layout import Layout
 
-    say("Modelium is stopped." if stop(Layout.here()) else "Modelium does not run here.")
+    stopped = stop(Layout.here())
+    if as_json:
+        out_json({"stopped": stopped})
+    else:
+        say("Modelium is stopped." if stopped else "Modelium does not run here.")
 
 
 @app.command()
@@ -199,15 +204,22 @@ def logs(
     config: Config = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines to begin with.")] = 20,
+    as_json: AsJson = False,
 ) -> None:
-    """Show logs of what `up` started here; for a model, those of its newest engine."""
+    """Show logs of what `up` started here; for a model, those of its newest engine, anywhere."""
     from modelium.cli.layout import Layout
     from modelium.cli.logs import show_logs
     from modelium.common.load_settings import load as load_settings
 
-    show_logs(load_settings(config), Layout.here(), what, lines=lines, follow=follow)
+    show_logs(
+        load_settings(config), Layout.here(), what, lines=lines, follow=follow, as_json=as_json
+    )
 
 
+app.command("top")(top)
+app.command("events")(events)
+app.command("pull")(pull)
+app.command("bench")(bench)
 app.command("usage")(usage)
 app.command("sign")(sign)
 app.command("verify")(verify)
@@ -248,15 +260,11 @@ def config_show(
 
 
 @config_app.command("check")
-def config_check(config: Config = None) -> None:
+def config_check(config: Config = None, as_json: AsJson = False) -> None:
     """Check file and environment; names every problem, exit code 78 if there is one."""
-    from modelium.cli.console import out
-    from modelium.common.load_settings import load_with_origins
+    from modelium.cli.show_config import check_config
 
-    loaded = load_with_origins(config)
-    count = len(loaded.origins)
-    said = f"{count} setting{'' if count == 1 else 's'}, all right"
-    out(f"{loaded.file or 'no file, defaults'}: {said}")
+    check_config(config, as_json=as_json)
 
 
 @config_app.command("apply")

@@ -1,12 +1,21 @@
-"""Shows log files of the local system: of its processes, and of a model's engine."""
+"""Shows logs: of the local system's processes, and of a model's engine, wherever that runs.
 
+An engine's log is read here where it lies here, and else asked of the gateway.
+"""
+
+import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from modelium.cli import event_stream
 from modelium.cli.console import out
+from modelium.cli.gateway_client import GatewayClient
 from modelium.cli.layout import Layout
 from modelium.cli.programs import SERVICES
-from modelium.cli.supervise import log_tail
+from modelium.cli.supervise import Supervisor, log_tail
+from modelium.cli.unknown_model import in_our_words
 from modelium.cli.waiting import Stopped, pause, stopped_by_signals
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.load_settings import Settings
@@ -16,15 +25,79 @@ FOLLOW_S = 0.3
 
 
 def show_logs(
-    settings: Settings, layout: Layout, what: str | None, *, lines: int, follow: bool
+    settings: Settings,
+    layout: Layout,
+    what: str | None,
+    *,
+    lines: int,
+    follow: bool,
+    as_json: bool,
 ) -> None:
     """The last lines of what is asked for, and what follows if wanted."""
+    show = _Show(as_json)
+    if what is not None and _is_elsewhere(settings, layout, what):
+        _show_remote(GatewayClient.of(settings), what, show, lines=lines, follow=follow)
+        return
     files = log_files(settings, layout, what)
+    show.labelled = len(files) > 1
     for file in files:
         for line in log_tail(file, lines):
-            out(_labelled(line, file, len(files)))
+            show(file.stem, line)
     if follow:
-        _follow(files)
+        _follow(files, show)
+
+
+class _Show:
+    """Writes a line as it is, behind the name of its log where there are several, or as JSON."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        self.labelled = False
+
+    def __call__(self, name: str, line: str) -> None:
+        if self.as_json:
+            out(json.dumps({"log": name, "line": line}))
+        else:
+            out(f"{name:>13} | {line}" if self.labelled else line)
+
+
+def _is_elsewhere(settings: Settings, layout: Layout, what: str) -> bool:
+    """Whether a model's log is for the gateway to tell: another's, or none that lies here."""
+    if what.replace("-", "_") in PROCESSES:
+        return False
+    if os.environ.get("MODELIUM_URL") and not Supervisor(layout).is_running():
+        return True
+    return not _engine_logs(settings.runtime_agent.state_directory, what)
+
+
+def _show_remote(
+    client: GatewayClient, model: str, show: _Show, *, lines: int, follow: bool
+) -> None:
+    with in_our_words(client, model):
+        if not follow:
+            for line in client.engine_log(model, lines)["lines"]:
+                show(model, line)
+            return
+        try:
+            with stopped_by_signals():
+                for line in _remote_lines(client, model, lines):
+                    show(model, line)
+        except Stopped:
+            return
+
+
+def _remote_lines(client: GatewayClient, model: str, lines: int) -> Iterator[str]:
+    """What was shown before the connection broke is not shown again."""
+    asked = 0
+
+    def path(_: str) -> str:
+        nonlocal asked
+        asked += 1
+        return client.engine_log_path(model, lines if asked == 1 else 0, follow=True)
+
+    for event in event_stream.follow(client, path):
+        if event.name == "line":
+            yield json.loads(event.data)["line"]
 
 
 def log_files(settings: Settings, layout: Layout, what: str | None) -> list[Path]:
@@ -54,11 +127,7 @@ def _engine_logs(state: Path, model: str) -> list[Path]:
     return [max(logs, key=lambda file: logs[file])] if logs else []
 
 
-def _labelled(line: str, file: Path, files: int) -> str:
-    return line if files == 1 else f"{file.stem:>13} | {line}"
-
-
-def _follow(files: list[Path]) -> None:
+def _follow(files: list[Path], show: _Show) -> None:
     """Print what is appended until a signal; a file that is rotated is opened again."""
     try:
         with stopped_by_signals():
@@ -66,7 +135,7 @@ def _follow(files: list[Path]) -> None:
             while True:
                 for tail in tails:
                     for line in tail.new_lines():
-                        out(_labelled(line, tail.path, len(files)))
+                        show(tail.path.stem, line)
                 pause(FOLLOW_S)
     except Stopped:
         return

@@ -32,6 +32,17 @@ def service_names(incomplete: str) -> list[str]:
     return [name for name in SERVICES if name.startswith(incomplete)]
 
 
+def event_subjects(incomplete: str) -> list[str]:
+    """For shell completion: subjects that the stream of events keeps, and all of a kind."""
+    from modelium.common.events import MESSAGES
+    from modelium.common.subjects import EVENTS_STREAM, STREAMS, subject_for
+
+    [kinds] = [stream.subjects for stream in STREAMS if stream.name == EVENTS_STREAM]
+    named = sorted(subject_for(kind) for kind in MESSAGES)
+    kept = [name for name in named if f"{name.partition('.')[0]}.*" in kinds]
+    return [name for name in [*kinds, *kept] if name.startswith(incomplete)]
+
+
 def log_names(incomplete: str) -> list[str]:
     """For shell completion: processes, then models."""
     from modelium.cli.logs import PROCESSES

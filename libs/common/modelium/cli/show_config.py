@@ -12,7 +12,7 @@ from modelium.cli.console import coloured, out, out_json
 from modelium.cli.gateway_client import GatewayClient
 from modelium.cli.settings_list import Setting, settings_list, shown
 from modelium.common.addresses import without_password
-from modelium.common.errors import ModeliumError
+from modelium.common.errors import ModeliumError, SettingsError
 from modelium.common.load_settings import Loaded, load_with_origins
 from modelium.common.policies import SECTION, PoliciesReport
 
@@ -97,3 +97,19 @@ def _as_json(setting: Setting, seen: _Shown) -> dict[str, Any]:
         "variable": setting.variable,
         "origin": _origin(setting, seen),
     }
+
+
+def check_config(config: Path | None, *, as_json: bool) -> None:
+    """Say that all is right; raises `SettingsError` with every problem, which JSON has too."""
+    try:
+        loaded = load_with_origins(config)
+    except SettingsError as wrong:
+        if as_json:
+            out_json({"file": str(config) if config else None, "problems": wrong.problems})
+        raise
+    count, file = len(loaded.origins), str(loaded.file) if loaded.file else None
+    if as_json:
+        out_json({"file": file, "settings": count, "problems": []})
+        return
+    said = f"{count} setting{'' if count == 1 else 's'}, all right"
+    out(f"{file or 'no file, defaults'}: {said}")

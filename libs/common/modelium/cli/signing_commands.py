@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from modelium.cli.options import AsJson
 from modelium.common.errors import InvalidModel
 
 Model = Annotated[Path, typer.Argument(metavar="PATH", help="A model's folder or file.")]
@@ -24,33 +25,41 @@ def sign(
     new_key: Annotated[
         Path | None, typer.Option(help="Make a key pair here, and <name>.pub beside it.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Sign all files of a model, so that `security.require_signature` lets it through."""
-    from modelium.cli.console import say
+    from modelium.cli.console import out_json, say
     from modelium.common import signatures
 
+    public = signature = None
     if new_key is not None:
         public = signatures.new_key(new_key)
         say(f"{new_key} signs; security.require_signature takes {public}.")
     chosen = key or new_key
-    if path is None and new_key is not None:
-        return
-    if path is None or chosen is None:
+    if chosen is None or (path is None and new_key is None):
         raise typer.BadParameter("PATH and --key are needed, or --new-key")
-    _require_there(path)
-    say(f"Signed: {signatures.sign(path, key=chosen, certificates=certificate or ())}")
+    if path is not None:
+        _require_there(path)
+        signature = signatures.sign(path, key=chosen, certificates=certificate or ())
+        say(f"Signed: {signature}")
+    if as_json:
+        out_json({"signature": signature, "public_key": public})
 
 
 def verify(
     path: Model,
     key: Annotated[list[Path], typer.Option(help="PEM file of a public key or a certificate.")],
+    as_json: AsJson = False,
 ) -> None:
     """Check that a model is as one of these keys has signed it; exit code 0 or 1."""
-    from modelium.cli.console import say
+    from modelium.cli.console import out_json, say
     from modelium.common import signatures
 
     _require_there(path)
-    say(f"{path} is as it was signed by {signatures.verify(path, key)}.")
+    signer = signatures.verify(path, key)
+    say(f"{path} is as it was signed by {signer}.")
+    if as_json:
+        out_json({"path": path, "signed_by": signer})
 
 
 def _require_there(path: Path) -> None:
