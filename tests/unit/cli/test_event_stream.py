@@ -18,10 +18,11 @@ AWAY = DependencyUnavailable("No gateway answers", "Start it.")
 
 def test_events_have_name_data_and_the_last_id() -> None:
     lines = ["retry: 2000", ": ping", "", "id: 7", "event: change", "data: a", "data: b", ""]
-    lines += ["data:c", "", "data: cut off"]
+    lines += ["data:c", "", "id: 8", "", "", "data: cut off"]
     assert list(server_events(lines)) == [
         ServerEvent("change", "a\nb", "7"),
         ServerEvent("message", "c", "7"),
+        ServerEvent("message", "", "8"),
     ]
 
 

@@ -29,8 +29,11 @@ class ServerEvent:
 
 
 def server_events(lines: Iterable[str]) -> Iterator[ServerEvent]:
-    """The events of a stream's lines; one that is cut off is none, and comments are passed over."""
-    name, data, last_id = "message", list[str](), ""
+    """The events of a stream's lines; one that is cut off is none, and comments are passed over.
+
+    One without data only tells where the stream is.
+    """
+    name, data, last_id, told = "message", list[str](), "", ""
     for line in lines:
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
@@ -41,9 +44,9 @@ def server_events(lines: Iterable[str]) -> Iterator[ServerEvent]:
         elif field == "id":
             last_id = value
         elif not line:
-            if data:
+            if data or last_id != told:
                 yield ServerEvent(name, "\n".join(data), last_id)
-            name, data = "message", []
+            name, data, told = "message", [], last_id
 
 
 def follow(

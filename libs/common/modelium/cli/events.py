@@ -69,7 +69,8 @@ def _coming(client: GatewayClient, wanted: Wanted, position: str) -> Iterator[di
         return f"/events?{urlencode([*after, *wanted.query()])}"
 
     for event in event_stream.follow(client, path):
-        yield json.loads(event.data)
+        if event.data:
+            yield json.loads(event.data)
 
 
 def _json_line(event: dict[str, Any]) -> str:
