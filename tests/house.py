@@ -130,5 +130,5 @@ def each(*packages: str) -> list[Module]:
 
 
 def python_files() -> list[Path]:
-    folders = ("libs", "services", "tests", "benchmarks", "scripts")
+    folders = ("libs", "services", "tests", "benchmarks", "scripts", "examples")
     return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.servers import Server
 from tests.system import free_port
 
-CONFIG = """
+NGINX = """
 daemon off;
 # One process that stays whoever the test is.
 master_process off;
@@ -25,16 +25,20 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    proxy_http_version 1.1;
-    proxy_set_header Connection "";
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{ proxy_pass {upstream}; }}
-    }}
-    server {{
-        listen 127.0.0.1:{unbuffered_port};
-        location / {{ proxy_pass {upstream}; proxy_buffering off; }}
-    }}
+    {servers}
+}}
+"""
+"""All that makes it one of a test; `servers` is what a site would write."""
+SERVERS = """
+proxy_http_version 1.1;
+proxy_set_header Connection "";
+server {{
+    listen 127.0.0.1:{port};
+    location / {{ proxy_pass {upstream}; }}
+}}
+server {{
+    listen 127.0.0.1:{unbuffered_port};
+    location / {{ proxy_pass {upstream}; proxy_buffering off; }}
 }}
 """
 
@@ -50,8 +54,9 @@ class Nginx:
         def command(port: int, data: Path) -> list[str]:
             ports = {"port": port, "unbuffered_port": unbuffered_port}
             config = data / "nginx.conf"
-            config.write_text(CONFIG.format(folder=data, upstream=upstream, **ports))
-            return [_binary(), "-p", str(data), "-c", str(config), "-e", str(data / "error.log")]
+            servers = SERVERS.format(upstream=upstream, **ports)
+            config.write_text(NGINX.format(folder=data, servers=servers))
+            return [binary(), "-p", str(data), "-c", str(config), "-e", str(data / "error.log")]
 
         self._access_log = folder / "data" / "access.log"
         self.server = Server(folder, "http", command)
@@ -64,7 +69,7 @@ class Nginx:
         return Counter(int(line.split('"')[2].split()[0]) for line in lines)
 
 
-def _binary() -> str:
+def binary() -> str:
     """Debian keeps it where a user's PATH may not lead."""
     found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if found is None:

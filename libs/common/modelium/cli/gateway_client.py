@@ -150,10 +150,11 @@ class GatewayClient:
         return self._json("GET", self.engine_log_path(model, lines), timeout_s=APPLY_TIMEOUT_S)
 
     @staticmethod
-    def engine_log_path(model: str, lines: int, *, follow: bool = False) -> str:
-        """The route of that; with `follow` it is a live one."""
-        path = f"/admin/models/{quote(model, safe='')}/log?lines={lines}"
-        return f"{path}&follow=true" if follow else path
+    def engine_log_path(model: str, lines: int | None, *, follow: bool = False) -> str:
+        """The route of that; with `follow` it is a live one. No `lines`: those it deems right."""
+        query = [("lines", lines)] if lines is not None else []
+        more = urlencode([*query, ("follow", "true")] if follow else query)
+        return f"/admin/models/{quote(model, safe='')}/log?{more}"
 
     def events(self, path: str, last_id: str = "") -> Iterator[ServerEvent]:
         """What a live route sends, until it ends; `last_id` is where an earlier reader stopped.

@@ -87,13 +87,10 @@ def _show_remote(
 
 
 def _remote_lines(client: GatewayClient, model: str, lines: int) -> Iterator[str]:
-    """What was shown before the connection broke is not shown again."""
-    asked = 0
+    """After a break it goes on behind the last line, by the id of that."""
 
-    def path(_: str) -> str:
-        nonlocal asked
-        asked += 1
-        return client.engine_log_path(model, lines if asked == 1 else 0, follow=True)
+    def path(seen: str) -> str:
+        return client.engine_log_path(model, None if seen else lines, follow=True)
 
     for event in event_stream.follow(client, path):
         if event.name == "line":
