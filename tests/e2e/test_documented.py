@@ -35,6 +35,8 @@ NOT_RUN = {
     r"nats (sub|stream) .*": "the real command only, and listens for ever",
     r"nats pub model.discovered .*": "a folder of the reader; test_spine.py says it of a real one",
     r"curl http://\S+/admin/keys/mk-172fd79eda17 .*|curl -X DELETE .*": "a key of the reader",
+    r"\S*modelium (top|events -f .*|logs -f \w+)": "goes on for ever: below, test_logs.py",
+    r"\S*modelium pull .*": "asks a hub: test_pull.py has one",
     r"redis-cli keys .*<files>.*": "has places to fill in",
     r"cp examples/nginx.conf /etc/.*|nginx -t": "below, with an nginx of the test",
     r"echo .*>> \.env": "changes the checkout",
@@ -238,3 +240,18 @@ def test_what_is_followed_ends_with_the_first_ctrl_c(system: System, tmp_path: P
         assert second["seq"] > first["seq"]
         following.send_signal(signal.SIGINT)
         assert following.wait(30) == 0
+
+
+def test_a_load_test_that_is_interrupted_shows_what_there_is(
+    system: System, tmp_path: Path
+) -> None:
+    words = ["bench", "sample", "-c", "4", "--seconds", "100", "--json"]
+    far = os.environ | {"MODELIUM_URL": system.url}
+    command = [sys.executable, "-m", "modelium.cli.main", *words]
+    with subprocess.Popen(command, cwd=tmp_path, env=far, stdout=subprocess.PIPE) as testing:
+        wait_until("it runs", lambda: system.get("/status")["gateway"]["active_requests"] > 1)
+        testing.send_signal(signal.SIGINT)
+        report, _ = testing.communicate(timeout=30)
+    [level] = json.loads(report)["levels"]
+    assert level["concurrency"] == 4
+    assert level["seconds"] < 100

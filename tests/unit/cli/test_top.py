@@ -2,6 +2,11 @@
 
 import io
 import json
+import os
+import pty
+import subprocess
+import sys
+import termios
 from typing import Any
 
 import pytest
@@ -102,3 +107,25 @@ def test_once_is_one_state_without_colours(
         assert json.loads(shown)["models"][1]["model"] == "qwen"
     else:
         assert shown.splitlines()[-1].split()[:2] == ["a", "unloaded"]
+
+
+def test_on_a_terminal_it_draws_in_place_and_q_quits() -> None:
+    body = f"event: snapshot\nid: 1\ndata: {json.dumps(SNAPSHOT)}\n\n"
+    ours, terminal = pty.openpty()
+    before = termios.tcgetattr(terminal)
+    command = [sys.executable, "-m", "modelium.cli.main", "top"]
+    with gateway(body) as (client, _):
+        seen = os.environ | {"MODELIUM_URL": client.url, "TERM": "xterm", "COLUMNS": "200"}
+        with subprocess.Popen(
+            command, env=seen, stdin=terminal, stdout=terminal, stderr=terminal
+        ) as shown:
+            picture = b""
+            while b"q or Ctrl-C quits" not in picture:
+                picture += os.read(ours, 65_536)
+            os.write(ours, b"xq")
+            assert shown.wait(30) == 0
+    assert b"\x1b[?1049h" in picture, "the screen of before comes back at the end"
+    assert "█".encode() in picture
+    assert termios.tcgetattr(terminal) == before
+    os.close(ours)
+    os.close(terminal)

@@ -5,7 +5,7 @@ An engine's log is read here where it lies here, and else asked of the gateway.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -80,19 +80,24 @@ def _show_remote(
             return
         try:
             with stopped_by_signals():
-                for line in _remote_lines(client, model, lines):
+                for line in remote_lines(client, model, lines):
                     show(model, line)
         except Stopped:
             return
 
 
-def _remote_lines(client: GatewayClient, model: str, lines: int) -> Iterator[str]:
-    """After a break it goes on behind the last line, by the id of that."""
+def remote_lines(
+    client: GatewayClient, model: str, lines: int, *, wait: Callable[[float], None] = pause
+) -> Iterator[str]:
+    """All lines from the last few on, for ever.
+
+    After a break it goes on behind the last line, by the id of that.
+    """
 
     def path(seen: str) -> str:
         return client.engine_log_path(model, None if seen else lines, follow=True)
 
-    for event in event_stream.follow(client, path):
+    for event in event_stream.follow(client, path, wait=wait):
         if event.name == "line":
             yield json.loads(event.data)["line"]
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -61,6 +62,9 @@ def pull(wanted: Wanted, folder: Path, *, as_json: bool) -> None:
     Raises:
         ModeliumError: why it cannot be had, with what can be done.
     """
+    if find_spec("huggingface_hub") is None:
+        text = "The package huggingface_hub is not installed"
+        raise DependencyUnavailable(text, 'pip install ".[pull]"')
     place = _free_place(folder, wanted)
     # The library is to tell the hub nothing but what is wanted; it reads this once.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
