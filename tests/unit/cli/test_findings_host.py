@@ -1,6 +1,7 @@
 """What `modelium doctor` says of the machine's limits, of clocks and of versions."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 
 from modelium.cli.finding import Finding, Patient, Verdict
+from modelium.cli.findings import ports
 from modelium.cli.findings_host import file_events, model_disk, shared_memory
 from modelium.cli.findings_peers import answering, clocks, gateway
 from modelium.cli.layout import Layout
+from modelium.common.errors import DependencyUnavailable
 from modelium.common.load_settings import Settings
 from tests.servers import Server
 from tests.system import free_port
@@ -88,7 +91,7 @@ def test_a_gateway_of_another_version_is_found(
         found, clock = gateway(patient(tmp_path))
     assert (found.verdict is Verdict.OK) is same
     assert theirs in found.text
-    assert clock.subject == "clocks"
+    assert clock.subject == "clock skew"
 
 
 def test_servers_say_their_version_and_whether_nats_keeps_streams(
@@ -97,7 +100,7 @@ def test_servers_say_their_version_and_whether_nats_keeps_streams(
     urls = {"nats": {"url": nats.url}, "redis": {"url": f"{redis.url}/0"}}
     found = list(answering(patient(tmp_path, **urls)))
     assert [f.verdict for f in found] == [Verdict.OK, Verdict.OK]
-    assert all("version" in f.text for f in found)
+    assert all(re.search(r"version \d+\.\d+\.\d+$", f.text) for f in found)
 
 
 @pytest.mark.parametrize(
@@ -109,3 +112,13 @@ def test_servers_that_are_away_are_a_fault_only_where_up_does_not_start_them(
     urls = {"nats": f"nats://{host}:{free_port()}", "redis": f"redis://{host}:{free_port()}/0"}
     found = answering(patient(tmp_path, **{name: {"url": url} for name, url in urls.items()}))
     assert [f.verdict for f in found] == [verdict, verdict]
+
+
+def test_ports_of_a_system_that_was_started_elsewhere_are_no_fault(tmp_path: Path) -> None:
+    with said_by_gateway(json.dumps({"version": "1"})) as (client, _):
+        port = int(client.url.rpartition(":")[2])
+        [found] = ports(patient(tmp_path, gateway={"port": port}))
+        assert found.verdict is Verdict.OK
+        with pytest.raises(DependencyUnavailable, match=f"Port {port} for registry is taken"):
+            elsewhere = {"gateway": {"port": free_port()}, "health": {"registry_port": port}}
+            list(ports(patient(tmp_path, **elsewhere)))

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from modelium.cli import event_stream
 from modelium.cli.console import coloured, out
+from modelium.cli.event_words import words
 from modelium.cli.gateway_client import GatewayClient
 from modelium.cli.waiting import Stopped, stopped_by_signals
 
@@ -79,9 +80,9 @@ def _json_line(event: dict[str, Any]) -> str:
 
 def _line(event: dict[str, Any]) -> str:
     """As wide as the terminal at most; whole where it is no terminal."""
-    payload = json.dumps(event["payload"], ensure_ascii=False)
+    said = words(event["subject"], event["payload"])
     subject = str(event["subject"]).ljust(_SUBJECT_WIDTH)
     head = f"{str(event['time'])[:19]}Z  {subject}  {event.get('model') or '-'}  "
     if sys.stdout.isatty():
-        payload = payload[: max(0, shutil.get_terminal_size().columns - len(head))]
-    return head + coloured(payload, "dim", sys.stdout)
+        said = said[: max(0, shutil.get_terminal_size().columns - len(head))]
+    return head + coloured(said, "dim", sys.stdout)

@@ -17,10 +17,11 @@ from modelium.cli import preflight, programs
 from modelium.cli.finding import Finding, Patient, Verdict, fine
 from modelium.cli.findings_engines import engines_ground
 from modelium.cli.findings_host import file_events, model_disk, shared_memory
-from modelium.cli.findings_peers import answering, gateway
+from modelium.cli.findings_peers import answering, gateway, is_gateway
 from modelium.cli.local_system import answers
 from modelium.cli.supervise import Supervisor
 from modelium.common.clock import utc_now
+from modelium.common.errors import DependencyUnavailable
 from modelium.common.settings import GIB, LauncherKind, SandboxPolicy
 
 ENGINE_DISK_BYTES = 6 * GIB
@@ -74,7 +75,15 @@ def ports(patient: Patient) -> Iterator[Finding]:
         *programs.servers(patient.settings, patient.layout, binaries),
         *programs.services(patient.settings, binaries, patient.config),
     ]
-    preflight.check_ports(every)
+    try:
+        preflight.check_ports(every)
+    except DependencyUnavailable:
+        address = programs.service_address(patient.settings, "gateway")
+        if not is_gateway(programs.base_url(address)):
+            raise
+        text = "held by a Modelium that `up` did not start in this folder"
+        yield fine("ports", text)
+        return
     yield fine("ports", ", ".join(str(program.address.port) for program in every) + " are free")
 
 
@@ -120,12 +129,17 @@ def folders(patient: Patient) -> Iterator[Finding]:
 
 def _unreadable(folder: Path) -> Iterator[Finding]:
     """Engines in containers read the files as another user."""
-    private = [file for file in folder.glob("*/*") if file.is_file() and not _public(file)]
+    private = [f for f in folder.glob("*") if f.is_dir() and not _enterable(f)]
+    private += [file for file in folder.glob("*/*") if file.is_file() and not _public(file)]
     if private:
         more = len(private) - 1
         which = f"{private[0]} and {more} more are" if more else f"{private[0]} is"
         text = f"{which} readable by {'their' if more else 'its'} owner only"
         yield Finding("models", Verdict.WARNING, text, f"chmod -R a+rX {folder}")
+
+
+def _enterable(folder: Path) -> bool:
+    return folder.stat().st_mode & 0o005 == 0o005
 
 
 def _public(file: Path) -> bool:

@@ -78,6 +78,17 @@ def gateway(patient: Patient) -> Iterator[Finding]:
     yield clocks(said.date, utc_now())
 
 
+def is_gateway(url: str) -> bool:
+    """Whether one of ours answers there, whatever this user may do."""
+    try:
+        GatewayClient.at(url).hello()
+    except Refused:
+        return True
+    except DependencyUnavailable:
+        return False
+    return True
+
+
 def _versions(theirs: str, url: str) -> Finding:
     mine = version("modelium")
     if theirs == mine:
@@ -91,10 +102,10 @@ def clocks(date: str, now: datetime) -> Finding:
     try:
         theirs = parsedate_to_datetime(date).astimezone(UTC)
     except ValueError:
-        return fine("clocks", "the gateway does not say what time it is there")
+        return fine("clock skew", "the gateway does not say what time it is there")
     apart_s = abs((now - theirs).total_seconds())
     text = f"{apart_s:.0f} s between this machine and the gateway"
     remedy = "Set both: timedatectl set-ntp true."
     if apart_s > OLDEST_LOAD_S:
-        return failed("clocks", text, remedy)
-    return warning("clocks", text, remedy) if apart_s > SKEW_S else fine("clocks", text)
+        return failed("clock skew", text, remedy)
+    return warning("clock skew", text, remedy) if apart_s > SKEW_S else fine("clock skew", text)

@@ -66,7 +66,7 @@ def pull(
         typer.Option("--pickles", help="Also .bin and .pt, where there is nothing safer."),
     ] = False,
     include: Annotated[
-        list[str] | None, typer.Option(help="Also files like this, '*.gguf'; repeat it.")
+        list[str] | None, typer.Option(help="Also files like this, 'onnx/*'; repeat it.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -37,7 +37,8 @@ async def nats_version(url: str) -> str:
         ) from wrong
     finally:
         await client.close()
-    return str(client.connected_server_version)
+    version = client.connected_server_version
+    return f"{version.major}.{version.minor}.{version.patch}"
 
 
 async def _quiet(_: Exception) -> None:
