@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -228,20 +228,6 @@ def test_a_remote_system_is_seen_by_its_address_alone(system: System, tmp_path: 
     assert "There is no model nobody" in unknown.stderr
 
 
-def test_what_is_followed_ends_with_the_first_ctrl_c(system: System, tmp_path: Path) -> None:
-    far = os.environ | {"MODELIUM_URL": system.url}
-    command = [sys.executable, "-m", "modelium.cli.main", "events", "-f", "-n", "1", "--json"]
-    with subprocess.Popen(command, cwd=tmp_path, env=far, stdout=subprocess.PIPE) as following:
-        assert following.stdout is not None
-        first = json.loads(following.stdout.readline())
-        system.post("/admin/models/qwen/unload", {})
-        system.post("/admin/models/qwen/load", {})
-        second = json.loads(following.stdout.readline())
-        assert second["seq"] > first["seq"]
-        following.send_signal(signal.SIGINT)
-        assert following.wait(30) == 0
-
-
 def test_a_load_test_that_is_interrupted_shows_what_there_is(
     system: System, tmp_path: Path
 ) -> None:
@@ -255,3 +241,35 @@ def test_a_load_test_that_is_interrupted_shows_what_there_is(
     [level] = json.loads(report)["levels"]
     assert level["concurrency"] == 4
     assert level["seconds"] < 100
+
+
+def until(events: Iterator[Any], wanted: Callable[[Any], bool]) -> Iterator[Any]:
+    """The events up to the one that is wanted, with it."""
+    for event in events:
+        yield event
+        if wanted(event):
+            return
+
+
+def test_who_follows_misses_nothing_while_the_gateway_is_away(
+    system: System, checkout: Path, environment: dict[str, str]
+) -> None:
+    words = ["events", "-f", "-n", "1", "--json", "--subject", "model.*"]
+    command = [sys.executable, "-m", "modelium.cli.main", *words]
+    with subprocess.Popen(
+        command, cwd=checkout, env=environment, stdout=subprocess.PIPE
+    ) as following:
+        assert following.stdout is not None
+        events = map(json.loads, following.stdout)
+        seen = [next(events)]
+        system.post("/admin/models/qwen/unload", {})
+        seen += until(events, lambda event: event["subject"] == "model.unload_requested")
+        system.kill("gateway")
+        said = """nats pub model.requested '{"model": "qwen", "requested_by": "meanwhile"}'"""
+        assert run(said, checkout, environment).returncode == 0
+        system.start("gateway")
+        seen += until(events, lambda e: e["payload"].get("requested_by") == "meanwhile")
+        numbers = [event["seq"] for event in seen]
+        assert numbers == sorted(set(numbers))
+        following.send_signal(signal.SIGINT)
+        assert following.wait(30) == 0, "the first Ctrl-C is a way to end it"
