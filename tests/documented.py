@@ -6,6 +6,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -26,7 +27,8 @@ FENCED = re.compile(r"^```(?:sh|console|bash)\n(.*?)^```", re.MULTILINE | re.DOT
 INDENTED = re.compile(r"(?:(?<=\n\n)|\A)((?:    .+\n)+)")
 ASSIGNMENT = re.compile(r"[A-Z_]+=.*", re.DOTALL)
 OTHERS = (
-    "cat cp echo eval export git helm kubectl ls nginx openssl pip python redis-cli set sudo sysctl"
+    "cat cd cp echo eval export git grep helm kubectl ls nginx openssl pip prometheus python "
+    "redis-cli set sudo sysctl tar"
 )
 OTHERS_ARE_FOR_PEOPLE = frozenset(OTHERS.split())
 """Programs of which nothing is known here; those that cannot be run fail where they are run."""
@@ -69,22 +71,25 @@ def blocks() -> Iterator[Block]:
 
 
 def _commands(code: str) -> Iterator[str]:
-    """Logical lines: those that a quote or a backslash leaves open go on."""
+    """Logical lines: those that a quote, a backslash or a here-document leaves open go on."""
     text = ""
-    for line in code.removeprefix("$ ").splitlines():
+    for line in code.splitlines():
         text = f"{text}\n{line}" if text else line.removeprefix("$ ")
+        document = re.search(r"<<-?'?(\w+)'?", text)
+        if text.endswith("\\") or (document and (line.strip() != document[1])):
+            continue
         try:
-            words = shlex.split(text, comments=True)
+            words = [document] if document else shlex.split(text, comments=True)
         except ValueError:
             continue
-        if not text.endswith("\\"):
-            if words:
-                yield text
-            text = ""
+        if words:
+            yield text
+        text = ""
 
 
 def words_of(command: str) -> list[list[str]]:
     """The words of each program that it starts, without variables that are set for one."""
+    command = command.partition("<<")[0]  # what it reads is no shell's
     inner = re.findall(r"\$\((.*?)\)", command, re.DOTALL)
     lexed = shlex.shlex(
         re.sub(r"\$\(.*?\)", "X", command, flags=re.DOTALL), posix=True, punctuation_chars=";&|>"
@@ -168,7 +173,7 @@ def _curl(words: list[str]) -> Iterator[str]:
 
 def kind_of(subject: str) -> type[Message] | None:
     """The class of what is said on a subject."""
-    return next((kind for kind in MESSAGES if subject_for(kind) == subject), None)
+    return next((kind for kind in MESSAGES if fnmatchcase(subject, subject_for(kind))), None)
 
 
 def _nats(words: list[str]) -> Iterator[str]:
