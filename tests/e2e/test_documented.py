@@ -74,12 +74,12 @@ def checkout(system: System, tmp_path_factory: pytest.TempPathFactory) -> Path:
     programs = folder / ".venv" / "bin"
     programs.mkdir(parents=True)
     nats = ROOT / "tests" / "stubs" / "nats_cli.py"
-    python = f"#!{sys.executable}\n"
+    python, redis = f"#!{sys.executable}\n", shutil.which("redis-cli")
     for name, text in {
         "modelium": f"{python}from modelium.cli.main import main\nmain()\n",
         "python": f'#!/bin/sh\nexec {sys.executable} "$@"\n',
         "nats": f'#!/bin/sh\nexec {sys.executable} {nats} "$@"\n',
-        "redis-cli": f'#!/bin/sh\nexec {shutil.which("redis-cli")} -p {system.ports["redis"]} "$@"\n',
+        "redis-cli": f'#!/bin/sh\nexec {redis} -p {system.ports["redis"]} "$@"\n',
     }.items():
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)

@@ -88,10 +88,15 @@ def test_a_model_is_in_the_folder_when_it_is_whole_and_has_what_it_needs(
 
 def test_what_was_interrupted_is_not_seen_and_is_gone_on_with(hub: Hub, tmp_path: Path) -> None:
     words = ("ada/small", "--name", "mine")
+    of_another_commit = tmp_path / ".mine.cafe.partial"
+    of_another_commit.mkdir()
     hub.stalls["model.safetensors"] = len(WEIGHTS) - 1000
     with subprocess.Popen(**command(hub, tmp_path, *words), stderr=subprocess.PIPE) as begun:
         assert hub.stalled.wait(60)
         wait_until("a part is on the disk", lambda: size_of_part(tmp_path) >= 10 << 20)
+        second = pull(hub, tmp_path, *words)
+        assert second.returncode == ExitCode.UNAVAILABLE
+        assert "Another pull is at work" in second.stderr
         begun.send_signal(signal.SIGINT)
         _, said = begun.communicate(timeout=60)
     assert begun.returncode == 130, said
@@ -105,6 +110,7 @@ def test_what_was_interrupted_is_not_seen_and_is_gone_on_with(hub: Hub, tmp_path
     fetched = [asked for asked in hub.asked if "resolve" in asked and asked.startswith("GET")]
     assert [asked.partition(" bytes=")[2] for asked in fetched] == [f"{10 << 20}-"]
     assert seen_by_watcher(tmp_path) == ["mine"]
+    assert not of_another_commit.exists()
 
 
 @pytest.mark.parametrize(

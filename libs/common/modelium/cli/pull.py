@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelium.cli.console import out, out_json, say
 from modelium.cli.pull_choice import HubFile, choose, has_pickles
+from modelium.cli.pull_place import growing, make_folder
 from modelium.cli.show import size
 from modelium.cli.waiting import Stopped, stopped_by_signals
 from modelium.common.errors import (
@@ -71,12 +72,12 @@ def pull(wanted: Wanted, folder: Path, *, as_json: bool) -> None:
     with _hub_errors(wanted):
         info = _look_up(wanted)
     files = _chosen(wanted, info)
-    partial = folder / f".{wanted.model}.{str(info.sha)[:12]}.partial"
-    _check_disk(files, folder, partial)
     total = sum(file.size for file in files)
-    say(f"{wanted.repository} at {str(info.sha)[:12]}: {len(files)} files, {size(total)}")
-    _fetch(wanted, info, files, partial)
-    partial.rename(place)
+    with growing(folder, wanted.model, str(info.sha)) as partial:
+        _check_disk(files, folder, partial)
+        say(f"{wanted.repository} at {str(info.sha)[:12]}: {len(files)} files, {size(total)}")
+        _fetch(wanted, info, files, partial)
+        partial.rename(place)
     if as_json:
         about = {"model": wanted.model, "path": str(place), "revision": info.sha}
         out_json(about | {"files": len(files), "bytes": total})
@@ -91,12 +92,7 @@ def _free_place(folder: Path, wanted: Wanted) -> Path:
     place = folder / name
     if place.exists():
         raise InvalidModel(f"{place} is there already; remove it, or give another --name")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as wrong:
-        raise PermissionMissing(
-            f"{folder} cannot be made: {wrong.strerror}", "Name another by --to."
-        ) from wrong
+    make_folder(folder)
     return place
 
 
