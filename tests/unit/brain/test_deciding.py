@@ -6,8 +6,8 @@ import pytest
 
 from modelium.brain.deciding import Deciding
 from modelium.brain.seat import MOST_FAILURES
-from modelium.common.advice import AdvisorChanged, DecisionMade, Standing
-from modelium.common.figures import DecisionSource
+from modelium.common.advice import AdvisorChanged, DecisionJudged, DecisionMade, Standing
+from modelium.common.figures import DecidedAction, DecisionSource
 from modelium.common.testing import FakeClock, InMemoryBus
 from modelium.core.prompts import NoAnswer
 from modelium.core.regret import ENOUGH
@@ -103,6 +103,21 @@ async def test_a_language_model_that_does_better_earns_the_lead_and_it_is_told()
     assert change.standing.promotions == 1
     assert "scripted leads from now on: its advice cost -" in change.reason
     assert brain.status().standing.leader is DecisionSource.LLM
+
+
+async def test_what_came_of_each_side_of_a_disagreement_is_told_once_it_is_known() -> None:
+    bus, clock = InMemoryBus(), FakeClock()
+    brain = deciding(Scripted([KEEPS]), bus, clock)
+    await disagree(brain, clock, 1)
+    await brain.on_tick(tick())
+    judged = [message for message in bus.of(DecisionJudged) if isinstance(message, DecisionJudged)]
+    by_llm, by_rules = (message for message in judged if message.model == "a0")
+    made = {message.message_id: message for message in bus.of(DecisionMade)}
+    assert {by_llm.decision_id, by_rules.decision_id} <= set(made)
+    assert (by_llm.source, by_llm.action) == (DecisionSource.LLM, DecidedAction.KEEP)
+    assert (by_rules.source, by_rules.action) == (DecisionSource.RULES, DecidedAction.EVICT)
+    assert by_llm.cost_s < by_rules.cost_s
+    assert by_rules.outcome.startswith("asked for after 10 s: evict cost ")
 
 
 async def test_where_both_say_the_same_nothing_is_judged() -> None:

@@ -45,7 +45,7 @@ def offered(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         (("ev",), ["events"]),
         (
             ("events", "--subject", "decision."),
-            ["decision.*", "decision.advisor_changed", "decision.made"],
+            ["decision.*", "decision.advisor_changed", "decision.judged", "decision.made"],
         ),
         (("bench", "--conc"), ["--concurrency"]),
         (("pull", "--rev"), ["--revision"]),

@@ -58,6 +58,7 @@ def _rows(record: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     if by != "orchestrator" or record["source"] != "rules":
         by += f", {record['source']}"
     aside = "said for comparison" if record.get("shadow") else ""
+    came = {each["model"]: each["outcome"] for each in record.get("came", ())}
     for each in record["decisions"]:
         yield (
             _time(record["made_at"]),
@@ -65,7 +66,7 @@ def _rows(record: dict[str, Any]) -> Iterator[tuple[str, ...]]:
             str(each["action"]),
             str(each["model"]),
             str(record["decision_id"]),
-            _noted(_reason(each), aside),
+            _noted(_reason(each), aside, came.get(each["model"], "")),
         )
     if plan := record["plan"]:
         dropped = plan.get("dropped_by")

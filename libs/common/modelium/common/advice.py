@@ -6,6 +6,7 @@ Pure and frozen; `events.py` names these messages among all others.
 from pydantic import Field
 
 from modelium.common.figures import (
+    DecidedAction,
     Decision,
     DecisionSource,
     DeploymentPlan,
@@ -14,7 +15,7 @@ from modelium.common.figures import (
 )
 from modelium.common.frozen import Frozen
 from modelium.common.message import Message, Question
-from modelium.common.records import Record
+from modelium.common.records import ModelName, Record
 
 
 class MetricsTick(Message):
@@ -82,6 +83,19 @@ class AdvisorChanged(Message):
     advisor: str = Field(min_length=1, description="the language model, backend:model")
     standing: Standing
     reason: str = Field(description="one sentence for people, with the figures")
+
+
+class DecisionJudged(Message):
+    """What came of advice on which the language model and the rules did not agree."""
+
+    subject = "decision.judged"
+
+    decision_id: str = Field(min_length=1, description="the message id of the `decision.made`")
+    model: ModelName
+    source: DecisionSource
+    action: DecidedAction = Field(description="that it advised; keep: it wanted no change")
+    cost_s: float = Field(ge=0, description="seconds of waiting that it cost, or would have")
+    outcome: str = Field(description="one sentence for people, with the figures")
 
 
 class BrainStatus(Frozen):

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from modelium.common.advice import AdvisorChanged as AdvisorChanged
 from modelium.common.advice import BrainAsked as BrainAsked
+from modelium.common.advice import DecisionJudged as DecisionJudged
 from modelium.common.advice import DecisionMade as DecisionMade
 from modelium.common.advice import MetricsTick as MetricsTick
 from modelium.common.descriptor import Descriptor, PlannedSettings

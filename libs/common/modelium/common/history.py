@@ -29,8 +29,15 @@ class Bounds:
 BOUNDS: Final = Bounds()
 
 
+class Came(Frozen):
+    """What came of a decision about one model."""
+
+    model: ModelName
+    outcome: str = Field(description="one sentence for people, with the figures")
+
+
 class DecisionRecord(Frozen):
-    """A `decision.made` as it was said."""
+    """A `decision.made` as it was said, and what came of it."""
 
     decision_id: str = Field(min_length=1, description="the message's id")
     made_at: datetime
@@ -40,11 +47,17 @@ class DecisionRecord(Frozen):
     decisions: tuple[Decision, ...] = ()
     plan: DeploymentPlan | None = Field(default=None, description="how a new model is served")
     shadow: bool = Field(default=False, description="said for comparison: nobody followed it")
+    came: tuple[Came, ...] = Field(default=(), description="of each model, once it is known")
 
     def models(self) -> tuple[str, ...]:
         """All that it is about, those that give way included."""
         about = [name for each in self.decisions for name in (each.model, *each.victims)]
         return tuple(dict.fromkeys([*about, *([self.plan.model] if self.plan else [])]))
+
+    def with_outcome(self, model: str, outcome: str) -> "DecisionRecord":
+        """The same with what came of it for one of its models; in the place of what was known."""
+        others = [came for came in self.came if came.model != model]
+        return self.model_copy(update={"came": (*others, Came(model=model, outcome=outcome))})
 
 
 @dataclass(frozen=True, slots=True)

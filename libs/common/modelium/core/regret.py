@@ -40,6 +40,9 @@ class Dispute:
     rules: DecidedAction
     figures: ModelFigures
     load_s: float
+    llm_id: str = ""
+    rules_id: str = ""
+    """Of the two decisions."""
     used_at_s: float | None = None
     """When it was asked for first since."""
     requests: float = 0.0
@@ -107,6 +110,17 @@ def cost_s(action: DecidedAction, case: Dispute) -> float:
     if cold:
         return _comeback_s(case) * requests if used else 0.0
     return case.others_waited_s
+
+
+def outcome(action: DecidedAction, other: DecidedAction, case: Dispute) -> str:
+    """What came of `action`, beside what the `other` one would have cost."""
+    used = (
+        "not asked for since"
+        if case.used_at_s is None
+        else f"asked for after {case.used_at_s - case.at_s:.0f} s"
+    )
+    costs = f"{action} cost {cost_s(action, case):.1f} s of waiting"
+    return f"{used}: {costs}, {other} would have cost {cost_s(other, case):.1f} s"
 
 
 def _cost_of_readiness(action: DecidedAction, case: Dispute, requests: float) -> float:

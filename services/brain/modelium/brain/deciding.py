@@ -5,6 +5,7 @@ comparison. While the language model leads it is waited for, until its deadline:
 its place if it is late or broken.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 import structlog
@@ -13,13 +14,20 @@ from modelium.brain.advisor import RulesAdvisor
 from modelium.brain.answering import Answering
 from modelium.brain.language_model import Answer, LanguageModel
 from modelium.brain.seat import MOST_FAILURES, Seat
-from modelium.common.advice import AdvisorChanged, BrainStatus, DecisionMade, MetricsTick
+from modelium.common.advice import (
+    AdvisorChanged,
+    BrainStatus,
+    DecisionJudged,
+    DecisionMade,
+    MetricsTick,
+)
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
 from modelium.common.figures import Decision, DecisionSource
 from modelium.core.contest import Contestant, contest
 from modelium.core.digest import digest_of_tick
 from modelium.core.prompts import DECISIONS
+from modelium.core.regret import Dispute, cost_s, outcome
 
 ORIGIN: Final = "brain"
 
@@ -51,7 +59,11 @@ class Deciding:
 
     async def on_tick(self, tick: MetricsTick) -> None:
         """Judge what was said before, then advise."""
-        if self.seat.watch(tick, self._clock.monotonic()):
+        led_changed, judged = self.seat.watch(tick, self._clock.monotonic())
+        for case in judged:
+            for message in _what_came_of(case):
+                await self._bus.publish(message)
+        if led_changed:
             regret_s = self.seat.standing.regret_s
             await self._tell_of_change(
                 f"its advice cost {regret_s:+.2f} s of waiting for each disagreement, beside the "
@@ -67,7 +79,7 @@ class Deciding:
             await self._answer(tick, by_rules)
             answer = await self._llm.decide(tick, contestants)
             await self._publish(_by_llm(self._llm, tick, answer, shadow=True))
-            self._note(contestants, answer, by_rules)
+            self._note(tick, contestants, answer, by_rules)
 
     async def _let_llm_lead(
         self,
@@ -84,7 +96,7 @@ class Deciding:
             return
         await self._publish(_by_llm(llm, tick, answer, shadow=False))
         await self._publish(self._by_rules(tick, by_rules, shadow=True))
-        self._note(contestants, answer, by_rules)
+        self._note(tick, contestants, answer, by_rules)
 
     async def _answer(
         self, tick: MetricsTick, decisions: tuple[Decision, ...], failure: str = ""
@@ -94,17 +106,28 @@ class Deciding:
             await self._publish(self._by_rules(tick, decisions, shadow=False, failure=failure))
 
     def _note(
-        self, contestants: tuple[Contestant, ...], answer: Answer, by_rules: tuple[Decision, ...]
+        self,
+        tick: MetricsTick,
+        contestants: tuple[Contestant, ...],
+        answer: Answer,
+        by_rules: tuple[Decision, ...],
     ) -> None:
         if not answer.failure:
-            now_s = self._clock.monotonic()
-            self.seat.note(contestants, llm=answer.decisions, rules=by_rules, now_s=now_s)
+            leads = self.seat.llm_leads or not self._rules_may_answer
+            self.seat.note(
+                contestants,
+                llm=answer.decisions,
+                rules=by_rules,
+                now_s=self._clock.monotonic(),
+                llm_id=_message_id(tick, shadow=not leads),
+                rules_id=_message_id(tick, shadow=leads),
+            )
 
     def _by_rules(
         self, tick: MetricsTick, decisions: tuple[Decision, ...], *, shadow: bool, failure: str = ""
     ) -> DecisionMade:
         return DecisionMade(
-            message_id=f"{tick.message_id}-{'shadow' if shadow else 'decided'}",
+            message_id=_message_id(tick, shadow=shadow),
             origin=ORIGIN,
             source=DecisionSource.RULES,
             advisor=self._rules.name,
@@ -156,9 +179,31 @@ class Deciding:
         )
 
 
+def _message_id(tick: MetricsTick, *, shadow: bool) -> str:
+    return f"{tick.message_id}-{'shadow' if shadow else 'decided'}"
+
+
+def _what_came_of(case: Dispute) -> Iterator[DecisionJudged]:
+    """Of what the language model said, and of what the rules did."""
+    sides = (
+        (case.llm_id, DecisionSource.LLM, case.llm, case.rules),
+        (case.rules_id, DecisionSource.RULES, case.rules, case.llm),
+    )
+    for decision_id, source, action, other in sides:
+        yield DecisionJudged(
+            message_id=f"{decision_id}-{case.model}-judged",
+            decision_id=decision_id,
+            model=case.model,
+            source=source,
+            action=action,
+            cost_s=cost_s(action, case),
+            outcome=outcome(action, other, case),
+        )
+
+
 def _by_llm(llm: LanguageModel, tick: MetricsTick, answer: Answer, *, shadow: bool) -> DecisionMade:
     return DecisionMade(
-        message_id=f"{tick.message_id}-{'shadow' if shadow else 'decided'}",
+        message_id=_message_id(tick, shadow=shadow),
         origin=ORIGIN,
         source=DecisionSource.LLM,
         advisor=llm.name,

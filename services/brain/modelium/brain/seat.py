@@ -5,7 +5,7 @@ happened since (`core/regret.py`).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from modelium.common.advice import MetricsTick, Standing
@@ -34,14 +34,14 @@ class Seat:
         """Whether the language model's advice counts."""
         return self.standing.leader is DecisionSource.LLM
 
-    def watch(self, tick: MetricsTick, now_s: float) -> bool:
-        """Judge what can be judged by now; whether the lead has changed hands."""
+    def watch(self, tick: MetricsTick, now_s: float) -> tuple[bool, list[Dispute]]:
+        """Judge what can be judged by now; whether the lead has changed hands, and what it was."""
         seen = [case.seen(tick, now_s) for case in self.disputes]
         due = [case for case in seen if case.judged_at_s <= now_s]
         self.disputes = [case for case in seen if case.judged_at_s > now_s]
         led = self.standing.leader
         self.standing = judged(self.standing, due)
-        return self.standing.leader is not led
+        return self.standing.leader is not led, due
 
     def failed(self) -> bool:
         """The language model that leads did not answer; whether it loses the lead by that."""
@@ -58,8 +58,10 @@ class Seat:
         llm: Iterable[Decision],
         rules: Iterable[Decision],
         now_s: float,
+        llm_id: str,
+        rules_id: str,
     ) -> None:
-        """Both have answered; one dispute of a model at a time."""
+        """Both have answered, in decisions of these ids; one dispute of a model at a time."""
         self.failures = 0
         open_ = {case.model for case in self.disputes}
         said = {each.model: each.action for each in llm}
@@ -68,7 +70,8 @@ class Seat:
             model = contestant.figures.model
             actions = said.get(model, KEEP), by_rules.get(model, KEEP)
             if actions[0] is not actions[1] and model not in open_:
-                self.disputes.append(self._opened(contestant, actions, now_s))
+                opened = self._opened(contestant, actions, now_s)
+                self.disputes.append(replace(opened, llm_id=llm_id, rules_id=rules_id))
         del self.disputes[:-MOST_DISPUTES]
 
     def _opened(

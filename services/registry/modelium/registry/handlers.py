@@ -22,7 +22,7 @@ from modelium.common.store import Store
 from modelium.registry.instances import adopted, instances_of, may_adopt
 from modelium.registry.memory import has_grown
 from modelium.registry.news import Event, is_news
-from modelium.registry.past import keep
+from modelium.registry.past import keep, keep_judgement, keep_load
 from modelium.registry.planning import after_plan
 from modelium.registry.projection import after_decision, apply
 from modelium.registry.remembering import remember
@@ -52,6 +52,7 @@ async def on_event(event: Event, *, store: Store, bus: Bus, clock: Clock) -> Non
     if isinstance(event, ev.RuntimeLoaded | ev.RuntimeFailed):
         # Before the record: who plans the next load must not miss it.
         await remember(event, store=store, bus=bus, clock=clock)
+        await keep_load(event, store=store)
     before, record = await _change(store, event.model, after)
     if isinstance(event, ev.RuntimeEvent):
         earlier = before.instance_id if before else None
@@ -205,6 +206,11 @@ async def on_advisor_changed(event: ev.AdvisorChanged, *, store: Store) -> None:
     raise RetryLater(f"how {event.advisor} stands changes all the time")
 
 
+async def on_decision_judged(event: ev.DecisionJudged, *, store: Store) -> None:
+    """Keep what came of advice."""
+    await keep_judgement(event, store=store)
+
+
 EVENT_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
     ev.ModelDiscovered: on_event,
     ev.ModelAnalyzing: on_event,
@@ -220,6 +226,7 @@ EVENT_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
     ev.RuntimeUnloaded: on_event,
     ev.RuntimeFailed: on_event,
     ev.DecisionMade: on_decision_made,
+    ev.DecisionJudged: on_decision_judged,
     ev.AdvisorChanged: on_advisor_changed,
 }
 LIVE_HANDLERS: Final[dict[type[ev.Message], Handler]] = {ev.AgentHeartbeat: on_agent_heartbeat}

@@ -44,7 +44,7 @@ class DecisionPage(BaseModel):
     confidence: float | None = Field(description="the least of its parts")
     actions: list[DecidedOn]
     dropped: list[Dropped]
-    outcome: str | None = Field(description="null: not kept")
+    outcome: str | None = Field(description="what came of it; null: not known, or nothing yet")
 
 
 class DecisionPages(BaseModel):
@@ -98,5 +98,12 @@ def _page(record: DecisionRecord) -> DecisionPage:
             for decision in record.decisions
             if decision.dropped_by is not None
         ],
-        outcome=None,
+        outcome=_outcome(record),
     )
+
+
+def _outcome(record: DecisionRecord) -> str | None:
+    """With the models' names only where there are several."""
+    alone = len(record.models()) == 1
+    said = [came.outcome if alone else f"{came.model}: {came.outcome}" for came in record.came]
+    return "; ".join(said) or None
