@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
-from modelium.common.settings_base import KIB, MIB, Section
+from modelium.common.settings_base import GIB, KIB, MIB, Section
 
 
 class Authentication(StrEnum):
@@ -47,6 +47,25 @@ class Oidc(Section):
     )
     models_claim: str = Field(
         default="models", description="Claim with the allowed models; without it, all of them."
+    )
+
+
+class UploadSettings(Section):
+    """Models that operators upload over HTTP."""
+
+    enabled: bool = Field(
+        default=False, description="Whether keys of scope admin may upload models."
+    )
+    directory: Path = Field(
+        default=Path("models"),
+        description="Where they go, as the gateway sees it; one of the watch directories.",
+    )
+    max_bytes: PositiveInt = Field(
+        default=256 * GIB, description="Largest file; a larger one gets 413."
+    )
+    keep_unfinished_seconds: PositiveFloat = Field(
+        default=7 * 86400.0,
+        description="Seconds without a new byte after which an unfinished upload is thrown away.",
     )
 
 
@@ -138,3 +157,4 @@ class Gateway(Section):
     )
     limits: QuotaSettings = QuotaSettings()
     oidc: Oidc = Oidc()
+    uploads: UploadSettings = UploadSettings()

@@ -72,9 +72,10 @@ class GatewayApp:
             self._proxy.stats.refused(error.code)
             await self._proxy.client(scope, send, None).fail(error)
         else:
-            await self._cold(
-                scope, bounded(receive, self._max_cold_bytes), self._named(scope, send)
-            )
+            # What is uploaded is written as it comes, and bounded there.
+            streams = scope["method"] == "PATCH"
+            body = receive if streams else bounded(receive, self._max_cold_bytes)
+            await self._cold(scope, body, self._named(scope, send))
 
     def _named(self, scope: Scope, send: Send) -> Send:
         """`send` that adds the request's id to the answer."""

@@ -16,7 +16,7 @@ _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s,*]+")
 _OURS: Final = b"access-control-"
 _ASKED_METHOD: Final = b"access-control-request-method"
 _ASKED_HEADERS: Final = b"access-control-request-headers"
-_METHODS: Final = b"GET, POST, PUT, DELETE"
+_METHODS: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 _MAX_AGE_S: Final = b"7200"
 """Browsers ask again after two hours at most."""
 

@@ -24,6 +24,7 @@ from modelium.gateway.pages import (
     policies,
     requests,
     session,
+    uploads,
     wishes,
 )
 from modelium.gateway.pages.answers import tell_errors
@@ -110,6 +111,7 @@ def routes() -> FastAPI:
     app.include_router(decisions.router)
     app.include_router(wishes.router)
     app.include_router(engine_log.router)
+    app.include_router(uploads.router)
     app.include_router(router)
     app.include_router(site_router)
     tell_errors(app)

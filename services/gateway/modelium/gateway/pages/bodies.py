@@ -14,16 +14,20 @@ ERRORS: Final = {
     404: "There is no such model, or no such route.",
     405: "Another method; `Allow` names those there are.",
     408: "The request came too slowly.",
-    409: "The model is pinned, or in a state in which that cannot be done.",
+    409: "The model is pinned, or in a state in which that cannot be done; or of an upload: "
+    "something is in its way.",
+    412: "Another version of tus is spoken here.",
     413: "The body is too large.",
     414: "The path is too long.",
     415: "The body is compressed.",
+    423: "Somebody else writes to this upload.",
     422: "The engine finds the request wrong.",
     429: "A limit is reached or a queue is full; `Retry-After` says when to try again.",
     431: "The headers are too large.",
     500: "The engine failed at this request.",
     502: "The engine died or broke off.",
     503: "The model still loads (and goes on), has failed, or the gateway starts or stops.",
+    507: "There is no room on the disk.",
 }
 """What each status means."""
 

@@ -50,5 +50,5 @@ async def show_session(
         models=list(who.models),
         authentication=Authentication.NONE if is_open(settings) else Authentication.KEYS,
         version=version("modelium"),
-        features=Features(upload=False),
+        features=Features(upload=settings.uploads.enabled),
     )
