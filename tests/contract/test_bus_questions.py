@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from modelium.common.bus import Bus
+from modelium.common.engine_log import EngineLog
 from modelium.common.errors import DependencyUnavailable
-from modelium.common.events import PlanAsked, RequestCancelAsked
+from modelium.common.events import EngineLogAsked, PlanAsked, RequestCancelAsked
 from modelium.common.nats_bus import NatsBus
 from modelium.common.ongoing_requests import CancelAnswer
 from modelium.common.plans import Plan, PlanAnswer, PlanOutcome
@@ -91,6 +92,31 @@ async def test_one_that_cannot_answer_says_why(world: World) -> None:
     async with answered_by(world.bus, failing):
         with pytest.raises(DependencyUnavailable, match="is away"):
             await ask(world.bus)
+
+
+async def test_a_question_that_names_an_agent_is_answered_by_that_one(world: World) -> None:
+    def agent(name: str) -> Any:
+        async def on_asked(question: EngineLogAsked) -> EngineLog:
+            return EngineLog(known=True, lines=(name, question.instance_id))
+
+        return world.bus.answer({EngineLogAsked: on_asked}, agent_id=name)
+
+    async def told(name: str) -> tuple[str, ...]:
+        question = EngineLogAsked(agent_id=name, instance_id="qwen.1")
+        while True:
+            try:
+                log = await world.bus.ask(question, EngineLog, timeout_s=WAIT_S)
+            except DependencyUnavailable:
+                await yield_to_others()  # it does not listen yet
+            else:
+                return log.lines
+
+    async with running(agent("a")), running(agent("b")):
+        for name in ("a", "b"):
+            assert await told(name) == (name, "qwen.1")
+    with pytest.raises(DependencyUnavailable, match="runtime agent does not run"):
+        question = EngineLogAsked(agent_id="c", instance_id="qwen.1")
+        await world.bus.ask(question, EngineLog, timeout_s=WAIT_S)
 
 
 async def test_another_system_asks_with_plain_json(nats: Server) -> None:

@@ -35,6 +35,7 @@ NAMES = ("qwen", "tensors", "qwen", "tensors", "qwen", "cold", "rejected", "what
 
 # Streams that have no end: see test_gateway_live.py and test_gateway_events.py.
 schema = schemathesis.openapi.from_path(DOCUMENT).exclude(path=["/live", "/events"])
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
 
 async def engine(scope: Any, receive: Any, send: Any) -> None:
@@ -64,13 +65,14 @@ async def become_models(rig: Rig) -> None:
 
 
 @pytest.fixture(scope="module")
-def gateway_url() -> Iterator[str]:
+def gateway_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A gateway with models, in a thread that ends with the module."""
     started, ended = threading.Event(), asyncio.Event()
     found: list[Any] = []
+    uploads = {"enabled": True, "directory": tmp_path_factory.mktemp("models")}
 
     async def main() -> None:
-        async with running_gateway(**SHORT_WAITS) as rig:
+        async with running_gateway(**SHORT_WAITS, uploads=uploads) as rig:
             await become_models(rig)
             found.extend((rig.url, asyncio.get_running_loop()))
             started.set()

@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from modelium.common.engine_log import LINE_CHARS, LOG_BYTES, EngineLog, bounded
+from modelium.common.events import EngineLogAsked
+from modelium.runtime_agent.handlers import on_engine_log_asked
 from modelium.runtime_agent.kept_logs import TAIL_BYTES, KeptLogs
+from tests.agent_fakes import FakeLauncher
 
 
 @pytest.fixture
@@ -57,3 +61,15 @@ def test_what_is_told_is_bounded_in_every_direction() -> None:
 def test_there_is_no_log_of_an_engine_that_nobody_knows(logs: KeptLogs) -> None:
     assert logs.part("qwen.2", "", 5) is None
     assert logs.tail("qwen.2", 5) == ()
+
+
+async def test_an_agent_says_when_it_has_no_log_of_an_engine() -> None:
+    question = EngineLogAsked(agent_id="local", instance_id="qwen.1")
+    answer = await on_engine_log_asked(question, launcher=FakeLauncher())
+    assert answer == EngineLog(known=False)
+
+
+@pytest.mark.parametrize("instance", ["../../etc/passwd.1", "qwen", "qwen.x", ".1", "a/b.1"])
+def test_an_instance_that_could_be_another_file_cannot_be_asked_about(instance: str) -> None:
+    with pytest.raises(ValidationError):
+        EngineLogAsked(agent_id="local", instance_id=instance)
