@@ -1,6 +1,22 @@
 """What `decide` may answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Cause(StrEnum):
+    """Why an engine leaves its memory, for counting; the reason beside it is for people."""
+
+    ROOM = "room"
+    """Somebody waits for the memory, or sleeps better there."""
+    IDLE = "idle"
+    ADVICE = "advice"
+    """The brain, or the rules in its place, thought so."""
+    OPERATOR = "operator"
+    FILES = "files"
+    """They are gone or replaced."""
+    COPIES = "copies"
+    """Its model has more engines than it needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +40,7 @@ class Unload:
     reason: str
     copy_id: str = ""
     """Which of its copies; empty: its first engine."""
+    cause: Cause = field(default=Cause.ROOM, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +51,7 @@ class Sleep:
     level: int
     """See `SleepView`."""
     reason: str
+    cause: Cause = field(default=Cause.ROOM, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

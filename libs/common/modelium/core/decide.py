@@ -20,7 +20,7 @@ from dataclasses import replace
 from modelium.common.figures import DecidedAction, Decision
 from modelium.common.records import ModelState
 from modelium.core import displace, reasons, replacing, replicas, spanning
-from modelium.core.actions import Action, Load, Queue, Unload, Wake
+from modelium.core.actions import Action, Cause, Load, Queue, Unload, Wake
 from modelium.core.books import Books
 from modelium.core.bound import turn_s, wait_bounds_s
 from modelium.core.guard import guard
@@ -64,23 +64,24 @@ def decide(
 def _must_go(books: Books) -> Iterable[Unload]:
     """A load under way is cancelled, which is the one order that does not wait for its device."""
     for model in (*books.snapshot.models, *books.snapshot.copies):
-        reason = _reason_to_go(model)
+        cause, reason = _reason_to_go(model)
         cancelled = model.state is ModelState.LOADING and books.is_here(model)
         if reason and (cancelled or (model.state in STOPPABLE and books.can_stop(model))):
             books.command(model.device_ids, model)
-            yield Unload(model.model, reason, model.copy_id)
+            yield Unload(model.model, reason, model.copy_id, cause)
 
 
-def _reason_to_go(model: ModelView) -> str:
+def _reason_to_go(model: ModelView) -> tuple[Cause, str]:
+    """No text: none."""
     if model.removed:
-        return "its files are gone"
+        return Cause.FILES, "its files are gone"
     if _must_not_serve_old_files(model):
-        return replacing.REASON
+        return Cause.FILES, replacing.REASON
     if model.unload_requested and not model.pinned:
-        return "an operator asked for it"
+        return Cause.OPERATOR, "an operator asked for it"
     if _kept_long_enough(model):
-        return f"not used for the {model.keep_alive_s:g} s it was to be kept"
-    return ""
+        return Cause.IDLE, f"not used for the {model.keep_alive_s:g} s it was to be kept"
+    return Cause.IDLE, ""
 
 
 def _must_not_serve_old_files(model: ModelView) -> bool:
@@ -231,9 +232,9 @@ def _followed(
     match decision.action:
         case DecidedAction.EVICT if books.can_stop(model):
             books.command(model.device_ids, model)
-            yield Unload(model.model, reason)
+            yield Unload(model.model, reason, cause=Cause.ADVICE)
         case DecidedAction.SLEEP if books.can_stop(model):
-            yield departure(books, model, reason, policy)
+            yield departure(books, model, reason, policy, Cause.ADVICE)
         case DecidedAction.WAKE if books.can_stop(model):
             yield from _wake_if_it_fits(books, model, reason)
         case DecidedAction.LOAD if model.state in STARTABLE:

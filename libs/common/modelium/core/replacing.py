@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from modelium.common.records import ModelState
-from modelium.core.actions import Load, Unload
+from modelium.core.actions import Cause, Load, Unload
 from modelium.core.books import CHANGING, Books
 from modelium.core.policy import Policy
 from modelium.core.replicas import spare_bytes
@@ -92,4 +92,4 @@ def _make_room(books: Books, model: ModelView, copies: Sequence[ModelView]) -> U
     if not books.can_stop(leaving):
         return None
     books.command(leaving.device_ids, leaving)
-    return Unload(model.model, REASON, leaving.copy_id)
+    return Unload(model.model, REASON, leaving.copy_id, Cause.FILES)

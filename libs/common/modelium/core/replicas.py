@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from modelium.common.records import ModelState
-from modelium.core.actions import Action, Load, Queue, Unload
+from modelium.core.actions import Action, Cause, Load, Queue, Unload
 from modelium.core.books import Books
 from modelium.core.policy import Policy
 from modelium.core.snapshot import DeviceView, ModelView
@@ -164,7 +164,7 @@ def too_many(books: Books, policy: Policy) -> list[Unload]:
         copy = min(copies, key=lambda copy: (copy.in_flight, -copy.generation))
         if reason and books.can_stop(copy) and (model is None or books.is_here(model)):
             books.command(copy.device_ids, copy)
-            stopped.append(Unload(name, reason, copy.copy_id))
+            stopped.append(Unload(name, reason, copy.copy_id, Cause.COPIES))
     return stopped
 
 

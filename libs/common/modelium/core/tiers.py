@@ -8,9 +8,10 @@ as for a knapsack, is no better: `make bench-policy`.)
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from modelium.common.records import ModelState
-from modelium.core.actions import Command, Sleep, Unload
+from modelium.core.actions import Cause, Command, Sleep, Unload
 from modelium.core.books import Books
 from modelium.core.policy import Policy
 from modelium.core.snapshot import ModelView, SleepView
@@ -37,18 +38,21 @@ def overslept(books: Books, policy: Policy) -> list[Unload]:
         spared = _is_to_wake(model) or model.sleep_requested
         if not spared and not pays and books.can_stop(model):
             books.command(model.device_ids, model)
-            stopped.append(Unload(model.model, "it is used too seldom to be kept asleep"))
+            reason = "it is used too seldom to be kept asleep"
+            stopped.append(Unload(model.model, reason, cause=Cause.IDLE))
     return stopped
 
 
-def departure(books: Books, leaving: ModelView, reason: str, policy: Policy) -> Command:
+def departure(
+    books: Books, leaving: ModelView, reason: str, policy: Policy, cause: Cause = Cause.ROOM
+) -> Command:
     """What makes the engine give way, or first makes room in host memory for it to sleep.
 
     The devices it works on are noted in the books.
     """
     ways = _ways(books, leaving, policy)
     action = _first_that_works(books, leaving, ways, reason, policy)
-    return _noted(books, leaving, action or Unload(leaving.model, reason))
+    return _noted(books, leaving, action or Unload(leaving.model, reason), cause)
 
 
 def asked_to_sleep(books: Books, policy: Policy) -> list[Command]:
@@ -62,18 +66,21 @@ def asked_to_sleep(books: Books, policy: Policy) -> list[Command]:
         if wanted and model.state is ModelState.LOADED and books.can_stop(model):
             ways = [way for _, way in sleep_costs(model)]
             action = _first_that_works(books, model, ways, "an operator asked for it", policy)
-            told += [_noted(books, model, action)] if action else []
+            told += [_noted(books, model, action, Cause.OPERATOR)] if action else []
     return told
 
 
 def _first_that_works(
     books: Books, leaving: ModelView, ways: Iterable[SleepView], reason: str, policy: Policy
-) -> Command | None:
+) -> Sleep | Unload | None:
     actions = (_sleep(books, leaving, way, reason, policy) for way in ways)
     return next((action for action in actions if action), None)
 
 
-def _noted(books: Books, leaving: ModelView, action: Command) -> Command:
+def _noted(books: Books, leaving: ModelView, action: Sleep | Unload, cause: Cause) -> Command:
+    """`cause` is why it leaves; another may have to go first, to make room."""
+    if action.model == leaving.model:
+        action = replace(action, cause=cause)
     told = books.snapshot.model(action.model) or leaving
     books.command(told.device_ids, told)
     return action
@@ -102,7 +109,7 @@ def _pays(books: Books, model: ModelView, way: SleepView, policy: Policy) -> boo
 
 def _sleep(
     books: Books, leaving: ModelView, way: SleepView, reason: str, policy: Policy
-) -> Command | None:
+) -> Sleep | Unload | None:
     """None: there is no host memory for it, and nothing that sleeps there is worth less."""
     agent_id = books.agent_of(leaving)
     short = way.host_bytes - books.host_free.get(agent_id, 0)

@@ -116,6 +116,7 @@ class CpuSlots:
 
     async def measure(self, resident: Mapping[str, int]) -> tuple[Device, ...]:
         machine = await asyncio.to_thread(machine_memory, within_cgroup=self._within_cgroup)
+        busy = min(1.0, psutil.cpu_percent() / 100)
         return tuple(
             Device(
                 device_id=slot,
@@ -126,6 +127,7 @@ class CpuSlots:
                     self._budget_bytes, resident.get(slot, 0), machine.available_bytes
                 ),
                 used_bytes=resident.get(slot, 0),
+                utilization=busy,
             )
             for number, slot in enumerate(self._traits)
         )
