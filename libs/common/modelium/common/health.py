@@ -13,6 +13,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from modelium.common.boundary import attempt
 
 Probe = Callable[[], Awaitable[bool]]
+Page = Callable[[], Awaitable[tuple[str, bytes]]]
+"""Answers a content type and a body."""
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -30,6 +32,8 @@ class Checks:
         self.started = False
         self.stopping = False
         self.metrics: Callable[[], bytes] = generate_latest
+        self.pages: dict[str, Page] = {}
+        """Further pages of a service on its own port, by path."""
 
     def add(self, name: str, probe: Probe) -> None:
         self._probes[name] = probe
@@ -81,7 +85,10 @@ async def _answer(path: str, checks: Checks) -> tuple[int, str, bytes]:
             return await _readiness(checks)
         case "/metrics":
             return 200, CONTENT_TYPE_LATEST, checks.metrics()
-    return 404, _JSON, _json({"error": "not found", "paths": sorted(HEALTH_PATHS)})
+    if path in checks.pages:
+        return 200, *await checks.pages[path]()
+    paths = sorted(HEALTH_PATHS | checks.pages.keys())
+    return 404, _JSON, _json({"error": "not found", "paths": paths})
 
 
 async def _readiness(checks: Checks) -> tuple[int, str, bytes]:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from modelium.brain import metrics
 from modelium.brain.advisor import RulesAdvisor
 from modelium.brain.backends.choice import backend_of
 from modelium.brain.deciding import Deciding
@@ -42,6 +43,7 @@ async def build(shell: Shell) -> None:
     if llm is not None:
         known = await shell.store.advisors.get(llm.name)
         deciding.seat.standing = known.standing if known else Standing()
+    metrics.begin(deciding.seat.standing)
     plans = Plans(
         rules=rules,
         language_model=llm,

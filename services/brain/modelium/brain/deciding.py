@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from modelium.brain import metrics
 from modelium.brain.advisor import RulesAdvisor
 from modelium.brain.answering import Answering
 from modelium.brain.language_model import Answer, LanguageModel
@@ -69,7 +70,8 @@ class Deciding:
                 f"its advice cost {regret_s:+.2f} s of waiting for each disagreement, beside the "
                 "rules'"
             )
-        by_rules = self._rules.advise(tick) if self._rules_may_answer else ()
+        metrics.stands(self.seat.standing)
+        by_rules = self._by_rules_in_time(tick) if self._rules_may_answer else ()
         contestants = contest(tick, self._rules.policy) if self._llm else ()
         if not contestants or self._llm is None:
             await self._answer(tick, by_rules)
@@ -80,6 +82,13 @@ class Deciding:
             answer = await self._llm.decide(tick, contestants)
             await self._publish(_by_llm(self._llm, tick, answer, shadow=True))
             self._note(tick, contestants, answer, by_rules)
+
+    def _by_rules_in_time(self, tick: MetricsTick) -> tuple[Decision, ...]:
+        began_s = self._clock.monotonic()
+        decisions = self._rules.advise(tick)
+        took_s = self._clock.monotonic() - began_s
+        metrics.DURATION.labels(DecisionSource.RULES).observe(took_s)
+        return decisions
 
     async def _let_llm_lead(
         self,
@@ -139,6 +148,7 @@ class Deciding:
 
     async def _publish(self, message: DecisionMade) -> None:
         await self._bus.publish(message)
+        metrics.decided(message)
         if message.decisions or message.failure:
             log.info(
                 "decision.made",
@@ -153,6 +163,7 @@ class Deciding:
         reason = f"{self._advisor} {leads}: {why}"
         log.info("advisor.changed", reason=reason)
         standing = self.seat.standing
+        metrics.leader_changed(standing)
         change = AdvisorChanged(advisor=self._advisor, standing=standing, reason=reason)
         await self._bus.publish(change)
 

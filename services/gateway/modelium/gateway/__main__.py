@@ -64,6 +64,7 @@ async def build(shell: Shell, worker: Worker | None = None) -> None:
             shell.clock,
             connections=lambda: upstream.open_connections,
             limits_are_local=lambda: access.refilling.local,
+            queue_limit=settings.max_queue_per_model,
         )
     )
     for name, work in [*gateway.work(), *access.work()]:

@@ -174,6 +174,7 @@ class Proxy:
         record = self.table.record(model)
         about = record.descriptor if record else None
         prompt, completion = request.tokens(about.wanted_context_length if about else 0)
+        self.stats.tokens(model, prompt, completion)
         self.access.usage.add(
             request.principal,
             model,

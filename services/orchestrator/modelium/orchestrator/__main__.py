@@ -2,10 +2,13 @@
 
 from typing import Final
 
+from prometheus_client import REGISTRY
+
 from modelium.common.bus import bind
 from modelium.common.policies import PoliciesInForce
 from modelium.common.service import Shell, run
 from modelium.orchestrator.fenced_bus import FencedBus
+from modelium.orchestrator.fleet_metrics import FleetCollector
 from modelium.orchestrator.handlers import EVENT_HANDLERS, FOLLOWED, QUESTION_HANDLERS
 from modelium.orchestrator.leading import Leading
 from modelium.orchestrator.owner import Owner
@@ -20,6 +23,7 @@ async def build(shell: Shell) -> None:
     settings, loaded = shell.settings, shell.loaded
     policies = PoliciesInForce(settings.orchestration.policies, loaded.origins, loaded.file_digests)
     owner = Owner(bus=bus, clock=shell.clock, settings=settings, policies=policies, leads=False)
+    REGISTRY.register(FleetCollector(owner.look))
     resync = Resync(store=shell.store, owner=owner, clock=shell.clock)
     leading = Leading(
         lease=lease,

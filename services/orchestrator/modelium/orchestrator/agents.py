@@ -11,6 +11,8 @@ from modelium.common.events import AgentHeartbeat
 from modelium.common.records import Device, Instance
 
 SILENT_AFTER_S: Final = 10.0
+REMOVED_AFTER_S: Final = 3600.0
+"""One that has been silent for so long was taken away for good, as far as anybody is told."""
 
 
 class Agents:
@@ -32,6 +34,14 @@ class Agents:
         """Whether it has said nothing for so long that its engines count as lost."""
         at_s, _ = self._heard.get(agent_id, (self._hearing_since_s, None))
         return now_s - max(at_s, self._hearing_since_s) >= SILENT_AFTER_S
+
+    def silent_s(self, now_s: float) -> dict[str, float]:
+        """Since when each was heard last, or could have been; without those long gone."""
+        silences = {
+            agent_id: max(0.0, now_s - max(at_s, self._hearing_since_s))
+            for agent_id, (at_s, _) in self._heard.items()
+        }
+        return {agent_id: s for agent_id, s in silences.items() if s < REMOVED_AFTER_S}
 
     def has_spoken(self, agent_id: str, *, since_s: float) -> bool:
         """Whether it was heard since then."""

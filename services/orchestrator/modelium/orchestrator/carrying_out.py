@@ -18,6 +18,7 @@ from modelium.core.policy import MemoryPolicy, Policy
 from modelium.core.snapshot import Snapshot
 from modelium.orchestrator import commands
 from modelium.orchestrator.engines import Engine, copies_of, engine_of
+from modelium.orchestrator.fleet_metrics import count_eviction
 from modelium.orchestrator.in_flight import PlacementCommand, Sent
 from modelium.orchestrator.placement_state import PlacementState
 
@@ -87,6 +88,7 @@ class CarryingOut:
         if command is None or not await publish(self._bus, command):
             return False
         self._state.was_sent(Sent(command, now_s))
+        count_eviction(action)
         log.info("command.sent", reason=action.reason, **_fields(command))
         return True
 

@@ -35,6 +35,7 @@ from modelium.core.runtimes import enabled_runtimes
 from modelium.orchestrator.advising import Advising
 from modelium.orchestrator.carrying_out import CarryingOut, publish
 from modelium.orchestrator.engines import Found, find
+from modelium.orchestrator.fleet_metrics import Fleet
 from modelium.orchestrator.lost import LostEngines
 from modelium.orchestrator.misnamed import Misnamed
 from modelium.orchestrator.orphans import Orphans
@@ -139,6 +140,15 @@ class Owner:
         while True:
             await self._clock.sleep(TICK_S)
             self.post(Ticked())
+
+    def look(self) -> Fleet | None:
+        """All that it knows now, only to be read; None while it does not decide."""
+        now_s = self._clock.monotonic()
+        if not (self._leads and self._state.is_ready(now_s)):
+            return None
+        found = find(self._state, now_s)
+        seen = snapshot(self._state, self._numbers, now_s, self._clock.now(), found)
+        return Fleet(self._state, found, seen, self._numbers.policy, now_s)
 
     async def run(self) -> None:
         """Apply, decide, carry out, until cancelled."""

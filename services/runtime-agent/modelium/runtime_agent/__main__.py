@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from prometheus_client import REGISTRY
+
 from modelium.common.bus import bind
 from modelium.common.descriptor import RuntimeKind
 from modelium.common.load_settings import Settings
@@ -13,6 +15,7 @@ from modelium.runtime_agent.containers import connect
 from modelium.runtime_agent.devices import CpuSlots, Devices, machine_memory
 from modelium.runtime_agent.drain import DrainTracker, doubt_silence
 from modelium.runtime_agent.engine_http import EngineHttp
+from modelium.runtime_agent.engine_metrics import PATH, EngineMetrics
 from modelium.runtime_agent.fence import Fence, fenced
 from modelium.runtime_agent.gpus import find_gpus
 from modelium.runtime_agent.handlers import ANSWERED, COMMANDS, FOLLOWED
@@ -22,6 +25,7 @@ from modelium.runtime_agent.journal import Journal
 from modelium.runtime_agent.lanes import Lanes
 from modelium.runtime_agent.launcher import LOGS, Launcher
 from modelium.runtime_agent.memory import MemoryMeter
+from modelium.runtime_agent.metrics import AgentCollector
 from modelium.runtime_agent.processes import ProcessLauncher
 from modelium.runtime_agent.runtime import Runtime
 from modelium.runtime_agent.runtimes.ray_serve import RayServeRuntime
@@ -34,8 +38,12 @@ from modelium.runtime_agent.tools import Tools
 async def build(shell: Shell) -> None:
     """Find devices, adopt engines, then listen."""
     agent = shell.settings.runtime_agent
-    tools = await _tools(shell)
+    http = EngineHttp()
+    shell.resources.push_async_callback(http.close)
+    tools = await _tools(shell, http)
     supervisor = Supervisor(tools, agent_id=agent.id)
+    REGISTRY.register(AgentCollector(agent.id, lambda: supervisor.measured, supervisor.instances))
+    shell.checks.pages[PATH] = EngineMetrics(supervisor, http).page
     sleep_memory_bytes = await _sleep_memory(shell, tools)
     await supervisor.adopt()
 
@@ -73,10 +81,8 @@ async def build(shell: Shell) -> None:
         shell.before_stop(partial(supervisor.stop_all, agent.exit_drain_seconds))
 
 
-async def _tools(shell: Shell) -> Tools:
+async def _tools(shell: Shell, http: EngineHttp) -> Tools:
     settings, clock = shell.settings, shell.clock
-    http = EngineHttp()
-    shell.resources.push_async_callback(http.close)
     devices = _devices(shell)
     return Tools(
         launcher=await _launcher(shell),

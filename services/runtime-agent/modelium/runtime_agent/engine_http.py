@@ -35,26 +35,44 @@ class EngineHttp:
         await self._session.close()
 
     async def ask(
-        self, method: str, url: str, *, timeout_s: float, body: dict[str, Any] | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        timeout_s: float,
+        body: dict[str, Any] | None = None,
+        most_bytes: int | None = None,
     ) -> Answer:
         """Send one request and read its whole answer.
 
         `body` goes as JSON; with bytes in it as a form, in which those are a file.
 
         Raises:
-            NoAnswer: within `timeout_s` there was none.
+            NoAnswer: within `timeout_s` there was none, or one of more than `most_bytes`.
         """
         try:
             async with self._session.request(
                 method, url, **_content(body), timeout=aiohttp.ClientTimeout(total=timeout_s)
             ) as response:
-                return Answer(response.status, await response.read())
+                return Answer(response.status, await _whole(response, most_bytes))
         except aiohttp.ClientConnectorError as refused:
             raise NoAnswer("nobody listens at its port", refused=True) from refused
         except TimeoutError as late:
             raise NoAnswer(f"no answer within {timeout_s:.0f} s") from late
         except aiohttp.ClientError as broken:
             raise NoAnswer(f"the connection broke ({type(broken).__name__})") from broken
+
+
+async def _whole(response: aiohttp.ClientResponse, most_bytes: int | None) -> bytes:
+    if most_bytes is None:
+        return await response.read()
+    parts, left = [], most_bytes
+    async for part in response.content.iter_any():
+        left -= len(part)
+        if left < 0:
+            raise NoAnswer(f"an answer of more than {most_bytes} bytes")
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _content(body: dict[str, Any] | None) -> dict[str, Any]:

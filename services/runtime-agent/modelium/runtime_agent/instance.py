@@ -29,6 +29,7 @@ from modelium.runtime_agent.journal import Entry
 from modelium.runtime_agent.launcher import Engine, EngineRecord, Usage
 from modelium.runtime_agent.launching import launch
 from modelium.runtime_agent.memory import Free
+from modelium.runtime_agent.metrics import LOADS
 from modelium.runtime_agent.runtime import Proof
 from modelium.runtime_agent.sleeping import fall_asleep, wake_up, while_asleep
 from modelium.runtime_agent.steady import SteadyEngine
@@ -149,9 +150,9 @@ class Life:
         await self._enter(InstanceState.LOADING)
         async with self._tools.lanes.hold(self.record.device_ids):
             free = await self._tools.meter.free(self.record.device_ids)
-            began_s = self._tools.clock.monotonic()
-            await self._or_killed(self._start(command))
-            self._note(load_s=self._tools.clock.monotonic() - began_s)
+            load_s = await self._tools.timed(self._or_killed(self._start(command)))
+            LOADS.labels(self.record.model, "disk").observe(load_s)
+            self._note(load_s=load_s)
             await self._measure(free)
         await self._enter(InstanceState.LOADED)
 
@@ -244,10 +245,10 @@ class Life:
         await self._enter(InstanceState.LOADING)
         async with self._tools.lanes.hold(self.record.device_ids):
             free = await self._tools.meter.free(self.record.device_ids)
-            began_s = self._tools.clock.monotonic()
-            await self._or_killed(self._wake_up())
+            wake_s = await self._tools.timed(self._or_killed(self._wake_up()))
+            LOADS.labels(self.record.model, "sleep").observe(wake_s)
             self._tending = None
-            self._note(wake_s=self._tools.clock.monotonic() - began_s, sleep_level=0)
+            self._note(wake_s=wake_s, sleep_level=0)
             # What held nobody knows how much asleep holds nobody knows how much awake.
             taken = await self._tools.meter.taken(self.record.device_ids, free)
             self._note(resident_bytes=self.resident_bytes and max(0, self.resident_bytes + taken))

@@ -19,6 +19,7 @@ from modelium.common.events import (
     Command,
     LoadModel,
     RuntimeEvent,
+    RuntimeFailed,
     RuntimeUnloaded,
     SleepModel,
     UnloadModel,
@@ -31,6 +32,7 @@ from modelium.runtime_agent.failures import Failure
 from modelium.runtime_agent.instance import Life
 from modelium.runtime_agent.journal import Entry
 from modelium.runtime_agent.launcher import Engine, EngineRecord, record_of
+from modelium.runtime_agent.metrics import FAILURES
 from modelium.runtime_agent.room import lacks_room
 from modelium.runtime_agent.tools import Tools
 from modelium.runtime_agent.waiting import first_to_end
@@ -59,6 +61,8 @@ class Supervisor:
         self._work: asyncio.Queue[Coroutine[Any, Any, None]] = asyncio.Queue()
         self.ended: asyncio.Queue[str] = asyncio.Queue()
         """Instances whose memory is free again, for the heartbeat."""
+        self.measured: tuple[Device, ...] = ()
+        """The devices as they were when somebody last asked."""
         self._stopping = False
         self._all_ended = asyncio.Event()
 
@@ -132,7 +136,8 @@ class Supervisor:
         for life in self._lives.values():
             for device in life.record.device_ids:
                 resident[device] = resident.get(device, 0) + life.resident_bytes
-        return await self._tools.devices.measure(resident)
+        self.measured = await self._tools.devices.measure(resident)
+        return self.measured
 
     async def stop_all(self, drain_s: float) -> None:
         """Unload all engines at once and take no more commands; returns when all have ended.
@@ -283,6 +288,8 @@ class Supervisor:
         )
 
     def _remember(self, event: RuntimeEvent) -> None:
+        if isinstance(event, RuntimeFailed):
+            FAILURES.labels(event.model, event.kind).inc()
         self._ended[event.instance_id] = event
         while len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)

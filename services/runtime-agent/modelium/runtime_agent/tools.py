@@ -1,7 +1,8 @@
 """What the lives of all engines of an agent share."""
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from modelium.common.clock import Clock
 from modelium.common.descriptor import RuntimeKind
@@ -31,6 +32,12 @@ class Tools:
     meter: MemoryMeter
     clock: Clock
     announce: Announcer
+
+    async def timed(self, work: Coroutine[Any, Any, None]) -> float:
+        """Do it; how many seconds it took."""
+        began_s = self.clock.monotonic()
+        await work
+        return self.clock.monotonic() - began_s
 
     def in_use(self, engine: EngineRecord) -> bool:
         """Whether a gateway has requests in flight there."""

@@ -14,6 +14,7 @@ def collector(world: World) -> GatewayCollector:
         world.clock,
         connections=lambda: 7,
         limits_are_local=lambda: True,
+        queue_limit=64,
     )
 
 

@@ -32,7 +32,9 @@ class GatewayCollector(Collector):
         clock: Clock,
         connections: Callable[[], int],
         limits_are_local: Callable[[], bool],
+        queue_limit: int,
     ) -> None:
+        self._queue_limit = queue_limit
         self._dispatch = dispatch
         self._connections = connections
         self._limits_are_local = limits_are_local
@@ -66,12 +68,21 @@ class GatewayCollector(Collector):
         depth = GaugeMetricFamily(
             f"{_PREFIX}queue_depth", "Requests that wait for their model.", labels=["model"]
         )
+        oldest = GaugeMetricFamily(
+            f"{_PREFIX}oldest_wait_seconds", "How long the oldest of them waits.", labels=["model"]
+        )
         now_s = self._clock.monotonic()
         for figures in self._stats.snapshot(self._table, self._room, now_s):
             self._add_outcomes(requests, figures)
             in_flight.add_metric([figures.model], figures.in_flight)
             depth.add_metric([figures.model], figures.waiting)
-        yield from (requests, in_flight, depth, self._refusals())
+            oldest.add_metric([figures.model], figures.oldest_wait_s)
+        yield from (requests, in_flight, depth, oldest, self._refusals(), self._tokens())
+        yield GaugeMetricFamily(
+            f"{_PREFIX}queue_limit",
+            "Requests that may wait for one model; more are refused.",
+            value=self._queue_limit,
+        )
         yield GaugeMetricFamily(
             f"{_PREFIX}engine_connections",
             "Open connections to engines, kept ones included.",
@@ -93,6 +104,15 @@ class GatewayCollector(Collector):
             (Ending.LEFT, left),
         ):
             requests.add_metric([figures.model, outcome], count)
+
+    def _tokens(self) -> Metric:
+        tokens = CounterMetricFamily(
+            "modelium_tokens", "Tokens of requests that have ended.", labels=["model", "direction"]
+        )
+        for model, counts in self._stats.models.items():
+            tokens.add_metric([model, "input"], counts.prompt_tokens)
+            tokens.add_metric([model, "output"], counts.completion_tokens)
+        return tokens
 
     def _refusals(self) -> Metric:
         refusals = CounterMetricFamily(

@@ -84,7 +84,7 @@ class _Fixed(Collector):
 
 
 def _together(sample: str, one: float, other: float) -> float:
-    if sample.endswith("_info"):
+    if sample.endswith(("_info", "oldest_wait_seconds")):
         return max(one, other)
     if sample.endswith(("_created", "_start_time_seconds")):
         return min(one, other)

@@ -64,6 +64,8 @@ class ModelCounts:
     """By organisation, only of the `_USERS` last ones, the last at the end."""
     duration: Histogram = field(default_factory=Histogram)
     first_byte: Histogram = field(default_factory=Histogram)
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
     recent_s: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
 
 
@@ -114,6 +116,12 @@ class Stats:
             counts.failures += 1
         else:
             counts.left += 1
+
+    def tokens(self, model: str, prompt: int, completion: int) -> None:
+        """A request of this model has taken these."""
+        counts = self.of(model)
+        counts.prompt_tokens += prompt
+        counts.completion_tokens += completion
 
     def refused(self, code: str) -> None:
         """A request was told why it is not answered, before it came to a model."""
