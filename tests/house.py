@@ -83,6 +83,7 @@ OWNERS = {
     "llguidance": ("modelium.local_llm.decoding",),
     "onnxruntime": ("modelium.model_host.models.onnx",),
     "supervisor": ("modelium.cli.",),
+    "opentelemetry": ("modelium.common.tracing_otel",),
     "limits": ("modelium.gateway.access.windows",),
     "jwt": ("modelium.gateway.access.",),
     "landlockpy": ("modelium.watcher.safety.confinement",),

@@ -15,10 +15,11 @@ from typing import Final
 from pydantic import ValidationError
 
 from modelium.common.bus import Handler
-from modelium.common.envelope import TRACEPARENT, TRACEPARENT_HEADER, Arrived, decode
+from modelium.common.envelope import TRACEPARENT_HEADER, Arrived, decode, within_trace
 from modelium.common.errors import DependencyUnavailable, IllegalTransition, Reject, RetryLater
 from modelium.common.events import Message
 from modelium.common.frozen import Frozen
+from modelium.common.tracing import NO_TRACING, Attributes, Kind, Tracing
 
 MAX_FAILURES: Final = 5
 FIRST_DELAY_S: Final = 0.5
@@ -49,17 +50,30 @@ class Dead:
 Outcome = Done | Again | Dead
 
 
-async def deliver(kind: type[Message], arrived: Arrived, handler: Handler) -> None:
+async def deliver(
+    kind: type[Message], arrived: Arrived, handler: Handler, tracing: Tracing = NO_TRACING
+) -> None:
     """Let `handler` have the message, within the trace it belongs to.
 
     Raises:
         ValidationError: it is not such a message.
     """
-    token = TRACEPARENT.set(arrived.headers.get(TRACEPARENT_HEADER))
-    try:
-        await handler(decode(kind, arrived))
-    finally:
-        TRACEPARENT.reset(token)
+    with within_trace(arrived.headers.get(TRACEPARENT_HEADER)):
+        message = decode(kind, arrived)
+        with tracing.span(f"process {kind.subject}", Kind.CONSUMER, about(message, "process")):
+            await handler(message)
+
+
+def about(message: Message, operation: str) -> Attributes:
+    """What a span tells of a message: `operation` is process or send."""
+    model = getattr(message, "model", None)
+    return {
+        "messaging.system": "nats",
+        "messaging.destination.name": message.subject,
+        "messaging.operation.type": operation,
+        "messaging.message.id": message.message_id,
+        **({"modelium.model": str(model)} if model else {}),
+    }
 
 
 async def reply_to(

@@ -6,7 +6,8 @@ mode).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,17 @@ M = TypeVar("M", bound=Message)
 
 TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
 """W3C trace context of the message being handled; everything published meanwhile carries it."""
+
+
+@contextmanager
+def within_trace(traceparent: str | None) -> Iterator[None]:
+    """Let the block be part of this trace, or of none."""
+    token = TRACEPARENT.set(traceparent)
+    try:
+        yield
+    finally:
+        TRACEPARENT.reset(token)
+
 
 TRACEPARENT_HEADER: Final = "traceparent"
 MESSAGE_ID_HEADER: Final = "Nats-Msg-Id"

@@ -11,13 +11,25 @@ from typing import Final
 
 import structlog
 
+from modelium.common.envelope import TRACEPARENT
 from modelium.common.settings import LogFormat, Logging
 
 # What libraries say below a warning is about their own life, not ours.
 _QUIET: Final = ("asyncio", "nats", "redis", "uvicorn", "aiohttp", "docker", "urllib3", "watchdog")
 
+
+def _add_trace(
+    _: structlog.typing.WrappedLogger, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """The trace that this is part of, from version-trace-span-flags."""
+    if traceparent := TRACEPARENT.get():
+        _version, event["trace_id"], event["span_id"], *_flags = f"{traceparent}--".split("-")
+    return event
+
+
 _SHARED: Final[tuple[structlog.typing.Processor, ...]] = (
     structlog.contextvars.merge_contextvars,
+    _add_trace,
     structlog.stdlib.add_log_level,
     structlog.stdlib.ExtraAdder(),
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),

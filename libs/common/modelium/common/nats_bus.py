@@ -10,6 +10,7 @@ from typing import Final
 from modelium.common import metrics
 from modelium.common.bus import A, Handlers
 from modelium.common.clock import Clock, SystemClock
+from modelium.common.delivery import about
 from modelium.common.envelope import encode
 from modelium.common.event_log import EventLog
 from modelium.common.events import Command, Message, Question
@@ -20,6 +21,7 @@ from modelium.common.nats_event_log import NatsEventLog
 from modelium.common.nats_follower import NatsFollower
 from modelium.common.nats_lease import NatsLeaseCell
 from modelium.common.subjects import COMMANDS_STREAM, EVENTS_STREAM, subject_for, subject_of
+from modelium.common.tracing import NO_TRACING, Kind, Tracing
 
 ACK_WAIT_S: Final = 10.0
 """The message that a dead process was handling is delivered to another after this."""
@@ -35,7 +37,9 @@ class NatsBus:
         source: str,
         clock: Clock | None = None,
         ack_wait_s: float = ACK_WAIT_S,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
+        self._tracing = tracing
         self._source = source
         self._ack_wait_s = ack_wait_s
         self._clock = clock or SystemClock()
@@ -63,9 +67,10 @@ class NatsBus:
         return NatsLeaseCell(self._connection, name)
 
     async def publish(self, message: Message) -> None:
-        payload, headers = encode(message, self._source)
         send = self._connection.store if message.stored else self._connection.send
-        await send(subject_of(message), payload, headers)
+        with self._tracing.span(f"send {message.subject}", Kind.PRODUCER, about(message, "send")):
+            payload, headers = encode(message, self._source)
+            await send(subject_of(message), payload, headers)
         metrics.EVENTS_PUBLISHED.labels(message.subject).inc()
 
     async def consume(
@@ -83,6 +88,7 @@ class NatsBus:
             durable=durable,
             routes=routes,
             ack_wait_s=self._ack_wait_s,
+            tracing=self._tracing,
         )
         await consumer.run()
 

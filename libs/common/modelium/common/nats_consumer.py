@@ -30,6 +30,7 @@ from modelium.common.events import Message
 from modelium.common.nats_connection import AWAY, NatsConnection
 from modelium.common.nats_topology import declare_consumer, declare_streams
 from modelium.common.subjects import dead
+from modelium.common.tracing import NO_TRACING, Tracing
 
 FETCH_S: Final = 1.0
 """And no longer than half of the time for which a message may be in hand (`lease.in_hand_s`)."""
@@ -54,7 +55,12 @@ class NatsConsumer:
         durable: str,
         routes: Routes,
         ack_wait_s: float,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
+        self._tracing = tracing
+        for kind, _ in routes.values():
+            # A counter that begins with 1 does not rise, for Prometheus.
+            metrics.EVENTS_DEAD_LETTERED.labels(kind.subject)
         self._connection = connection
         self._clock = clock
         self._stream = stream
@@ -120,7 +126,7 @@ class NatsConsumer:
         failures = msg.metadata.num_delivered - 1 - self._postponed.get(sequence, 0)
         fallback_id = f"{self._stream}-{sequence}"
         arrived = Arrived(msg.data, msg.headers or {}, fallback_id, msg.metadata.timestamp)
-        error = await attempt(deliver(kind, arrived, handler))
+        error = await attempt(deliver(kind, arrived, handler, self._tracing))
         match outcome(error, max(failures, 0)):
             case Done():
                 await msg.ack()

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import structlog
 
-from modelium.common import logs, memory, metrics
+from modelium.common import logs, memory, metrics, tracing
 from modelium.common.addresses import without_password
 from modelium.common.boundary import attempt
 from modelium.common.bus import Bus
@@ -29,11 +29,12 @@ from modelium.common.health import Checks, health_app
 from modelium.common.http_server import bind, serve_http
 from modelium.common.lease import Lease, in_hand_s
 from modelium.common.load_settings import Loaded, Settings, load_with_origins
-from modelium.common.redis_store import RedisStore
 from modelium.common.store import Store
+from modelium.common.tracing import Tracing
 
 if TYPE_CHECKING:
     from modelium.common.nats_bus import NatsBus
+    from modelium.common.redis_store import RedisStore
 
 STORE_RETRY_S: Final = 1.0
 SIGNAL_EXIT_BASE: Final = 128
@@ -56,6 +57,7 @@ class Shell(Protocol):
     """For a service of which one process leads; it holds nothing unless its `run` is run."""
     resources: AsyncExitStack
     """Closed in reverse order after all tasks have ended."""
+    tracing: Tracing
     checks: Checks
     """What /readyz asks; a service with its own port gives it to `health.health_app`."""
 
@@ -89,6 +91,7 @@ class _Shell:
     instance: str
     lease: Lease
     resources: AsyncExitStack
+    tracing: Tracing
     group: asyncio.TaskGroup
     checks: Checks = field(default_factory=Checks)
     drains: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
@@ -143,13 +146,24 @@ async def _main(name: str, build: Build, config: Path | None, health_surface: bo
     metrics.announce_build(name)
     # What a process had in hand, and was held up with, comes first to the one that takes over.
     ack_wait_s = in_hand_s(settings.orchestration.lease_seconds)
-    bus = _bus(settings.nats.url, instance, ack_wait_s)
-    store = RedisStore(settings.redis.url)
+    trace = tracing.begin(name, instance)
+    bus = _bus(settings.nats.url, instance, ack_wait_s, trace)
+    store = _store(settings.redis.url)
     lease = _lease(name, bus, instance, settings)
     try:
         async with AsyncExitStack() as resources, asyncio.TaskGroup() as group:
+            resources.push_async_callback(trace.close)
             shell = _Shell(
-                settings, loaded, SystemClock(), bus, store, instance, lease, resources, group
+                settings,
+                loaded,
+                SystemClock(),
+                bus,
+                store,
+                instance,
+                lease,
+                resources,
+                trace,
+                group,
             )
             group.create_task(_until_stopped(stop, shell))
             if health_surface:
@@ -163,12 +177,20 @@ async def _main(name: str, build: Build, config: Path | None, health_surface: bo
         _log.info("service.stopped")
 
 
-def _bus(url: str, instance: str, ack_wait_s: float) -> "NatsBus":
+def _bus(url: str, instance: str, ack_wait_s: float, trace: Tracing) -> "NatsBus":
     # Where aiohttp is installed, nats-py takes it (11 MB) for WebSockets, which nobody speaks here.
     with memory.without("aiohttp"):
         from modelium.common.nats_bus import NatsBus
 
-    return NatsBus(url, source=instance, ack_wait_s=ack_wait_s)
+    return NatsBus(url, source=instance, ack_wait_s=ack_wait_s, tracing=trace)
+
+
+def _store(url: str) -> "RedisStore":
+    # Where OpenTelemetry is installed, redis takes it (3 MB) for figures that nobody asks for.
+    with memory.without("opentelemetry.sdk"):
+        from modelium.common.redis_store import RedisStore
+
+    return RedisStore(url)
 
 
 def _lease(name: str, bus: "NatsBus", instance: str, settings: Settings) -> Lease:
@@ -212,7 +234,7 @@ def _serve_health(name: str, shell: _Shell) -> None:
     shell.task("health", serve_http(health_app(shell.checks), bound))
 
 
-async def _connect(shell: _Shell, bus: "NatsBus", store: RedisStore) -> None:
+async def _connect(shell: _Shell, bus: "NatsBus", store: "RedisStore") -> None:
     """Wait for bus and store, however long they take; /readyz and the log say so meanwhile."""
 
     async def connected() -> bool:

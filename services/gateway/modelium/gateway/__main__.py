@@ -54,7 +54,8 @@ async def build(shell: Shell, worker: Worker | None = None) -> None:
     upstream = await shell.resources.enter_async_context(EnginePool(shell.clock))
     configured = shell.settings.orchestration.policies
     policies = PoliciesInForce(configured, shell.loaded.origins)
-    gateway = assemble(shell, settings, upstream, access, pinned=AlwaysLoaded(policies))
+    pinned = AlwaysLoaded(policies)
+    gateway = assemble(shell, settings, upstream, access, pinned=pinned, tracing=shell.tracing)
     REGISTRY.register(
         GatewayCollector(
             gateway.stats,

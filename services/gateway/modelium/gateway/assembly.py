@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ from modelium.common.clock import Clock
 from modelium.common.health import Checks, health_app
 from modelium.common.settings import Gateway as GatewaySettings
 from modelium.common.store import Store
+from modelium.common.tracing import NO_TRACING, Tracing
 from modelium.gateway.access.assembly import Access
 from modelium.gateway.access.http import give_access
 from modelium.gateway.app import GatewayApp
@@ -29,6 +31,7 @@ from modelium.gateway.reporting.announcing import Announcer
 from modelium.gateway.reporting.requests import Requests
 from modelium.gateway.reporting.stats import Stats
 from modelium.gateway.reporting.waits import WaitLog
+from modelium.gateway.traced_proxy import TracedProxy
 from modelium.gateway.waiting.demand import Demand
 from modelium.gateway.waiting.holding import Holding
 from modelium.gateway.waiting.room import WaitingRoom
@@ -90,6 +93,7 @@ def assemble(
     *,
     pinned: Collection[str] = (),
     comment_every_s: float = COMMENT_EVERY_S,
+    tracing: Tracing = NO_TRACING,
 ) -> Gateway:
     """A gateway that knows no model yet, and is not ready before it does.
 
@@ -106,7 +110,8 @@ def assemble(
         clock=clock,
         gate=gate,
     )
-    proxy = Proxy(
+    make = partial(TracedProxy, tracing=tracing) if tracing.on else Proxy
+    proxy = make(
         table=table,
         dispatch=parts.dispatch,
         holding=parts.holding,

@@ -22,7 +22,14 @@ async def build(shell: Shell) -> None:
     bus, lease = FencedBus(shell.bus, shell.lease), shell.lease
     settings, loaded = shell.settings, shell.loaded
     policies = PoliciesInForce(settings.orchestration.policies, loaded.origins, loaded.file_digests)
-    owner = Owner(bus=bus, clock=shell.clock, settings=settings, policies=policies, leads=False)
+    owner = Owner(
+        bus=bus,
+        clock=shell.clock,
+        settings=settings,
+        policies=policies,
+        leads=False,
+        tracing=shell.tracing,
+    )
     REGISTRY.register(FleetCollector(owner.look))
     resync = Resync(store=shell.store, owner=owner, clock=shell.clock)
     leading = Leading(

@@ -1,6 +1,7 @@
 """Carries out what was decided: commands to agents, and the reasons why models wait."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
 import structlog
@@ -11,6 +12,7 @@ from modelium.common.events import DecisionMade, Message
 from modelium.common.figures import DecidedAction, Decision, DecisionSource
 from modelium.common.origins import BY_ORCHESTRATOR
 from modelium.common.records import Instance, ModelRecord
+from modelium.common.tracing import NO_TRACING, Span, Tracing
 from modelium.core.actions import Action, Command, Load, Queue, Sleep, Unload, Wake
 from modelium.core.bound import wait_bounds_s
 from modelium.core.digest import digest_of_snapshot
@@ -41,30 +43,49 @@ class CarryingOut:
     """Belongs to the owner of the state; remembers the reasons it has told."""
 
     def __init__(
-        self, *, bus: Bus, state: PlacementState, memory: MemoryPolicy, policy: Policy
+        self,
+        *,
+        bus: Bus,
+        state: PlacementState,
+        memory: MemoryPolicy,
+        policy: Policy,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
+        self._tracing = tracing
         self._bus = bus
         self._state = state
         self._memory = memory
         self.policy = policy
         self._told: dict[str, str] = {}
 
-    async def actions(self, actions: Iterable[Action], seen: Snapshot, now_s: float) -> None:
+    async def actions(self, actions: Sequence[Action], seen: Snapshot, now_s: float) -> None:
         """Publish the command for each, then what was decided and why."""
         waiting: dict[str, str] = {}
         bounds_s: dict[str, float] = {}
         decisions: list[Decision] = []
+        traces = self._state.demand.traces.of_actions(actions)
         for action in actions:
             if isinstance(action, Queue):
                 waiting[action.model] = action.cause
                 if self._told.get(action.model) != action.cause:
                     bounds_s = bounds_s or wait_bounds_s(seen, self.policy)
-                    decisions.append(self._queued(action, bounds_s[action.model], now_s))
-            elif await self._command(action, seen, now_s):
-                decisions.append(_decision(action, _KIND[type(action)]))
+                    with self._span(action, DecidedAction.QUEUE, traces):
+                        decisions.append(self._queued(action, bounds_s[action.model], now_s))
+            else:
+                with self._span(action, _KIND[type(action)], traces):
+                    sent = await self._command(action, seen, now_s)
+                if sent:
+                    decisions.append(_decision(action, _KIND[type(action)]))
         self._told = waiting
         if decisions:
             await self._tell(decisions, seen)
+
+    def _span(
+        self, action: Action, kind: DecidedAction, traces: Mapping[str, str]
+    ) -> AbstractContextManager[Span]:
+        about = {"modelium.model": action.model, "modelium.reason": action.reason}
+        parent = traces.get(action.model)
+        return self._tracing.span(f"decide {kind}", attributes=about, parent=parent)
 
     async def again(self, now_s: float) -> None:
         """Send what has been unanswered for long once more."""

@@ -13,6 +13,7 @@ from typing import Final
 from modelium.common.events import GatewayStats
 from modelium.common.figures import LEASE_S, GatewayModelStats
 from modelium.core.habit import SHORTEST_S, Habit, Rate
+from modelium.orchestrator.traces import Traces
 
 FORGET_S: Final = 300.0
 COME_BACK_S: Final = 150.0
@@ -56,6 +57,7 @@ class Demand:
         """Model to when those who waited for it were last told that nobody should."""
         self._keep_alive: dict[str, tuple[float, float, str]] = {}
         """Model to when it was said how long to keep it, for how long, and by whose client."""
+        self.traces = Traces()
         self._users: dict[str, dict[str, float]] = {}
         """Model to the last use by each of the two organisations that used it last."""
 

@@ -15,6 +15,7 @@ import structlog
 
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
+from modelium.common.envelope import TRACEPARENT
 from modelium.common.events import (
     AgentHeartbeat,
     DecisionMade,
@@ -27,6 +28,7 @@ from modelium.common.events import (
 from modelium.common.load_settings import Settings
 from modelium.common.policies import AppliedPolicies, PoliciesInForce
 from modelium.common.records import MemoryRecord, ModelRecord
+from modelium.common.tracing import NO_TRACING, Tracing
 from modelium.core.decide import decide
 from modelium.core.measurements import Measurements
 from modelium.core.plan import plan
@@ -96,7 +98,9 @@ class Owner:
         settings: Settings,
         policies: PoliciesInForce | None = None,
         leads: bool = True,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
+        self._tracing = tracing
         now_s = clock.monotonic()
         self._bus = bus
         self._clock = clock
@@ -105,7 +109,8 @@ class Owner:
         self.policies = policies or PoliciesInForce(settings.orchestration.policies)
         """Only to be read by others."""
         self._numbers = _numbers(settings)
-        self._inbox: asyncio.Queue[Posted] = asyncio.Queue()
+        self._inbox: asyncio.Queue[tuple[Posted, str | None]] = asyncio.Queue()
+        """What was posted, and the trace that it was posted in."""
         self._state = PlacementState(now_s)
         self._questions: list[Asked] = []
         self._acted_at_s = now_s
@@ -122,6 +127,7 @@ class Owner:
             state=self._state,
             memory=self._numbers.memory,
             policy=self._numbers.policy,
+            tracing=self._tracing,
         )
         self._advising = Advising(
             bus=self._bus,
@@ -133,7 +139,7 @@ class Owner:
 
     def post(self, posted: Posted) -> None:
         """Hand it over; it is applied in the order of posting."""
-        self._inbox.put_nowait(posted)
+        self._inbox.put_nowait((posted, TRACEPARENT.get()))
 
     async def tick(self) -> None:
         """Post a tick every second, until cancelled."""
@@ -153,12 +159,12 @@ class Owner:
     async def run(self) -> None:
         """Apply, decide, carry out, until cancelled."""
         while True:
-            self._apply(await self._inbox.get())
+            self._apply(*await self._inbox.get())
             while not self._inbox.empty():
-                self._apply(self._inbox.get_nowait())
+                self._apply(*self._inbox.get_nowait())
             await self._act()
 
-    def _apply(self, posted: Posted) -> None:
+    def _apply(self, posted: Posted, trace: str | None) -> None:
         state, now_s, now = self._state, self._clock.monotonic(), self._clock.now()
         match posted:
             case ModelStateChanged(record=None):
@@ -176,6 +182,7 @@ class Owner:
                 self._warn_of_misnamed(now_s)
             case Wish() if now - posted.occurred_at < STALE_AFTER:
                 self._state.wished(posted, now_s)
+                self._state.demand.traces.note(posted.model, trace)
             case DecisionMade() | MemoryMeasured() | Asked():
                 self._noted(posted)
             case _:

@@ -116,11 +116,13 @@ class PlacementState:
         if record.state is not ModelState.UNLOADING and record.model not in self.sent:
             self.falling_asleep.pop(record.instance_id or "", None)
         if record.state is ModelState.LOADED:
+            self.demand.traces.drop(record.model)
             self._note_loaded(record, now_s, now)
 
     def forget(self, model: str) -> None:
         """The registry has forgotten the model."""
         self.records.pop(model, None)
+        self.demand.traces.drop(model)
         self.wishes.forget(model)
         self._settle(model)
 

@@ -94,6 +94,7 @@ async def _tools(shell: Shell, http: EngineHttp) -> Tools:
         meter=MemoryMeter(devices, clock, settings.runtime_agent.memory_free_timeout_seconds),
         clock=clock,
         announce=Announcer(shell.bus, clock),
+        tracing=shell.tracing,
     )
 
 

@@ -8,7 +8,9 @@ from modelium.common.events import (
     RuntimeLoaded,
     RuntimeLoading,
     RuntimeSleeping,
+    RuntimeUnloaded,
     RuntimeUnloading,
+    UnloadModel,
 )
 from modelium.common.records import EngineMemory, Instance, InstanceState
 from modelium.runtime_agent.failures import Failure
@@ -28,6 +30,18 @@ def fact(kind: type[E], engine: EngineRecord | Instance, /, **more: Any) -> E:
         device_ids=engine.device_ids,
         generation=engine.generation,
         **more,
+    )
+
+
+def unloaded(command: UnloadModel) -> RuntimeUnloaded:
+    """What is said of an engine that is not there to be unloaded."""
+    return RuntimeUnloaded(
+        model=command.model,
+        instance_id=command.instance_id,
+        agent_id=command.agent_id,
+        device_ids=(),
+        generation=command.generation,
+        reason=command.reason,
     )
 
 

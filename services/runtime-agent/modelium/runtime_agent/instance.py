@@ -11,8 +11,10 @@ and what is looked after while it serves or is drained in `tending.py`.
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import AbstractContextManager
 from typing import Any
 
+from modelium.common.envelope import TRACEPARENT
 from modelium.common.events import (
     Command,
     LoadModel,
@@ -27,9 +29,8 @@ from modelium.runtime_agent.facts import fact, failed, instance_of, state_of
 from modelium.runtime_agent.failures import Failure
 from modelium.runtime_agent.journal import Entry
 from modelium.runtime_agent.launcher import Engine, EngineRecord, Usage
-from modelium.runtime_agent.launching import launch
+from modelium.runtime_agent.launching import launch, until_ready
 from modelium.runtime_agent.memory import Free
-from modelium.runtime_agent.metrics import LOADS
 from modelium.runtime_agent.runtime import Proof
 from modelium.runtime_agent.sleeping import fall_asleep, wake_up, while_asleep
 from modelium.runtime_agent.steady import SteadyEngine
@@ -57,6 +58,7 @@ class Life:
         self._orders: asyncio.Queue[Command] = asyncio.Queue()
         self._was_killed = False
         self._wakes = False  # was told to last
+        self._told_in: str | None = None
         self._tending: Tending | None = None
 
     @property
@@ -77,7 +79,7 @@ class Life:
 
     async def run(self, command: LoadModel) -> RuntimeEvent:
         """Load it and look after it to the end; returns what was announced last."""
-        return await self._live(self._load(command))
+        return await self._live(self._load(command), command)
 
     async def resume(self, engine: Engine, entry: Entry | None) -> RuntimeEvent:
         """The same for an engine that an earlier agent has started."""
@@ -86,16 +88,12 @@ class Life:
             self._at = entry
             if entry.unload is not None:
                 self._orders.put_nowait(entry.unload)
-        return await self._live(self._adopt())
+        return await self._live(self._adopt(), None)
 
     def tell(self, order: Command) -> bool:
         """Give an order; False when there is nothing to do for it in this state."""
-        sensible = {
-            SleepModel: self.state is InstanceState.LOADED,
-            WakeModel: self.state is InstanceState.SLEEPING,
-            UnloadModel: self._at.unload is None,
-        }.get(type(order), False)
-        if sensible:
+        if sensible := self._at.can_be_told(order):
+            self._told_in = TRACEPARENT.get()
             if isinstance(order, UnloadModel):
                 self._note(unload=order)
             self._wakes = isinstance(order, WakeModel)
@@ -109,8 +107,7 @@ class Life:
 
     def event(self) -> RuntimeEvent:
         """What its state is announced with, also again."""
-        order = self._at.unload
-        return state_of(self.snapshot(), order.reason if order else "it is put to sleep")
+        return state_of(self.snapshot(), self._at.leaves_for)
 
     async def kill(self) -> None:
         """End its engine at once, whatever is being done with it."""
@@ -124,12 +121,16 @@ class Life:
             await self._tools.meter.until_settled(self.record.device_ids)
             self._was_killed = True
 
-    async def _live(self, first: Coroutine[Any, Any, None]) -> RuntimeEvent:
+    async def _live(self, first: Coroutine[Any, Any, None], told: Command | None) -> RuntimeEvent:
         try:
-            order = await until_told(first, self._orders)
+            with self._doing(told):
+                order = await until_told(first, self._orders)
+            TRACEPARENT.set(None)  # that of the load, which is over
             while not isinstance(order, UnloadModel):
-                order = await until_told(self._next(order), self._orders)
-            return await self._unload(order)
+                with self._doing(order):
+                    order = await until_told(self._next(order), self._orders)
+            with self._doing(order):
+                return await self._unload(order)
         except EngineFailed as wrong:
             async with self._tools.lanes.hold(self.record.device_ids):
                 await self._killed()
@@ -146,28 +147,26 @@ class Life:
         else:
             await self._tended().while_serving()
 
+    def _doing(self, order: Command | None) -> AbstractContextManager[object]:
+        return self._tools.doing(order, self.record, self._told_in)
+
     async def _load(self, command: LoadModel) -> None:
         await self._enter(InstanceState.LOADING)
         async with self._tools.lanes.hold(self.record.device_ids):
             free = await self._tools.meter.free(self.record.device_ids)
-            load_s = await self._tools.timed(self._or_killed(self._start(command)))
-            LOADS.labels(self.record.model, "disk").observe(load_s)
-            self._note(load_s=load_s)
+            starting = self._or_killed(self._start(command))
+            self._note(load_s=await self._tools.timed(starting, self.record.model, "disk"))
             await self._measure(free)
         await self._enter(InstanceState.LOADED)
 
-    async def _start(self, command: LoadModel) -> None:
-        """Launch it and wait until it is ready."""
-        await launch(command, self.record, self._tools, self._runtime, self._launched)
-        await self._until_ready()
+    async def _start(self, command: LoadModel | None) -> None:
+        """Launch it, unless (None) it was, and wait until it is ready."""
+        if command is not None:
+            await launch(command, self.record, self._tools, self._runtime, self._launched)
+        self._proved(await until_ready(self._watching(), self._tools.tracing))
 
     def _launched(self, engine: Engine) -> None:
         self._engine = SteadyEngine(engine, self._tools.clock)
-
-    async def _until_ready(self) -> None:
-        watch = self._watching()
-        await watch.until_healthy()
-        self._proved(await watch.prove())
 
     def _proved(self, proof: Proof) -> None:
         self._note(engine=proof.engine, answer=self._at.answer or proof.answer)
@@ -200,7 +199,7 @@ class Life:
             await watch.until_healthy(was_ready=True)
         else:
             async with self._tools.lanes.hold(self.record.device_ids):
-                await self._or_killed(self._until_ready())
+                await self._or_killed(self._start(None))
                 await self._measure({})
         await self._enter(InstanceState.LOADED)
 
@@ -238,15 +237,15 @@ class Life:
         await self._tools.journal.write(self._at)
         began_s = self._tools.clock.monotonic()
         freed = await fall_asleep(watch, meter, level=level, held_bytes=held, idle=idle)
-        sleep_s = self._tools.clock.monotonic() - began_s
-        self._note(resident_bytes=max(0, held - freed), sleep_s=sleep_s)
+        took_s = self._tools.clock.monotonic() - began_s
+        self._note(resident_bytes=max(0, held - freed), sleep_s=took_s)
 
     async def _wake(self) -> None:
         await self._enter(InstanceState.LOADING)
         async with self._tools.lanes.hold(self.record.device_ids):
             free = await self._tools.meter.free(self.record.device_ids)
-            wake_s = await self._tools.timed(self._or_killed(self._wake_up()))
-            LOADS.labels(self.record.model, "sleep").observe(wake_s)
+            waking = self._or_killed(self._wake_up())
+            wake_s = await self._tools.timed(waking, self.record.model, "sleep")
             self._tending = None
             self._note(wake_s=wake_s, sleep_level=0)
             # What held nobody knows how much asleep holds nobody knows how much awake.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from modelium.common.events import UnloadModel
+from modelium.common.events import Command, SleepModel, UnloadModel, WakeModel
 from modelium.common.frozen import Frozen
 from modelium.common.records import InstanceState
 from modelium.runtime_agent.launcher import EngineRecord
@@ -34,6 +34,20 @@ class Entry(Frozen):
     answer: str = ""
     """To its test request, when it was first proved."""
     unload: UnloadModel | None = None
+
+    @property
+    def leaves_for(self) -> str:
+        """Why it leaves its memory, if it does."""
+        return self.unload.reason if self.unload else "it is put to sleep"
+
+    def can_be_told(self, order: Command) -> bool:
+        """Whether there is anything to do for the order in this state."""
+        sensible = {
+            SleepModel: self.state is InstanceState.LOADED,
+            WakeModel: self.state is InstanceState.SLEEPING,
+            UnloadModel: self.unload is None,
+        }
+        return sensible.get(type(order), False)
 
 
 class Journal:

@@ -7,13 +7,14 @@ from pathlib import Path
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import LoadModel
 from modelium.common.records import FailureKind
+from modelium.common.tracing import Tracing
 from modelium.runtime_agent.failures import Failure
 from modelium.runtime_agent.launcher import Engine, EngineRecord, LaunchFailed, LaunchSpec
 from modelium.runtime_agent.model_files import unreadable
-from modelium.runtime_agent.runtime import Runtime
+from modelium.runtime_agent.runtime import Proof, Runtime
 from modelium.runtime_agent.tools import Tools
 from modelium.runtime_agent.waiting import to_the_end
-from modelium.runtime_agent.watch import EngineFailed
+from modelium.runtime_agent.watch import EngineFailed, Watch
 
 
 async def launch(
@@ -28,6 +29,29 @@ async def launch(
     Raises:
         EngineFailed: it cannot be started.
     """
+    with tools.tracing.span("launch"):
+        await _launch(command, record, tools, runtime, started)
+
+
+async def until_ready(watch: Watch, tracing: Tracing) -> Proof:
+    """Wait until it is healthy, and see it answer its canary.
+
+    Raises:
+        EngineFailed: it does not.
+    """
+    with tracing.span("ready"):
+        await watch.until_healthy()
+    with tracing.span("canary"):
+        return await watch.prove()
+
+
+async def _launch(
+    command: LoadModel,
+    record: EngineRecord,
+    tools: Tools,
+    runtime: Runtime,
+    started: Callable[[Engine], None],
+) -> None:
     readable = tools.launcher.readable_by_engine
     problem = await asyncio.to_thread(unreadable, Path(command.path), readable)
     if problem is not None:

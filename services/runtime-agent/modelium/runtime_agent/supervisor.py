@@ -8,6 +8,7 @@ of its engine is announced again.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Coroutine
+from contextvars import Context, copy_context
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +28,7 @@ from modelium.common.events import (
 )
 from modelium.common.records import Device, DeviceKind, FailureKind, Instance
 from modelium.common.subjects import OLDEST_LOAD_S
-from modelium.runtime_agent.facts import fact, failed
+from modelium.runtime_agent.facts import fact, failed, unloaded
 from modelium.runtime_agent.failures import Failure
 from modelium.runtime_agent.instance import Life
 from modelium.runtime_agent.journal import Entry
@@ -58,7 +59,7 @@ class Supervisor:
         self._agent_id = agent_id
         self._lives: dict[str, Life] = {}
         self._ended: OrderedDict[str, RuntimeEvent] = OrderedDict()
-        self._work: asyncio.Queue[Coroutine[Any, Any, None]] = asyncio.Queue()
+        self._work: asyncio.Queue[tuple[Coroutine[Any, Any, None], Context]] = asyncio.Queue()
         self.ended: asyncio.Queue[str] = asyncio.Queue()
         """Instances whose memory is free again, for the heartbeat."""
         self.measured: tuple[Device, ...] = ()
@@ -70,7 +71,8 @@ class Supervisor:
         """Run the lives, until cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
-                group.create_task(await self._work.get())
+                work, context = await self._work.get()
+                group.create_task(work, context=context)
 
     async def adopt(self) -> None:
         """Take over what an earlier agent has left; call once, before commands arrive.
@@ -84,7 +86,7 @@ class Supervisor:
             log.info("engine.adopted", instance_id=engine.record.instance_id)
             self._begin(engine.record, engine=engine, entry=entry)
         for entry in entries.values():
-            self._work.put_nowait(self._announce_lost(entry))
+            self._begin_work(self._announce_lost(entry))
 
     def load(self, command: LoadModel) -> None:
         """Begin a life, unless this or a newer load attempt is known; older ones are ended, unless
@@ -103,7 +105,7 @@ class Supervisor:
         record = record_of(command, kind or DeviceKind.CPU, can_sleep=can_sleep)
         failure = self._refusal(command, kind)
         if failure is not None:
-            self._work.put_nowait(self._announce_end(failed(record, failure)))
+            self._begin_work(self._announce_end(failed(record, failure)))
             return
         for life in () if command.is_copy else self._of_model(command.model):
             life.tell(self._unload(life.record, REPLACED))
@@ -124,7 +126,7 @@ class Supervisor:
         if life is not None and not stays and life.tell(command):
             return
         if not self._announced_again(command) and isinstance(command, UnloadModel):
-            self._work.put_nowait(self._announce_end(self._unloaded(command)))
+            self._begin_work(self._announce_end(unloaded(command)))
 
     def instances(self) -> tuple[Instance, ...]:
         """All engines as they are now."""
@@ -175,9 +177,13 @@ class Supervisor:
         self._lives[record.instance_id] = life
         self._all_ended.clear()
         if command is not None:
-            self._work.put_nowait(self._tend(life, life.run(command)))
+            self._begin_work(self._tend(life, life.run(command)))
         elif engine is not None:
-            self._work.put_nowait(self._tend(life, life.resume(engine, entry)))
+            self._begin_work(self._tend(life, life.resume(engine, entry)))
+
+    def _begin_work(self, work: Coroutine[Any, Any, None]) -> None:
+        """As part of the trace that the command for it came in."""
+        self._work.put_nowait((work, copy_context()))
 
     async def _tend(self, life: Life, living: Coroutine[Any, Any, RuntimeEvent]) -> None:
         last = await living
@@ -213,7 +219,7 @@ class Supervisor:
             return False
         # A new message: the bus drops one with an id that it has seen a moment ago.
         again = type(event).model_validate(event.model_dump(exclude={"message_id", "occurred_at"}))
-        self._work.put_nowait(self._tools.announce(again))
+        self._begin_work(self._tools.announce(again))
         return True
 
     def _is_outdated(self, command: LoadModel) -> bool:
@@ -275,16 +281,6 @@ class Supervisor:
             generation=record.generation,
             reason=reason,
             drain_deadline_s=drain_s,
-        )
-
-    def _unloaded(self, command: UnloadModel) -> RuntimeUnloaded:
-        return RuntimeUnloaded(
-            model=command.model,
-            instance_id=command.instance_id,
-            agent_id=command.agent_id,
-            device_ids=(),
-            generation=command.generation,
-            reason=command.reason,
         )
 
     def _remember(self, event: RuntimeEvent) -> None:

@@ -12,6 +12,7 @@ import structlog
 
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
+from modelium.common.envelope import TRACEPARENT, within_trace
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.events import ModelRequested
 from modelium.common.origins import BY_CLIENT, BY_GATEWAY
@@ -29,8 +30,8 @@ class Demand:
         self._bus = bus
         self._clock = clock
         self._asked_s: dict[tuple[str, str], float] = {}
-        self._due: dict[str, str] = {}
-        """By whom it is wanted."""
+        self._due: dict[str, tuple[str, str | None]] = {}
+        """By whom it is wanted, and the trace of who was the first."""
         self._any_due = asyncio.Event()
 
     def want(self, model: str, *, anew: bool = False, by: str = BY_GATEWAY) -> None:
@@ -40,13 +41,13 @@ class Demand:
             return
         recent = {m: at_s for m, at_s in self._asked_s.items() if now_s - at_s < REPEAT_S}
         self._asked_s = {**recent, (model, by): now_s}
-        if self._due.get(model) != BY_CLIENT:
-            self._due[model] = by
+        before, trace = self._due.get(model, (by, TRACEPARENT.get()))
+        self._due[model] = (before if before == BY_CLIENT else by), trace
         self._any_due.set()
 
     def drop(self, model: str) -> None:
         """Nobody waits any more: do not ask if that was not done yet."""
-        if self._due.get(model) == BY_GATEWAY:
+        if self._due.get(model, ("",))[0] == BY_GATEWAY:
             del self._due[model]
 
     async def run(self) -> None:
@@ -55,7 +56,9 @@ class Demand:
             await self._any_due.wait()
             self._any_due.clear()
             while self._due:
-                await self._ask(*self._due.popitem())
+                model, (by, trace) = self._due.popitem()
+                with within_trace(trace):
+                    await self._ask(model, by)
 
     async def _ask(self, model: str, by: str) -> None:
         try:
