@@ -72,10 +72,10 @@ def test_a_missing_docker_socket_is_no_new_folder_on_the_host() -> None:
         assert socket["type"] == "bind"
 
 
-def test_the_only_published_port_is_the_gateways_on_loopback() -> None:
+def test_only_the_gateway_and_grafana_have_a_port_and_on_loopback() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert list(ports) == ["gateway"]
-    assert all(port.startswith("127.0.0.1:") for port in ports["gateway"])
+    assert list(ports) == ["gateway", "grafana"]
+    assert all(port.startswith("127.0.0.1:") for port in ports["gateway"] + ports["grafana"])
 
 
 def test_the_bus_and_the_engines_have_no_way_out() -> None:
