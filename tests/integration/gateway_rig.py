@@ -28,6 +28,7 @@ from modelium.common.records import ModelState
 from modelium.common.settings import Gateway as GatewaySettings
 from modelium.common.settings import Policies
 from modelium.common.testing import InMemoryBus, InMemoryStore, a_model_record
+from modelium.common.tracing import NO_TRACING, Tracing
 from modelium.gateway.access.assembly import Access, assemble_access
 from modelium.gateway.assembly import Gateway, assemble
 from modelium.gateway.engines.pool import EnginePool
@@ -151,6 +152,7 @@ async def running_gateway(
     comment_every_s: float = 5.0,
     port: int = 0,
     beside: Rig | None = None,
+    tracing: Tracing = NO_TRACING,
     **settings: Any,
 ) -> AsyncIterator[Rig]:
     """A gateway with one unloaded model `qwen`, on a free port unless one is given.
@@ -171,6 +173,7 @@ async def running_gateway(
             access,
             pinned=pinned,
             comment_every_s=comment_every_s,
+            tracing=tracing,
         )
         async with asyncio.TaskGroup() as group:
             rig = Rig(around, gateway, access, "", http, group)

@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.metadata import version
 from time import time_ns
 from typing import Final
@@ -28,7 +29,11 @@ from modelium.common.tracing import NO_SPAN, NONE, Attributes, Kind, Span
 
 CLOSE_S: Final = 3.0
 _KINDS: Final = {kind: SpanKind[kind.name] for kind in Kind}
+_ERROR: Final = "error.type"
 _W3C: Final = TraceContextTextMapPropagator()
+
+_HERE: ContextVar[tuple[str | None, Context]] = ContextVar("here", default=(None, Context()))
+"""The innermost span of this process, by its traceparent: with tracestate and baggage."""
 
 
 class OtelTracing:
@@ -57,7 +62,9 @@ class OtelTracing:
         if traceparent is None:
             yield NO_SPAN
             return
-        context = _W3C.extract({TRACEPARENT_HEADER: traceparent})
+        known, context = _HERE.get()
+        if known != traceparent:  # it came with a message
+            context = _W3C.extract({TRACEPARENT_HEADER: traceparent})
         with self._begun(name, kind, attributes, context) as span:
             yield span
 
@@ -77,17 +84,22 @@ class OtelTracing:
             name, context, kind=_KINDS[kind], attributes=dict(attributes)
         )
         carrier: dict[str, str] = {}
-        _W3C.inject(carrier, set_span_in_context(span))
+        inside = set_span_in_context(span, context)
+        _W3C.inject(carrier, inside)
+        traceparent = carrier.get(TRACEPARENT_HEADER)
+        told, before = _Span(span, inside), _HERE.set((traceparent, inside))
         try:
-            with within_trace(carrier.get(TRACEPARENT_HEADER)):
-                yield _Span(span, context)
+            with within_trace(traceparent):
+                yield told
         except asyncio.CancelledError:
-            span.set_attribute("error.type", "cancelled")
+            told.set({_ERROR: "cancelled"})
             raise
         except BaseException as error:
-            _Span(span, context).fail(type(error).__name__)
+            if not told.has_error:
+                told.fail(type(error).__name__)
             raise
         finally:
+            _HERE.reset(before)
             span.end()
 
     async def close(self) -> None:
@@ -111,11 +123,14 @@ class OtelTracing:
 class _Span:
     """Implements `tracing.Span`."""
 
-    def __init__(self, span: OtelSpan, context: Context) -> None:
+    def __init__(self, span: OtelSpan, inside: Context) -> None:
         self._span = span
-        self._context = context
+        self._inside = inside
+        self.has_error = False
+        """Whether somebody has said what went wrong."""
 
     def set(self, attributes: Attributes) -> None:
+        self.has_error = self.has_error or _ERROR in attributes
         self._span.set_attributes(dict(attributes))
 
     def rename(self, name: str) -> None:
@@ -126,11 +141,11 @@ class _Span:
 
     def fail(self, error_type: str) -> None:
         self._span.set_status(StatusCode.ERROR)
-        self._span.set_attribute("error.type", error_type)
+        self.set({_ERROR: error_type})
 
     def headers(self) -> Mapping[str, str]:
         carrier: dict[str, str] = {}
-        propagate.inject(carrier, set_span_in_context(self._span, self._context))
+        propagate.inject(carrier, self._inside)
         return carrier
 
 

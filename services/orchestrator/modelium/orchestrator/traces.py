@@ -15,8 +15,13 @@ class Traces:
         self._of: dict[str, str] = {}
 
     def note(self, model: str, traceparent: str | None) -> None:
-        """Somebody has asked for it, perhaps within a trace."""
-        if traceparent is not None and len(self._of) < MOST:
+        """Somebody has asked for it, perhaps within a trace; said twice of one, the first counts.
+
+        (The orchestrator that leads hears each request twice, in any order.)
+        """
+        if traceparent is None or len(self._of) >= MOST:
+            return
+        if _trace_id(self._of.get(model, "")) != _trace_id(traceparent):
             self._of[model] = traceparent
 
     def drop(self, model: str) -> None:
@@ -35,3 +40,7 @@ class Traces:
             for victim in queued.victims
         }
         return {**of_victims, **self._of}
+
+
+def _trace_id(traceparent: str) -> str:
+    return traceparent[3:35]  # version-trace-span-flags
