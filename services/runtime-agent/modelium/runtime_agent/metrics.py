@@ -49,7 +49,8 @@ class AgentCollector(Collector):
         for device in self._devices():
             labels = [device.device_id, self._agent_id, device.kind]
             total.add_metric(labels, device.total_bytes)
-            used.add_metric(labels, device.used_bytes)
+            if device.used_bytes is not None:
+                used.add_metric(labels, device.used_bytes)
             if device.utilization is not None:
                 busy.add_metric(labels, device.utilization)
         yield from (total, used, busy, self._engines())
