@@ -123,12 +123,7 @@ def assemble(
         pulse=parts.pulse,
         request_ids=RequestIds(around.instance),
         clock=clock,
-        limits=Limits(
-            max_body_bytes=settings.max_body_bytes,
-            held=HeldBytes(settings.max_held_bytes),
-            queue_timeout_s=settings.queue_timeout_seconds,
-            stream_queue_timeout_s=settings.stream_queue_timeout_seconds,
-        ),
+        limits=_limits(settings),
     )
     live = _live(around, parts, pinned)
     cold = cold_app(_cold_parts(around, parts, gate, live, pinned))
@@ -140,6 +135,15 @@ def assemble(
         updates=updates,
         live=live,
         **vars(parts),
+    )
+
+
+def _limits(settings: GatewaySettings) -> Limits:
+    return Limits(
+        max_body_bytes=settings.max_body_bytes,
+        held=HeldBytes(settings.max_held_bytes),
+        queue_timeout_s=settings.queue_timeout_seconds,
+        stream_queue_timeout_s=settings.stream_queue_timeout_seconds,
     )
 
 
