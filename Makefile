@@ -2,7 +2,7 @@
 # Recipes end in `exec`, so that a signal to make reaches what runs.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up down status test lint format faults bench bench-gateway bench-streams bench-policy bench-analysis bench-swap bench-host bench-crowd bench-page ui pictures soak lock docs compose-up compose-down clean
+.PHONY: help up down status test lint format faults bench bench-gateway bench-streams bench-policy bench-analysis bench-swap bench-host bench-crowd bench-page trace ui pictures soak lock docs compose-up compose-down clean
 
 MODELIUM := .venv/bin/modelium
 DETACH ?=
@@ -55,6 +55,8 @@ bench-swap: ## four models take turns in memory for two, with real vLLM on the C
 bench-host: ## the model host beside FastAPI and Ray Serve with the same model (ARGS="--reps 1 --seconds 2")
 	@exec scripts/bootstrap --dev -- scripts/bench-peers -- .venv/bin/python -m benchmarks.host --only ours,ours-ray,fastapi,ray-serve $(ARGS)
 
+trace: ## draw docs/trace.svg: the trace of a cold request (ARGS="--python .modelium/engines/…/bin/python" with vLLM)
+	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.cold_trace $(ARGS)
 bench-crowd: ## 100 models on 8 slots, 200 requests a second, an agent dies and an engine hangs (ARGS="--models 20")
 	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.crowd $(ARGS)
 
