@@ -74,6 +74,8 @@ class Rig:
     gateway: Gateway
     settings: Settings
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    owners: list[Owner] = field(default_factory=list)
+    """Those that were started, the last at the end."""
 
     async def seconds(self, count: int = 1) -> None:
         """Time goes by, with a heartbeat and stats each second."""
@@ -91,6 +93,7 @@ class Rig:
     def start(self) -> None:
         """Start an orchestrator that knows nothing yet."""
         owner = Owner(bus=self.bus, clock=self.clock, settings=self.settings)
+        self.owners.append(owner)
         resync = Resync(store=self.store, owner=owner, clock=self.clock)
         live, events = (
             bind(LIVE_HANDLERS, owner=owner, resync=resync),
