@@ -86,7 +86,7 @@ class NatsWorld:
     async def dead_letters(self) -> list[DeadLetter]:
         jetstream = self._outside.jetstream()
         state = (await jetstream.stream_info(DEAD_STREAM)).state
-        kept = range(state.first_seq, state.last_seq + 1)
+        kept = range(max(1, state.first_seq), state.last_seq + 1)  # 0: there was never one
         letters = [await jetstream.get_msg(DEAD_STREAM, seq) for seq in kept]
         return [
             DeadLetter(

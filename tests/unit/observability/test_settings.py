@@ -44,6 +44,26 @@ def test_both_settings_of_prometheus_ask_every_service_where_it_answers() -> Non
         assert compose[name].get("metrics_path") == job.get("metrics_path")
 
 
+def test_what_prometheus_asks_in_compose_is_a_name_on_a_network_that_it_is_on() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    own = set(services["prometheus"]["networks"])
+    names = {name for name, service in services.items() if own & set(service.get("networks", ()))}
+    names |= {
+        alias
+        for service in services.values()
+        if isinstance(networks := service.get("networks"), dict)
+        for network in own & set(networks)
+        for alias in networks[network].get("aliases", ())
+    }
+    for job in _jobs("prometheus.yml").values():
+        assert {name for sd in job.get("dns_sd_configs", ()) for name in sd["names"]} <= names
+    asked = [
+        s for s in services.values() if "environment" in s and "MODELIUM_CONFIG" in s["environment"]
+    ]
+    assert len(asked) >= 7
+    assert {s["environment"]["MODELIUM_HEALTH__HOST"] for s in asked} == {"0.0.0.0"}
+
+
 def test_grafana_finds_the_data_source_and_the_folder_that_the_files_name() -> None:
     provisioning = HOME / "grafana" / "provisioning"
     sources = yaml.safe_load((provisioning / "datasources" / "modelium.yml").read_text())
