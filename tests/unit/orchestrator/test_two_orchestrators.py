@@ -26,6 +26,7 @@ from modelium.common.plans import PlanAnswer
 from modelium.common.records import ModelRecord, ModelState
 from modelium.common.store import Store
 from modelium.common.testing import FakeClock, InMemoryBus, InMemoryLeaseCell
+from modelium.common.tracing import NO_TRACING, Tracing
 from modelium.orchestrator.__main__ import build
 from modelium.orchestrator.fenced_bus import FencedBus, NotLeading
 from tests.agent_kit import an_unload
@@ -50,6 +51,7 @@ class Process:
     lease: Lease
     door: Door
     resources: AsyncExitStack = field(default_factory=AsyncExitStack)
+    tracing: Tracing = NO_TRACING
     checks: Checks = field(default_factory=Checks)
     tasks: list[asyncio.Future[None]] = field(default_factory=list)
 
@@ -66,6 +68,7 @@ class Process:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.resources.aclose()
 
     async def kill(self) -> None:
         """Gone without giving anything back."""

@@ -30,7 +30,9 @@ async def build(shell: Shell) -> None:
         leads=False,
         tracing=shell.tracing,
     )
-    REGISTRY.register(FleetCollector(owner.look))
+    figures = FleetCollector(owner.look)
+    REGISTRY.register(figures)
+    shell.resources.callback(REGISTRY.unregister, figures)
     resync = Resync(store=shell.store, owner=owner, clock=shell.clock)
     leading = Leading(
         lease=lease,
