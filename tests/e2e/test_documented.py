@@ -41,6 +41,7 @@ NOT_RUN = {
     r"redis-cli keys .*<files>.*": "has places to fill in",
     r"cp examples/nginx.conf /etc/.*|nginx -t": "below, with an nginx of the test",
     r"echo .*>> \.env": "changes the checkout",
+    r"prometheus --config.file=.*": "runs until it is stopped: test_observability.py",
 }
 STATUSES_ARE_CHECKED = "docs/api.md"
 """By test_api_page.py, each with the status that the page says."""
