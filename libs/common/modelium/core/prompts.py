@@ -5,6 +5,7 @@ writes few tokens, and what it writes always parses. Names of models never reach
 can give it orders. The reasons that people read are made of the same figures.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -107,6 +108,12 @@ def decisions_of(answer: str, contestants: Sequence[Contestant]) -> tuple[Decisi
                 )
             )
     return tuple(decisions)
+
+
+def answer_of(chosen: Sequence[DecidedAction]) -> str:
+    """What says this of each contestant, as a language model writes it: what one is trained on."""
+    fields = {_id(n): action.value for n, action in enumerate(chosen)}
+    return json.dumps(fields | {CONFIDENCE: "high"})
 
 
 def reason_for(action: DecidedAction, model: ModelFigures) -> str:

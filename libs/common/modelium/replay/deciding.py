@@ -26,6 +26,11 @@ Advisor = Callable[[MetricsTick], Sequence[Decision]]
 """What the brain is: it gets a tick and says what should become of models."""
 
 
+def time_of(tick: MetricsTick) -> float:
+    """When a tick of a replay was: seconds since its trace began."""
+    return float(tick.message_id)
+
+
 @dataclass(slots=True)
 class Deciding:
     """Looks once a second while somebody waits, as the orchestrator does.
