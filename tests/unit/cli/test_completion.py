@@ -81,6 +81,8 @@ SAYS_NOTHING = {
     "up": "it starts what runs; `status --json` shows that",
     "health": "it prints the service's own JSON",
     "record": "it writes a file",
+    "brain dataset": "it writes a file",
+    "brain train": "it writes a folder",
 }
 
 

@@ -2,9 +2,10 @@
 
 import typer
 
+from modelium.cli import brain_learning_commands
 from modelium.cli.options import AsJson, Config, gateway_client
 
-brain_app = typer.Typer(help="Ask about the advisor.", no_args_is_help=True)
+brain_app = typer.Typer(help="Ask about the advisor, and train one.", no_args_is_help=True)
 
 
 @brain_app.command("status")
@@ -13,3 +14,8 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
     from modelium.cli.brain import show_brain
 
     show_brain(gateway_client(config), as_json=as_json)
+
+
+brain_app.command("dataset")(brain_learning_commands.dataset)
+brain_app.command("train")(brain_learning_commands.train)
+brain_app.command("evaluate")(brain_learning_commands.evaluate)
