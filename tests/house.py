@@ -22,6 +22,9 @@ HOMES |= {
     for name in ("common", "core", "cli", "replay")
 }
 
+REPLAYING = {"brain": ("replay",)}
+"""It tries policies on the recent demand."""
+
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 60
 

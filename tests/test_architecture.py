@@ -19,6 +19,7 @@ from tests.house import (
     LONGEST_FUNCTION,
     OWNERS,
     PURE_COMMON,
+    REPLAYING,
     ROOT,
     SERVICES,
     STANDARD_FOR_PURE,
@@ -48,7 +49,8 @@ def test_every_package_is_looked_at() -> None:
 
 @pytest.mark.parametrize("module", each(*SERVICES), ids=repr)
 def test_a_service_imports_itself_common_and_core(module: Module) -> None:
-    allowed = tuple(f"modelium.{name}" for name in (module.package, "common", "core"))
+    shared = ("common", "core", *REPLAYING.get(module.package, ()))
+    allowed = tuple(f"modelium.{name}" for name in (module.package, *shared))
     assert not [name for name in of_modelium(module) if not name.startswith(allowed)]
 
 

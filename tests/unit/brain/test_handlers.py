@@ -60,6 +60,6 @@ async def test_where_the_rules_may_not_answer_and_nobody_else_is_there_nothing_i
 
 
 async def test_without_a_language_model_the_status_says_that_the_rules_lead() -> None:
-    status = await on_brain_asked(BrainAsked(), deciding=deciding(None, InMemoryBus()))
+    status = await on_brain_asked(BrainAsked(), deciding=deciding(None, InMemoryBus()), tuner=None)
     assert (status.backend, status.advisor, status.standing.leader) == ("rules", "rules", "rules")
     assert status.asked == 0

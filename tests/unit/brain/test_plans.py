@@ -47,7 +47,8 @@ async def planned(backend: Scripted | None, *, ticks: int = 1, **changes: Any) -
     await on_model_analyzed(ANALYZED, plans=makes)
     assert len(made(bus)) == 1  # nobody has waited
     for _ in range(ticks):
-        await on_metrics_tick(tick(), deciding=deciding(None, InMemoryBus()), plans=makes)
+        asked = deciding(None, InMemoryBus())
+        await on_metrics_tick(tick(), deciding=asked, plans=makes, demand=None)
     return made(bus)
 
 

@@ -18,6 +18,22 @@ def show_brain(client: GatewayClient, *, as_json: bool) -> None:
 
 def lines(status: dict[str, Any]) -> list[str]:
     """For people."""
+    return [*_advisors(status), *_tuning(status.get("tuning"))]
+
+
+def _tuning(tuning: dict[str, Any] | None) -> list[str]:
+    if tuning is None:
+        return []
+    replays = f"{tuning['rounds']} replays of the recent demand"
+    shown = [f"tuning   {replays}, {tuning['requests']} requests now"]
+    if tuning["last"]:
+        shown.append(f"result   {tuning['last']}")
+    if tuning["changed"]:
+        shown.append(f"policies changed: {tuning['changed']}")
+    return shown
+
+
+def _advisors(status: dict[str, Any]) -> list[str]:
     standing = status["standing"]
     if status["backend"] == "rules":
         return ["leader   rules: no language model is configured (modelium_brain.backend)"]

@@ -98,6 +98,15 @@ class DecisionJudged(Message):
     outcome: str = Field(description="one sentence for people, with the figures")
 
 
+class TuningStatus(Frozen):
+    """How far the policies were fitted to the demand."""
+
+    requests: int = Field(ge=0, description="of the recent demand, that can be replayed now")
+    rounds: int = Field(default=0, ge=0, description="replays since the brain started")
+    last: str = Field(default="", description="what came of the last one, for people")
+    changed: str = Field(default="", description="why policies were changed last; empty: never")
+
+
 class BrainStatus(Frozen):
     """The brain's answer to who leads and why."""
 
@@ -109,6 +118,7 @@ class BrainStatus(Frozen):
     undecided: int = Field(default=0, ge=0, description="disagreements that are not judged yet")
     last_failure: str = Field(default="", description="why it did not answer last; empty: it did")
     took_s: float | None = Field(default=None, ge=0, description="its last answer")
+    tuning: TuningStatus | None = Field(default=None, description="null: it is switched off")
 
 
 class BrainAsked(Question):

@@ -17,7 +17,15 @@ from modelium.common.settings_policies import Policies
 
 SECTION: Final = "orchestration.policies"
 APPLIED: Final = "applied"
+TUNED: Final = "tuned"
 DEFAULT: Final = "default"
+
+
+class Tuned(Frozen):
+    """What the brain has changed, having replayed the recent demand."""
+
+    names: tuple[str, ...] = Field(description="policies that it has ever changed since")
+    reason: str = Field(description="of the last change: one sentence for people, with the figures")
 
 
 class AppliedPolicies(Record):
@@ -25,6 +33,9 @@ class AppliedPolicies(Record):
 
     policies: Policies
     instead_of: Policies = Field(description="what the orchestrator had been started with")
+    tuned: Tuned | None = Field(
+        default=None, description="what the brain has changed of it; null: an operator applied it"
+    )
 
 
 class PoliciesReport(Frozen):
@@ -34,8 +45,8 @@ class PoliciesReport(Frozen):
     applied_at: datetime | None = None
     policies: Policies = Field(description="in force")
     origins: dict[str, str] = Field(
-        description="of each policy: default, applied, a settings file, or a variable of the "
-        "orchestrator's environment"
+        description="of each policy: default, applied, tuned (by the brain), a settings file, or "
+        "a variable of the orchestrator's environment"
     )
     applied: Policies | None = Field(default=None, description="what was applied last")
     configured: Policies = Field(description="what the orchestrator was started with")
@@ -93,8 +104,29 @@ class PoliciesInForce:
         return self._origins.get(f"{SECTION}.{name}", DEFAULT)
 
     def _origin(self, name: str) -> str:
-        same = getattr(self.current, name) == getattr(self.configured, name)
-        return self._set_by(name) if same else APPLIED
+        if getattr(self.current, name) == getattr(self.configured, name):
+            return self._set_by(name)
+        tuned = self._applied.tuned if self._applied else None
+        return TUNED if tuned and name in tuned.names else APPLIED
+
+    @property
+    def tuned_because(self) -> str:
+        """Why the brain has changed what is in force; empty: it has not."""
+        applied = self._applied
+        return applied.tuned.reason if applied and applied.tuned else ""
+
+    @property
+    def settled(self) -> frozenset[str]:
+        """The policies that an operator has set, in whichever way."""
+        applied = self._applied
+        own = set(applied.tuned.names if applied and applied.tuned else ())
+        differing = {
+            name
+            for name in Policies.model_fields
+            if getattr(self.current, name) != getattr(self.configured, name)
+        }
+        set_somewhere = {name for name in Policies.model_fields if self._set_by(name) != DEFAULT}
+        return frozenset(set_somewhere | (differing - own))
 
     def report(self) -> PoliciesReport:
         """For people."""

@@ -51,6 +51,13 @@ class PoliciesChanged(Message):
     subject = "policies.changed"
     stored = False
 
+    changes: dict[str, str] = Field(
+        default_factory=dict, description="old -> new of each that the brain has tuned"
+    )
+    reason: str = Field(
+        default="", description="why the brain did, with the figures; empty: an operator did"
+    )
+
 
 class MemoryMeasured(Message):
     """The registry has noted what an engine held, or that it ran out of memory."""

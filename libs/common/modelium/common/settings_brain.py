@@ -3,7 +3,7 @@
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import Field, HttpUrl, PositiveFloat, SecretStr
+from pydantic import Field, HttpUrl, PositiveFloat, PositiveInt, SecretStr
 
 from modelium.common.settings_base import Section
 
@@ -16,8 +16,31 @@ class BrainBackend(StrEnum):
     LOCAL = "local"
 
 
+class Tuning(Section):
+    """How the policies are fitted to the demand."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Whether the brain replays the recent demand by other policies, and applies "
+        "those that would have served it clearly better; none that an operator has set.",
+    )
+    every_seconds: PositiveFloat = Field(
+        default=3600.0, description="Seconds between two rounds; a change takes two that agree."
+    )
+    window_hours: PositiveFloat = Field(
+        default=6.0, description="Hours of demand that are replayed, the last ones."
+    )
+    cpu_seconds: PositiveInt = Field(
+        default=300,
+        description="Seconds of CPU that a round may take, at the lowest priority; one that takes "
+        "more is given up, and the next replays half as much.",
+    )
+
+
 class Brain(Section):
     """The advisor."""
+
+    tuning: Tuning = Field(default_factory=Tuning)
 
     enabled: bool = Field(default=True, description="Whether the brain gives advice at all.")
     backend: BrainBackend = Field(

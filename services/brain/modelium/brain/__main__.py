@@ -1,14 +1,18 @@
 """The brain's process: wiring only."""
 
+from functools import partial
 from typing import Final
 
 from modelium.brain import metrics
 from modelium.brain.advisor import RulesAdvisor
 from modelium.brain.backends.choice import backend_of
 from modelium.brain.deciding import Deciding
+from modelium.brain.demand import Demand
 from modelium.brain.handlers import EVENT_HANDLERS, LIVE_HANDLERS, QUESTION_HANDLERS
 from modelium.brain.language_model import LanguageModel
 from modelium.brain.plans import Plans
+from modelium.brain.tuning.replaying import replay
+from modelium.brain.tuning.tuner import Tuner
 from modelium.common.advice import Standing
 from modelium.common.bus import bind
 from modelium.common.policies import PoliciesInForce
@@ -52,11 +56,38 @@ async def build(shell: Shell) -> None:
         most_seqs=settings.vllm.max_num_seqs,
         bus=shell.bus,
     )
-    needs = {"deciding": deciding, "plans": plans, "reader": reader}
+    demand, tuner = _tuning(shell, policies)
+    needs = {
+        "deciding": deciding,
+        "plans": plans,
+        "reader": reader,
+        "demand": demand,
+        "tuner": tuner,
+        "clock": shell.clock,
+    }
     shell.task("policies", reader.run())
     shell.task("consume", shell.bus.consume(DURABLE, bind(EVENT_HANDLERS, **needs)))
     shell.task("follow", shell.bus.follow(bind(LIVE_HANDLERS, **needs)))
     shell.task("answer", shell.bus.answer(bind(QUESTION_HANDLERS, **needs)))
+
+
+def _tuning(shell: Shell, policies: PoliciesInForce) -> tuple[Demand, Tuner] | tuple[None, None]:
+    settings = shell.settings.modelium_brain.tuning
+    if not settings.enabled:
+        return None, None
+    demand = Demand(began_s=shell.clock.monotonic(), window_hours=settings.window_hours)
+    tuner = Tuner(
+        demand=demand,
+        policies=policies,
+        replay=partial(replay, cpu_seconds=settings.cpu_seconds),
+        every_s=settings.every_seconds,
+        interval_s=shell.settings.orchestration.decision_interval_seconds,
+        store=shell.store.policies,
+        bus=shell.bus,
+        clock=shell.clock,
+    )
+    shell.task("tuning", tuner.run())
+    return demand, tuner
 
 
 def _language_model(shell: Shell) -> LanguageModel | None:

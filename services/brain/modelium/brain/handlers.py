@@ -3,17 +3,30 @@
 from typing import Final
 
 from modelium.brain.deciding import Deciding
+from modelium.brain.demand import Demand
 from modelium.brain.plans import Plans
+from modelium.brain.tuning.tuner import Tuner
 from modelium.common import events as ev
 from modelium.common.advice import BrainStatus
 from modelium.common.bus import Handler
+from modelium.common.clock import Clock
 from modelium.common.policy_reader import PolicyReader
 
 
-async def on_metrics_tick(tick: ev.MetricsTick, *, deciding: Deciding, plans: Plans) -> None:
+async def on_metrics_tick(
+    tick: ev.MetricsTick, *, deciding: Deciding, plans: Plans, demand: Demand | None
+) -> None:
     """Advise on the figures, and then on how a new model is to be served."""
+    if demand is not None:
+        demand.ticked(tick)
     await deciding.on_tick(tick)
     await plans.next()
+
+
+async def on_gateway_stats(stats: ev.GatewayStats, *, demand: Demand | None, clock: Clock) -> None:
+    """Note the demand, where policies are fitted to it."""
+    if demand is not None:
+        demand.heard(stats, clock.monotonic())
 
 
 async def on_model_analyzed(event: ev.ModelAnalyzed, *, plans: Plans) -> None:
@@ -26,14 +39,18 @@ async def on_policies_changed(_: ev.PoliciesChanged, *, reader: PolicyReader) ->
     reader.read_soon()
 
 
-async def on_brain_asked(_: ev.BrainAsked, *, deciding: Deciding) -> BrainStatus:
-    """Tell who leads, and why."""
-    return deciding.status()
+async def on_brain_asked(
+    _: ev.BrainAsked, *, deciding: Deciding, tuner: Tuner | None
+) -> BrainStatus:
+    """Tell who leads, and why, and what became of the policies."""
+    status = deciding.status()
+    return status.model_copy(update={"tuning": tuner.status()}) if tuner else status
 
 
 EVENT_HANDLERS: Final[dict[type[ev.Message], Handler]] = {ev.ModelAnalyzed: on_model_analyzed}
 LIVE_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
     ev.MetricsTick: on_metrics_tick,
+    ev.GatewayStats: on_gateway_stats,
     ev.PoliciesChanged: on_policies_changed,
 }
 QUESTION_HANDLERS: Final[dict[type[ev.Message], Handler]] = {ev.BrainAsked: on_brain_asked}

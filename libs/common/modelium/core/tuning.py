@@ -1,0 +1,128 @@
+"""Whether other policies would have served the recent demand clearly better. Pure.
+
+Each candidate differs from what is in force by one step of one number, so a change is small, is
+seen to have helped before the next, and can be told in a sentence.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from modelium.common.settings_policies import Policies
+
+CURRENT: Final = "current"
+LRU: Final = "lru"
+CLEARLY: Final = 0.05
+"""Share of the mean wait that a candidate must save: replays differ by a few percent for nothing,
+as when only the moments change at which is decided."""
+WORSE_THAN_LRU: Final = 0.05
+"""No candidate takes over that is worse than LRU by more than this share."""
+ENOUGH_COLD: Final = 100
+"""Requests that had to wait, fewer than which prove nothing."""
+ROUNDS: Final = 2
+"""In a row that a candidate must win."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Knob:
+    """A number that may be halved and doubled, within bounds."""
+
+    policy: str
+    least: float
+    most: float
+
+
+KNOBS: Final = (
+    _Knob("displace_after_seconds", 10.0, 120.0),
+    _Knob("min_residency_seconds", 1.0, 60.0),
+)
+TUNED: Final = frozenset(knob.policy for knob in KNOBS)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay of the recent demand cost under one policy."""
+
+    mean_wait_s: float
+    """Over all requests."""
+    older_wait_s: float
+    newer_wait_s: float
+    """The mean of each half of the time."""
+    cold: int
+    """Requests that had to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Who has won, if anybody, and why, in a sentence with the figures."""
+
+    winner: str
+    """A name of `candidates`; empty: nothing changes."""
+    reason: str
+
+
+def candidates(current: Policies, settled: Collection[str]) -> dict[str, Policies]:
+    """By name, without the current ones; `settled` are policies that an operator has set."""
+    return {
+        f"{name}={value:g}": current.model_copy(update={name: value})
+        for name, value in _steps(current)
+        if name not in settled
+    }
+
+
+def _steps(current: Policies) -> Iterator[tuple[str, float]]:
+    for knob in KNOBS:
+        now = getattr(current, knob.policy)
+        for value in (now / 2, now * 2):
+            bounded = min(knob.most, max(knob.least, value))
+            if (value < now) == (bounded < now) and bounded != now:
+                yield knob.policy, bounded
+
+
+def verdict(replayed: Mapping[str, Replayed]) -> Verdict:
+    """Of `CURRENT`, `LRU` and candidates; who wins must not lose either half."""
+    current, lru = replayed[CURRENT], replayed[LRU]
+    if current.cold < ENOUGH_COLD:
+        return Verdict("", f"{current.cold} requests had to wait, too few to tell")
+    names = [name for name in replayed if name not in (CURRENT, LRU)]
+    if not names:
+        return Verdict("", "every policy that could be tuned is set by an operator")
+    best = min(names, key=lambda name: (replayed[name].mean_wait_s, name))
+    figures = _figures(best, replayed)
+    if replayed[best].mean_wait_s > (1 - CLEARLY) * current.mean_wait_s:
+        return Verdict("", f"nothing was {CLEARLY:.0%} better: {figures}")
+    if _loses_a_half(replayed[best], current):
+        return Verdict("", f"the best was better in one half only: {figures}")
+    if replayed[best].mean_wait_s > (1 + WORSE_THAN_LRU) * lru.mean_wait_s:
+        return Verdict("", f"the best was worse than LRU: {figures}")
+    return Verdict(best, figures)
+
+
+def _loses_a_half(one: Replayed, other: Replayed) -> bool:
+    return one.older_wait_s > other.older_wait_s or one.newer_wait_s > other.newer_wait_s
+
+
+def _figures(best: str, replayed: Mapping[str, Replayed]) -> str:
+    return (
+        f"mean wait {replayed[best].mean_wait_s:.2f} s with {best}, "
+        f"{replayed[CURRENT].mean_wait_s:.2f} s as it is, {replayed[LRU].mean_wait_s:.2f} s by LRU"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """How often in a row the same has won; belongs to the state of whoever tunes."""
+
+    winner: str = ""
+    rounds: int = 0
+
+    def after(self, won: Verdict) -> "Streak":
+        """One more round is over."""
+        if not won.winner:
+            return Streak()
+        return Streak(won.winner, self.rounds + 1 if won.winner == self.winner else 1)
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the winner takes over."""
+        return self.rounds >= ROUNDS

@@ -1,0 +1,35 @@
+"""What the recent demand would have cost under several policies. Pure."""
+
+from collections.abc import Mapping
+
+from modelium.common.settings_policies import Policies
+from modelium.core.policy import policy
+from modelium.core.tuning import LRU, Replayed
+from modelium.replay.contenders import RULES, Contenders, Setup
+from modelium.replay.simulate import Outcome
+from modelium.replay.trace import Trace
+
+
+def replayed(
+    trace: Trace, setup: Setup, candidates: Mapping[str, Policies], *, interval_s: float
+) -> dict[str, Replayed]:
+    """Of each candidate by the rules, and of LRU."""
+    middle_s = (trace.requests[0].at_s + trace.requests[-1].at_s) / 2
+    older = sum(request.at_s < middle_s for request in trace.requests)
+    outcomes = {
+        name: Contenders(policy=policy(each), interval_s=interval_s).replay(RULES, trace, setup)
+        for name, each in candidates.items()
+    }
+    outcomes[LRU] = Contenders().replay(LRU, trace, setup)
+    return {name: _of(outcome, middle_s, older) for name, outcome in outcomes.items()}
+
+
+def _of(outcome: Outcome, middle_s: float, older: int) -> Replayed:
+    newer_s = sum(wait_s for at_s, wait_s in outcome.waits if at_s >= middle_s)
+    all_s = outcome.mean_wait_s * outcome.requests
+    return Replayed(
+        mean_wait_s=outcome.mean_wait_s,
+        older_wait_s=(all_s - newer_s) / max(1, older),
+        newer_wait_s=newer_s / max(1, outcome.requests - older),
+        cold=outcome.cold,
+    )

@@ -1,0 +1,131 @@
+"""Now and then replays the recent demand by other policies, and applies what is clearly better.
+
+Applied as an operator does it: written where all services read it, with what was there before. What
+an operator has set is never changed, and what he applies ends what was tuned.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from modelium.brain.demand import Demand
+from modelium.brain.tuning.job import Done, Job
+from modelium.brain.tuning.replaying import NotReplayed, TookTooLong
+from modelium.common.advice import TuningStatus
+from modelium.common.bus import Bus
+from modelium.common.clock import Clock
+from modelium.common.errors import Conflict, DependencyUnavailable
+from modelium.common.events import PoliciesChanged
+from modelium.common.policies import AppliedPolicies, PoliciesInForce, Tuned, changes
+from modelium.common.settings_policies import Policies
+from modelium.common.store import PoliciesStore
+from modelium.core.tuning import CURRENT, ENOUGH_COLD, Streak, Verdict, candidates, verdict
+
+LEAST_SHARE: Final = 1 / 16
+"""Of the demand that is replayed, however long a round takes."""
+
+log = structlog.get_logger()
+
+Replay = Callable[[Job], Awaitable[Done]]
+
+
+class Tuner:
+    """Run `run` in a task."""
+
+    def __init__(
+        self,
+        *,
+        demand: Demand,
+        policies: PoliciesInForce,
+        replay: Replay,
+        every_s: float,
+        interval_s: float,
+        store: PoliciesStore,
+        bus: Bus,
+        clock: Clock,
+    ) -> None:
+        """`interval_s`: the decision interval."""
+        self._demand = demand
+        self._policies = policies
+        self._replay = replay
+        self._every_s = every_s
+        self._interval_s = interval_s
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._streak = Streak()
+        self._share = 1.0
+        self._rounds = 0
+        self._last = ""
+
+    async def run(self) -> None:
+        """A round each time, until cancelled."""
+        while True:
+            await self._clock.sleep(self._every_s)
+            try:
+                self._last = await self._round()
+            except (NotReplayed, DependencyUnavailable, Conflict) as wrong:
+                self._last = f"given up: {wrong}"
+            log.info("tuning.round", result=self._last)
+
+    async def _round(self) -> str:
+        """What came of it, for people."""
+        if self._demand.sleeps:
+            return "engines can sleep here, and replays know nothing of the host memory for that"
+        now = self._policies.current
+        rivals = candidates(now, self._policies.settled)
+        requests = self._demand.newest(self._share)
+        if len(requests) < ENOUGH_COLD or not rivals:
+            return f"{len(requests)} requests and {len(rivals)} candidates, too few to replay"
+        job = Job(
+            requests=requests,
+            needs=self._demand.needs,
+            devices=self._demand.devices,
+            device_bytes=self._demand.device_bytes,
+            candidates={CURRENT: now, **rivals},
+            interval_s=self._interval_s,
+        )
+        try:
+            done = await self._replay(job)
+        except TookTooLong:
+            self._share = max(LEAST_SHARE, self._share / 2)
+            raise
+        self._rounds += 1
+        won = verdict(done.replayed)
+        self._streak = self._streak.after(won)
+        if not won.winner:
+            return won.reason
+        if not self._streak.is_enough:
+            return f"{won.winner} won, and must win once more: {won.reason}"
+        if self._policies.current != now:
+            return "the policies were changed in the meantime"
+        await self._apply(rivals[won.winner], won)
+        return f"applied: {won.reason}"
+
+    async def _apply(self, policies: Policies, won: Verdict) -> None:
+        stored = await self._store.get()
+        changed = changes(self._policies.current, policies)
+        before = stored.tuned.names if stored and stored.tuned else ()
+        tuned = Tuned(names=tuple(sorted({*before, *changed})), reason=won.reason)
+        await self._store.save(
+            AppliedPolicies(
+                version=stored.version if stored else 0,
+                policies=policies,
+                instead_of=self._policies.configured,
+                tuned=tuned,
+            )
+        )
+        self._streak = Streak()
+        self._demand.forget()
+        log.info("policies.tuned", reason=won.reason, **changed)
+        await self._bus.publish(PoliciesChanged(changes=changed, reason=won.reason))
+
+    def status(self) -> TuningStatus:
+        """For people."""
+        return TuningStatus(
+            requests=len(self._demand.newest()),
+            rounds=self._rounds,
+            last=self._last,
+            changed=self._policies.tuned_because,
+        )

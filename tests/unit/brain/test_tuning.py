@@ -1,0 +1,207 @@
+"""Policies are fitted to the demand: what is replayed, what is applied, and what is left alone."""
+
+import asyncio
+import signal
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from modelium.brain.demand import Demand
+from modelium.brain.tuning.job import Done, Job, carried_out
+from modelium.brain.tuning.replaying import NotReplayed, TookTooLong, done, replay
+from modelium.brain.tuning.tuner import Tuner
+from modelium.common.events import PoliciesChanged
+from modelium.common.figures import GatewayModelStats
+from modelium.common.policies import AppliedPolicies, PoliciesInForce
+from modelium.common.reports import GatewayStats
+from modelium.common.settings_policies import Policies
+from modelium.common.testing import FakeClock, InMemoryBus, InMemoryStore
+from modelium.core.tuning import CURRENT, LRU, Replayed
+from modelium.replay.parts import Need
+from tests.unit.brain.kit import GB, cold, figures, tick
+
+EVERY_S = 3600.0
+LATER = "displace_after_seconds=50"
+AS_IT_IS = Replayed(10.0, 10.0, 10.0, cold=500)
+BETTER = Replayed(8.0, 8.0, 8.0, cold=500)
+
+
+def stats(requests: int) -> GatewayStats:
+    model = GatewayModelStats(
+        model="a",
+        requests=requests,
+        failures=0,
+        in_flight=0,
+        waiting=0,
+        oldest_wait_s=0,
+        idle_s=None,
+        routed_generations=(),
+    )
+    return GatewayStats(gateway_id="g", models=(model,))
+
+
+@dataclass
+class Replays:
+    """In the child's place; says of each candidate what it is told to."""
+
+    better: str = LATER
+    error: TookTooLong | None = None
+    jobs: list[Job] = field(default_factory=list)
+
+    async def __call__(self, job: Job) -> Done:
+        self.jobs.append(job)
+        if self.error:
+            raise self.error
+        names = (*job.candidates, LRU)
+        return Done(replayed={n: BETTER if n == self.better else AS_IT_IS for n in names})
+
+
+class Rig:
+    """A tuner at work on 200 requests."""
+
+    def __init__(self, replays: Replays, **configured: Any) -> None:
+        self.clock, self.bus, self.replays = FakeClock(), InMemoryBus(), replays
+        self.store = InMemoryStore(self.clock)
+        origins = {f"orchestration.policies.{name}": "/m.yaml" for name in configured}
+        self.policies = PoliciesInForce(Policies(**configured), origins)
+        self.demand = Demand(began_s=0.0, window_hours=6)
+        self.tuner = Tuner(
+            demand=self.demand,
+            policies=self.policies,
+            replay=replays,
+            every_s=EVERY_S,
+            interval_s=10,
+            store=self.store.policies,
+            bus=self.bus,
+            clock=self.clock,
+        )
+
+    async def rounds(self, count: int) -> None:
+        task = asyncio.create_task(self.tuner.run())
+        for _ in range(count):
+            self.ask_for(200)
+            await self.clock.advance(EVERY_S)
+            self.policies.use(await self.store.policies.get())
+        task.cancel()
+
+    def ask_for(self, requests: int) -> None:
+        now_s = self.clock.monotonic()
+        self.demand.ticked(tick(cold("a", needed_bytes=8 * GB), cold("huge", needed_bytes=99 * GB)))
+        self.demand.heard(stats(0), now_s)
+        self.demand.heard(stats(requests), now_s + 1)
+
+
+async def test_who_wins_twice_is_applied_and_told_with_the_figures() -> None:
+    rig = Rig(Replays())
+    await rig.rounds(1)
+    assert await rig.store.policies.get() is None
+    await rig.rounds(1)
+    applied = await rig.store.policies.get()
+    assert applied is not None
+    assert applied.policies == Policies(displace_after_seconds=50)
+    reason = f"mean wait 8.00 s with {LATER}, 10.00 s as it is, 10.00 s by LRU"
+    [told] = rig.bus.of(PoliciesChanged)
+    assert isinstance(told, PoliciesChanged)
+    assert told.changes == {"displace_after_seconds": "25.0 -> 50.0"}
+    assert told.reason == reason
+    assert rig.tuner.status().changed == reason
+    assert rig.policies.report().origins["displace_after_seconds"] == "tuned"
+
+
+async def test_what_comes_after_a_change_is_judged_by_demand_that_came_after_it() -> None:
+    rig = Rig(Replays())
+    await rig.rounds(2)
+    assert rig.tuner.status().requests == 0
+
+
+async def test_what_an_operator_has_set_is_no_candidate() -> None:
+    rig = Rig(Replays(), displace_after_seconds=30)
+    await rig.rounds(1)
+    assert not [n for n in rig.replays.jobs[0].candidates if n.startswith("displace")]
+
+
+async def test_what_an_operator_applies_is_his_from_then_on() -> None:
+    rig = Rig(Replays())
+    await rig.rounds(2)
+    stored = await rig.store.policies.get()
+    assert stored is not None
+    operators = AppliedPolicies(
+        version=stored.version,
+        policies=Policies(displace_after_seconds=40),
+        instead_of=Policies(),
+    )
+    await rig.store.policies.save(operators)
+    rig.policies.use(operators)
+    await rig.rounds(1)
+    assert not [n for n in rig.replays.jobs[-1].candidates if n.startswith("displace")]
+    assert rig.policies.current.displace_after_seconds == 40
+
+
+async def test_a_replay_that_takes_too_long_is_given_up_and_halved() -> None:
+    rig = Rig(Replays(error=TookTooLong("the replay took more than 300 s of CPU")))
+    await rig.rounds(2)
+    assert [len(job.requests) for job in rig.replays.jobs] == [200, 200]  # of 200, then of 400
+    assert "300 s of CPU" in rig.tuner.status().last
+    assert await rig.store.policies.get() is None
+
+
+async def test_models_that_fit_no_device_are_not_replayed() -> None:
+    rig = Rig(Replays())
+    await rig.rounds(1)
+    [job] = rig.replays.jobs
+    assert job.needs == {"a": Need(8 * GB, 20.0)}
+    assert (job.devices, job.device_bytes) == (1, 24 * GB)
+
+
+async def test_where_engines_sleep_nothing_is_replayed() -> None:
+    rig = Rig(Replays())
+    rig.demand.ticked(tick(figures("b", can_sleep=True)))
+    await rig.rounds(1)
+    assert rig.replays.jobs == []
+    assert "engines can sleep here" in rig.tuner.status().last
+
+
+def test_demand_older_than_its_window_is_forgotten() -> None:
+    demand = Demand(began_s=0.0, window_hours=1)
+    demand.ticked(tick(cold("a", needed_bytes=8 * GB)))
+    demand.heard(stats(0), 0.0)
+    demand.heard(stats(4), 1.0)
+    demand.heard(stats(6), 3700.0)
+    assert len(demand.newest()) == 2
+    assert demand.newest()[0].at_s == 0
+
+
+def a_job() -> Job:
+    """Two models take turns on a device that has room for one."""
+    return Job(
+        requests=tuple((30.0 * n, "ab"[n % 2], 1.0) for n in range(120)),
+        needs=dict.fromkeys("ab", Need(GB, 10.0)),
+        devices=1,
+        device_bytes=GB,
+        candidates={CURRENT: Policies(), LATER: Policies(displace_after_seconds=50)},
+        interval_s=10,
+    )
+
+
+async def test_the_child_replays_what_it_is_told_as_this_process_would() -> None:
+    said = await replay(a_job(), cpu_seconds=60)
+    assert said == carried_out(a_job())
+    assert said.replayed.keys() == {CURRENT, LATER, LRU}
+    assert said.replayed[CURRENT].cold == 120
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "says"),
+    [
+        (-signal.SIGXCPU, TookTooLong, "the replay took more than 300 s of CPU"),
+        (-signal.SIGKILL, NotReplayed, "the replay ended with code -9"),
+        (1, NotReplayed, "the replay ended with code 1"),
+    ],
+)
+def test_a_child_that_says_nothing_of_use_is_told_by_its_end(
+    code: int, error: type[NotReplayed], says: str
+) -> None:
+    with pytest.raises(error, match=says) as caught:
+        done(b"", code, 300)
+    assert type(caught.value) is error

@@ -1,0 +1,80 @@
+"""When other policies have won the replay of the recent demand."""
+
+import pytest
+
+from modelium.common.settings_policies import Policies
+from modelium.core.tuning import CURRENT, LRU, Replayed, Streak, Verdict, candidates, verdict
+
+NOW = Replayed(mean_wait_s=10.0, older_wait_s=10.0, newer_wait_s=10.0, cold=500)
+SLOW = Replayed(mean_wait_s=20.0, older_wait_s=20.0, newer_wait_s=20.0, cold=500)
+
+
+def each(mean_s: float, older_s: float | None = None, newer_s: float | None = None) -> Replayed:
+    """Of a half that is not given, the same as over all."""
+    return Replayed(mean_s, older_s or mean_s, newer_s or mean_s, cold=500)
+
+
+def test_a_candidate_is_one_step_of_one_number() -> None:
+    assert candidates(Policies(), ()).keys() == {
+        "displace_after_seconds=12.5",
+        "displace_after_seconds=50",
+        "min_residency_seconds=2.5",
+        "min_residency_seconds=10",
+    }
+    [later] = [p for n, p in candidates(Policies(), ()).items() if n == "displace_after_seconds=50"]
+    assert later == Policies(displace_after_seconds=50)
+
+
+@pytest.mark.parametrize(
+    ("now", "steps"),
+    [
+        (100.0, {"displace_after_seconds=50", "displace_after_seconds=120"}),  # to the bound
+        (120.0, {"displace_after_seconds=60"}),  # at the bound
+        (300.0, {"displace_after_seconds=120"}),  # set by hand beyond it: a step back at most
+        (0.0, {"displace_after_seconds=10"}),  # nothing is half of 0; up to the least
+    ],
+)
+def test_steps_stay_within_bounds(now: float, steps: set[str]) -> None:
+    found = candidates(Policies(displace_after_seconds=now), {"min_residency_seconds"})
+    assert found.keys() == steps
+
+
+def test_what_an_operator_has_set_is_left_alone() -> None:
+    both = {"displace_after_seconds", "min_residency_seconds"}
+    assert candidates(Policies(), both) == {}
+    assert verdict({CURRENT: NOW, LRU: SLOW}).winner == ""
+
+
+@pytest.mark.parametrize(
+    ("rivals", "lru", "winner"),
+    [
+        ({"a": each(9.4)}, SLOW, "a"),
+        ({"a": each(9.6)}, SLOW, ""),  # by less than 5 %
+        ({"a": each(9.4), "b": each(9.0)}, SLOW, "b"),  # the best
+        ({"a": each(9.0, older_s=7.0, newer_s=11.0)}, SLOW, ""),  # worse of late
+        ({"a": each(9.0, older_s=11.0, newer_s=7.0)}, SLOW, ""),
+        ({"a": each(9.0)}, each(8.6), "a"),  # behind LRU, but not by 5 %
+        ({"a": each(9.0)}, each(8.5), ""),
+    ],
+)
+def test_who_wins(rivals: dict[str, Replayed], lru: Replayed, winner: str) -> None:
+    assert verdict({CURRENT: NOW, LRU: lru, **rivals}).winner == winner
+
+
+def test_too_few_waits_prove_nothing() -> None:
+    few = Replayed(10.0, 10.0, 10.0, cold=99)
+    won = verdict({CURRENT: few, LRU: SLOW, "a": each(1.0)})
+    assert won == Verdict("", "99 requests had to wait, too few to tell")
+
+
+def test_the_reason_has_the_figures() -> None:
+    won = verdict({CURRENT: NOW, LRU: SLOW, "a": each(9.0)})
+    assert won.reason == "mean wait 9.00 s with a, 10.00 s as it is, 20.00 s by LRU"
+
+
+def test_it_takes_two_rounds_in_a_row() -> None:
+    a, b, nobody = Verdict("a", ""), Verdict("b", ""), Verdict("", "")
+    assert not Streak().after(a).is_enough
+    assert Streak().after(a).after(a).is_enough
+    assert not Streak().after(a).after(b).is_enough
+    assert not Streak().after(a).after(nobody).after(a).is_enough
