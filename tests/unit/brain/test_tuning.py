@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,9 +49,13 @@ class Replays:
     better: str = LATER
     error: TookTooLong | None = None
     jobs: list[Job] = field(default_factory=list)
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+    """What happens while the second one runs."""
 
     async def __call__(self, job: Job) -> Done:
         self.jobs.append(job)
+        if self.meanwhile and len(self.jobs) == 2:
+            await self.meanwhile()
         if self.error:
             raise self.error
         names = (*job.candidates, LRU)
@@ -133,9 +138,66 @@ async def test_what_an_operator_applies_is_his_from_then_on() -> None:
     )
     await rig.store.policies.save(operators)
     rig.policies.use(operators)
-    await rig.rounds(1)
+    await rig.rounds(2)  # the first forgets what came before
+    assert len(rig.replays.jobs) == 3
     assert not [n for n in rig.replays.jobs[-1].candidates if n.startswith("displace")]
     assert rig.policies.current.displace_after_seconds == 40
+
+
+async def test_what_an_operator_applies_while_a_replay_runs_is_not_undone() -> None:
+    # It was, as long as the brain had not read it: it saved over whatever was stored by then.
+    rig = Rig(Replays())
+    operators = AppliedPolicies(policies=Policies(displace_after_seconds=40), instead_of=Policies())
+
+    async def apply() -> None:
+        await rig.store.policies.save(operators)
+
+    rig.replays.meanwhile = apply
+    await rig.rounds(2)
+    stored = await rig.store.policies.get()
+    assert stored is not None
+    assert stored.policies == operators.policies
+    assert stored.tuned is None
+    assert rig.tuner.status().last == "the policies were changed in the meantime"
+
+
+async def test_tuning_one_policy_leaves_what_is_stored_of_the_others() -> None:
+    # Also where the brain's own settings say otherwise than the orchestrator's do.
+    rig = Rig(Replays(), deepest_sleep=1)
+    applied = Policies(deepest_sleep=0)
+    await rig.store.policies.save(AppliedPolicies(policies=applied, instead_of=Policies()))
+    rig.policies.use(await rig.store.policies.get())
+    await rig.rounds(2)
+    stored = await rig.store.policies.get()
+    assert stored is not None
+    assert stored.policies == Policies(deepest_sleep=0, displace_after_seconds=50)
+    assert stored.instead_of == Policies()
+    assert stored.tuned is not None
+    assert stored.tuned.names == ("displace_after_seconds",)
+
+
+async def test_a_change_by_somebody_else_begins_the_proof_anew() -> None:
+    rig = Rig(Replays())
+    await rig.rounds(1)
+    another = AppliedPolicies(policies=Policies(min_residency_seconds=9), instead_of=Policies())
+    await rig.store.policies.save(another)
+    rig.policies.use(another)
+    await rig.rounds(1)
+    assert "0 requests" in rig.tuner.status().last  # what came before is not looked at again
+    await rig.rounds(1)
+    assert "must win once more" in rig.tuner.status().last
+    stored = await rig.store.policies.get()
+    assert stored is not None
+    assert stored.policies == another.policies
+
+
+async def test_where_no_child_can_be_started_the_round_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # That ended the brain's process.
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    with pytest.raises(NotReplayed, match="cannot be started: No such file"):
+        await replay(a_job(), cpu_seconds=60)
 
 
 async def test_a_replay_that_takes_too_long_is_given_up_and_halved() -> None:

@@ -55,6 +55,8 @@ def test_what_an_operator_has_set_is_left_alone() -> None:
         ({"a": each(9.0, older_s=11.0, newer_s=7.0)}, SLOW, ""),
         ({"a": each(9.0)}, each(8.6), "a"),  # behind LRU, but not by 5 %
         ({"a": each(9.0)}, each(8.5), ""),
+        ({"a": each(9.0)}, each(9.5, older_s=8.0, newer_s=11.0), ""),  # behind it in one half
+        ({"a": each(9.0)}, each(9.5, older_s=11.0, newer_s=8.0), ""),
     ],
 )
 def test_who_wins(rivals: dict[str, Replayed], lru: Replayed, winner: str) -> None:

@@ -34,9 +34,11 @@ async def replay(job: Job, *, cpu_seconds: int) -> Done:
     Raises:
         NotReplayed: nothing, and why.
     """
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, str(cpu_seconds), stdin=PIPE, stdout=PIPE
-    )
+    command = (sys.executable, "-m", __name__, str(cpu_seconds))
+    try:
+        child = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+    except OSError as none:  # no memory or no process left: of all, this can wait
+        raise NotReplayed(f"the replay cannot be started: {none.strerror or none}") from none
     try:
         said, _ = await child.communicate(job.model_dump_json().encode())
     finally:

@@ -4,7 +4,7 @@ Applied as an operator does it: written where all services read it, with what wa
 an operator has set is never changed, and what he applies ends what was tuned.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 import structlog
@@ -55,6 +55,8 @@ class Tuner:
         self._bus = bus
         self._clock = clock
         self._streak = Streak()
+        self._tried: Policies | None = None
+        """What was in force in the last round."""
         self._share = 1.0
         self._rounds = 0
         self._last = ""
@@ -74,6 +76,7 @@ class Tuner:
         if self._demand.sleeps:
             return "engines can sleep here, and replays know nothing of the host memory for that"
         now = self._policies.current
+        self._begin_anew_after_a_change(now)
         rivals = candidates(now, self._policies.settled)
         requests = self._demand.newest(self._share)
         if len(requests) < ENOUGH_COLD or not rivals:
@@ -98,28 +101,49 @@ class Tuner:
             return won.reason
         if not self._streak.is_enough:
             return f"{won.winner} won, and must win once more: {won.reason}"
-        if self._policies.current != now:
-            return "the policies were changed in the meantime"
-        await self._apply(rivals[won.winner], won)
-        return f"applied: {won.reason}"
+        return await self._apply(now, won)
 
-    async def _apply(self, policies: Policies, won: Verdict) -> None:
+    def _begin_anew_after_a_change(self, now: Policies) -> None:
+        """Whoever changed them, an operator or another brain: what follows is judged."""
+        if self._tried not in (None, now):
+            self._streak = Streak()
+            self._demand.forget()
+        self._tried = now
+
+    async def _apply(self, now: Policies, won: Verdict) -> str:
+        """Nothing but what has won changes, in what is stored as in what counts."""
         stored = await self._store.get()
-        changed = changes(self._policies.current, policies)
+        self._policies.use(stored)  # somebody may have applied others a moment ago
+        rivals = candidates(now, self._policies.settled)
+        if self._policies.current != now or won.winner not in rivals:
+            return "the policies were changed in the meantime"
+        changed = changes(now, rivals[won.winner])
         before = stored.tuned.names if stored and stored.tuned else ()
         tuned = Tuned(names=tuple(sorted({*before, *changed})), reason=won.reason)
-        await self._store.save(
-            AppliedPolicies(
-                version=stored.version if stored else 0,
-                policies=policies,
-                instead_of=self._policies.configured,
-                tuned=tuned,
-            )
+        saved = await self._store.save(
+            self._with(stored, rivals[won.winner], changed).model_copy(update={"tuned": tuned})
         )
-        self._streak = Streak()
-        self._demand.forget()
+        self._policies.use(saved)
+        self._begin_anew_after_a_change(self._policies.current)
         log.info("policies.tuned", reason=won.reason, **changed)
         await self._bus.publish(PoliciesChanged(changes=changed, reason=won.reason))
+        return f"applied: {won.reason}"
+
+    def _with(
+        self, stored: AppliedPolicies | None, policies: Policies, names: Iterable[str]
+    ) -> AppliedPolicies:
+        """The record in which these become as in `policies`."""
+        configured = self._policies.configured
+        if stored is None:
+            return AppliedPolicies(policies=policies, instead_of=configured)
+        new = {name: getattr(policies, name) for name in names}
+        old = {name: getattr(configured, name) for name in names}
+        return stored.model_copy(
+            update={
+                "policies": stored.policies.model_copy(update=new),
+                "instead_of": stored.instead_of.model_copy(update=old),
+            }
+        )
 
     def status(self) -> TuningStatus:
         """For people."""
