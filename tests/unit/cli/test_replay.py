@@ -95,7 +95,9 @@ def test_a_page_of_a_trace_in_which_nobody_waits(modelium: Modelium) -> None:
         (("abc.csv", "-p", "lru,brain"), "brain has no language model"),
         (("abc.csv", "--device-gb", "2"), "but a device has 2 GB"),
         (("abc.csv", "--plot", "no/folder.html", "-p", "lru"), "cannot be written"),
+        (("abc.csv", "--plot", "plot.png"), "expected a name that ends in .html"),
         (("abc.csv", "--hours", "0"), "no request in its first 0 hours"),
+        (("generated", "--hours", "0"), "no request in its first 0 hours"),
     ],
 )
 def test_what_cannot_be_replayed_is_said(

@@ -87,8 +87,18 @@ def test_by_default_an_idle_model_goes_only_where_somebody_gains(
 
 def test_no_more_idle_models_go_than_make_room() -> None:
     cold = figures("w", state=ModelState.UNLOADED, device_ids=(), held_bytes=0, waiting=1)
-    idle = [figures(name, idle_s=60 + n) for n, name in enumerate("bcd")]
+    idle = [figures(name, idle_s=60, next_use_s=60 + n) for n, name in enumerate("bcd")]
     assert advised(*idle, cold, free=10, always=False) == ["evict d"]
+
+
+def test_of_the_idle_ones_those_go_that_are_expected_last() -> None:
+    # By the time unused a model that is called every hour went just before it was called.
+    cold = figures("w", state=ModelState.UNLOADED, device_ids=(), held_bytes=0, waiting=1)
+    hourly = figures("hourly", idle_s=3590, next_use_s=10)
+    quiet = figures("quiet", idle_s=1900, next_use_s=1900)
+    assert advised(hourly, quiet, cold, free=10, always=False) == ["evict quiet"]
+    never = figures("never", idle_s=None, loaded_for_s=70, next_use_s=None)
+    assert advised(hourly, quiet, never, cold, free=10, always=False) == ["evict never"]
 
 
 def test_zero_seconds_means_never() -> None:

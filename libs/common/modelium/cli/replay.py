@@ -38,14 +38,19 @@ class Wanted:
 def replay(
     settings: Settings, wanted: Wanted, *, brain: Advisor | None, plot: Path | None, json: bool
 ) -> None:
-    """Print a table for each trace, and draw them if wanted."""
+    """Print a table for each trace, and draw them if wanted.
+
+    What is wrong with the orders is told at once, and not after minutes of replays.
+    """
+    if plot is not None:
+        _ensure_drawable(plot)
     contenders = Contenders(
         policy=policy(settings.orchestration.policies),
         interval_s=settings.orchestration.decision_interval_seconds,
         brain=brain,
     )
     for name in wanted.policies:
-        contenders.driver(name)  # an error now, not after the others have run
+        contenders.driver(name)
     results = {}
     for source in wanted.traces:
         trace = _trace(source, wanted)
@@ -113,7 +118,10 @@ def policies_of(text: str) -> list[str]:
 def _trace(source: Path, wanted: Wanted) -> Trace:
     if str(source) == GENERATED:
         hours = GENERATED_HOURS if wanted.hours is None else wanted.hours
-        return generated(hours=hours, seed=wanted.setup.seed, models=wanted.models or 90)
+        made = generated(hours=hours, seed=wanted.setup.seed, models=wanted.models or 90)
+        if not made.requests:
+            raise WrongFile(f"{made.name} has no request in its first {hours:g} hours")
+        return made
     trace = read(source, hours=float("inf") if wanted.hours is None else wanted.hours)
     return trace.of_most_used(wanted.models) if wanted.models else trace
 
@@ -133,6 +141,13 @@ def _print(results: dict[str, dict[str, Outcome]], text: str) -> None:
         out()
         out(f"{trace}: {table[0].requests} requests")
         out_table(TITLES, [row.cells() for row in table])
+
+
+def _ensure_drawable(path: Path) -> None:
+    if path.suffix not in (".html", ".htm"):
+        raise WrongFile(f"--plot is {path}: the plot is a page, expected a name that ends in .html")
+    if not path.parent.is_dir():
+        raise WrongFile(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 def _draw(path: Path, text: str) -> None:

@@ -6,6 +6,7 @@ is fuller than allowed, the least recently used idle ones; models that are alway
 loaded where they fit. Who else gives way to a waiter says `decide`.
 """
 
+import math
 from collections.abc import Iterable
 
 from modelium.common.events import MetricsTick
@@ -30,22 +31,32 @@ def advise(tick: MetricsTick, policy: Policy) -> tuple[Decision, ...]:
 
 
 def _gives_room(tick: MetricsTick, idle: Iterable[ModelFigures]) -> list[ModelFigures]:
-    """Those that make the smallest model fit which somebody waits for, on the device where the
-    fewest have to go; none, where it fits already or would not even then.
+    """Those that make the smallest model fit which somebody waits for, on the device where whoever
+    goes is expected last; none, where it fits already or would not even then.
 
-    Without the others: who is kept warm for nothing costs nobody anything.
+    Without the others: who is kept warm for nothing costs nobody anything. Those that were unused
+    for longest would be the wrong ones: who is called every hour comes back right then.
     """
     wanted = [m.needed_bytes for m in tick.models if m.waiting and m.state in STARTABLE]
     smallest = min(wanted, default=0)
-    ordered = sorted(idle, key=lambda m: (-_unused_s(m), m.model))
+    ordered = sorted(idle, key=lambda m: (-_expected_s(m), m.model))
     ways = [_until_it_fits(device, ordered, smallest) for device in tick.devices]
-    return min((way for way in ways if way is not None), key=len, default=[])
+    return min((way for way in ways if way is not None), key=_soonest_and_number, default=[])
+
+
+def _soonest_and_number(way: list[ModelFigures]) -> tuple[float, int]:
+    """Of those that go, when the first is expected, later ones before; and how many."""
+    return (-min(map(_expected_s, way), default=math.inf), len(way))
+
+
+def _expected_s(model: ModelFigures) -> float:
+    return math.inf if model.next_use_s is None else model.next_use_s
 
 
 def _until_it_fits(
     device: DeviceFigures, idle: Iterable[ModelFigures], needed_bytes: int
 ) -> list[ModelFigures] | None:
-    """The longest unused of the device; None: all of them are not enough."""
+    """The first of the device; None: all of them are not enough."""
     chosen: list[ModelFigures] = []
     free_bytes = device.free_bytes
     for model in idle:
