@@ -132,13 +132,24 @@ class Faults:
         return f"{SECOND} was started again"
 
     def _hang_engine(self, size: Size) -> str:
-        """The most popular one that serves on the agent that lives."""
+        """The most popular one that serves on the agent that lives, as soon as one does."""
+        hung: list[str] = []
+
+        def one_hangs() -> bool:
+            hung.append(self._hang_one(size))
+            return hung[-1] != ""
+
+        wait_until("an engine serves that could hang", one_hangs)
+        return f"{hung[-1]} hangs"
+
+    def _hang_one(self, size: Size) -> str:
+        """Its instance; empty: none serves."""
         for model in size.names():
             instance = self.engines.serving.get(model, "")
             on_second = any(map(is_of_second, self.engines.places.get(instance, ())))
             if instance and not on_second and self.fleet.hang(instance):
-                return f"{instance} hangs"
-        raise LookupError("no engine serves that could hang")
+                return instance
+        return ""
 
 
 def drop_models(fleet: Fleet, size: Size) -> None:

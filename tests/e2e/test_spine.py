@@ -181,9 +181,13 @@ def test_a_redis_and_a_nats_that_come_back_empty_are_filled_again(system: System
         shutil.rmtree(system.folder / server)
         system.start(server)
     wait_until("the registry knows both again", lambda: _stored(system) == {"tiny", "other"}, 60)
-    system.wait_for_state("tiny", "loaded")
-    assert system.model("tiny")["generation"] == engine
+    wait_until("its engine is known again", lambda: _serves(system, "tiny", engine))
     assert system.chat("other")["model"] == "other"
+
+
+def _serves(system: System, model: str, generation: int) -> bool:
+    record = system.model(model)
+    return (record["state"], record["generation"]) == ("loaded", generation)
 
 
 def _stored(system: System) -> set[str]:

@@ -8,7 +8,9 @@ from tests.integration.gateway_rig import running_gateway
 
 PART = b"data: " + b"x" * 49_992 + b"\n\n"
 PARTS = 1000
-MIB = 1 << 20
+KERNEL_BYTES = 44 << 20
+"""Less than all. Linux lets a buffer grow to 4 MB where is sent and to 32 MB where is received; that
+of the client is small."""
 
 
 class FastEngine:
@@ -62,7 +64,7 @@ async def test_the_engine_waits_for_the_client_and_nothing_is_lost() -> None:
             wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
             await wire.send(request())
             await engine.stuck.wait()
-            assert engine.sent_bytes < 8 * MIB, "what the network between the two keeps"
+            assert engine.sent_bytes < KERNEL_BYTES, "what the network between the two keeps"
             wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
             received = await wire.rest()
     assert received.count(PART[:20]) == PARTS
@@ -78,5 +80,5 @@ async def test_a_client_that_never_reads_is_cut_and_its_engine_stopped() -> None
             wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
             await wire.send(request())
             await engine.ended.wait()
-            assert engine.sent_bytes < 8 * MIB
+            assert engine.sent_bytes < KERNEL_BYTES
             await rig.until(lambda: not rig.gateway.stats.active)

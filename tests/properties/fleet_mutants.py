@@ -9,7 +9,7 @@ import pytest
 from modelium.common.figures import DecidedAction
 from modelium.common.records import ModelState
 from modelium.core import books, decide, displace, guard, ledger, spanning, tiers, victims
-from modelium.core.actions import Action, Load, Sleep
+from modelium.core.actions import Action, Cause, Load, Sleep
 from modelium.core.policy import Policy
 from modelium.core.snapshot import DeviceView, ModelView, SleepView, Snapshot
 from tests.properties.fleet_machine import (
@@ -123,7 +123,7 @@ MUTANTS: list[tuple[str, str, Mutate]] = [
         "pinned",
         "operators unload pinned ones",
         switched_off(
-            decide, "_reason_to_go", lambda model: "asked" if model.unload_requested else ""
+            decide, "_reason_to_go", lambda m: (Cause.OPERATOR, "asked" * m.unload_requested)
         ),
     ),
     ("in_use", "advice evicts what is used", _without_guard(DecidedAction.EVICT, "in_use")),
@@ -172,7 +172,7 @@ SHAPED: list[tuple[str, str, Mutate, type[FleetMachine]]] = [
         CrowdedFleetMachine,
     ),
     (
-        "in_use",
+        "in_use or claim",
         "advice puts to sleep what is used",
         _without_guard(DecidedAction.SLEEP, "in_use"),
         SleepingFleetMachine,

@@ -113,7 +113,7 @@ async def test_a_request_that_the_model_does_not_admit_never_waits() -> None:
 async def test_a_caller_that_leaves_takes_its_request_out_of_the_queue(rig: Rig) -> None:
     rig.model.may_run.clear()
     first = asyncio.create_task(rig.infer(tensor("x", X)))
-    await asyncio.to_thread(rig.model.began.wait, 10)
+    await asyncio.to_thread(rig.model.began.wait, 60)
     leaving = asyncio.create_task(rig.infer(tensor("x", X)))
     await rig_waits(rig, 1)
     leaving.cancel()
@@ -127,7 +127,7 @@ async def test_more_than_may_wait_are_503_and_say_when_to_try_again() -> None:
     async with a_rig(max_queue=1) as rig:
         rig.model.may_run.clear()
         asked = [asyncio.create_task(rig.infer(tensor("x", X)))]
-        await asyncio.to_thread(rig.model.began.wait, 10)
+        await asyncio.to_thread(rig.model.began.wait, 60)
         asked.append(asyncio.create_task(rig.infer(tensor("x", X))))
         await rig_waits(rig, 1)
         async with rig.client.post(
@@ -155,7 +155,7 @@ async def test_figures_count_requests_and_runs(rig: Rig) -> None:
 async def test_figures_tell_requests_that_run_from_those_that_wait(rig: Rig) -> None:
     rig.model.may_run.clear()
     asked = [asyncio.create_task(rig.infer(tensor("x", X)))]
-    await asyncio.to_thread(rig.model.began.wait, 10)
+    await asyncio.to_thread(rig.model.began.wait, 60)
     asked += [asyncio.create_task(rig.infer(tensor("x", X))) for _ in range(2)]
     await rig_waits(rig, 2)
     assert await figures(rig) == {"running": 1.0, "waiting": 2.0}
