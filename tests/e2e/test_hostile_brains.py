@@ -6,6 +6,7 @@ endpoint's answers, forged decisions are published straight to NATS.
 
 import asyncio
 import shutil
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -26,6 +27,8 @@ from tests.system import SERVERS, SERVICES, System, stub_python, wait_until
 
 ENGINE_MIB = 300
 NAME = "dave"
+DEADLINE_S = 5.0
+"""Of a brain: half of the usual decision interval."""
 TURNS = ("a", "b", "c")
 """Two of the three fit beside the pinned one."""
 
@@ -93,6 +96,13 @@ async def ask(system: System) -> None:
         assert answer["choices"][0]["message"]["content"]
 
 
+async def seconds(system: System) -> float:
+    """That a short request for a loaded model takes."""
+    began_s = time.monotonic()
+    await asyncio.to_thread(system.chat, "pinned")
+    return time.monotonic() - began_s
+
+
 @pytest.mark.parametrize("name", BRAINS)
 async def test_every_request_is_answered_and_the_pinned_model_stays(
     system: System, endpoint: HostileEndpoint, name: str
@@ -101,6 +111,8 @@ async def test_every_request_is_answered_and_the_pinned_model_stays(
     endpoint.brain = name
     long = asyncio.create_task(asyncio.to_thread(system.chat, "pinned", max_tokens=30))
     await ask_until(system, lambda: len(endpoint.asked) > asked)
+    # One that is hung is being waited for now.
+    assert max([await seconds(system) for _ in range(3)]) < DEADLINE_S
     await ask(system)
     answer = await long
     assert answer["usage"]["completion_tokens"] == 30

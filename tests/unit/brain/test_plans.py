@@ -48,7 +48,7 @@ async def planned(backend: Scripted | None, *, ticks: int = 1, **changes: Any) -
     assert len(made(bus)) == 1  # nobody has waited
     for _ in range(ticks):
         asked = deciding(None, InMemoryBus())
-        await on_metrics_tick(tick(), deciding=asked, plans=makes, demand=None)
+        await on_metrics_tick(tick(), deciding=asked, plans=makes, demand=None, proposing=None)
     return made(bus)
 
 

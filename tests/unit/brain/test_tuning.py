@@ -1,7 +1,6 @@
 """Policies are fitted to the demand: what is replayed, what is applied, and what is left alone."""
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,8 +8,10 @@ from typing import Any
 import pytest
 
 from modelium.brain.demand import Demand
-from modelium.brain.tuning.job import Done, Job, carried_out
-from modelium.brain.tuning.replaying import NotReplayed, TookTooLong, done, replay
+from modelium.brain.language_model import LanguageModel
+from modelium.brain.tuning.job import Done, Job
+from modelium.brain.tuning.proposing import Proposing
+from modelium.brain.tuning.replaying import TookTooLong
 from modelium.brain.tuning.tuner import Tuner
 from modelium.common.events import PoliciesChanged
 from modelium.common.figures import GatewayModelStats
@@ -18,12 +19,14 @@ from modelium.common.policies import AppliedPolicies, PoliciesInForce
 from modelium.common.reports import GatewayStats
 from modelium.common.settings_policies import Policies
 from modelium.common.testing import FakeClock, InMemoryBus, InMemoryStore
+from modelium.core.prompts import NoAnswer
 from modelium.core.tuning import CURRENT, LRU, Replayed
 from modelium.replay.parts import Need
-from tests.unit.brain.kit import GB, cold, figures, tick
+from tests.unit.brain.kit import GB, Scripted, cold, figures, tick
 
 EVERY_S = 3600.0
 LATER = "displace_after_seconds=50"
+SILENCE = NoAnswer("none")
 AS_IT_IS = Replayed(10.0, 10.0, 10.0, cold=500)
 BETTER = Replayed(8.0, 8.0, 8.0, cold=500)
 
@@ -65,15 +68,23 @@ class Replays:
 class Rig:
     """A tuner at work on 200 requests."""
 
-    def __init__(self, replays: Replays, **configured: Any) -> None:
+    def __init__(self, replays: Replays, said: str | NoAnswer = SILENCE, **configured: Any) -> None:
+        """`said`: by the language model, when it is asked what to try."""
         self.clock, self.bus, self.replays = FakeClock(), InMemoryBus(), replays
         self.store = InMemoryStore(self.clock)
         origins = {f"orchestration.policies.{name}": "/m.yaml" for name in configured}
         self.policies = PoliciesInForce(Policies(**configured), origins)
         self.demand = Demand(began_s=0.0, window_hours=6)
+        self.backend = Scripted([said])
+        self.proposing = Proposing(
+            language_model=LanguageModel(self.backend, deadline_s=0.05, clock=self.clock),
+            policies=self.policies,
+            demand=self.demand,
+        )
         self.tuner = Tuner(
             demand=self.demand,
             policies=self.policies,
+            proposing=self.proposing,
             replay=replays,
             every_s=EVERY_S,
             interval_s=10,
@@ -87,6 +98,7 @@ class Rig:
         for _ in range(count):
             self.ask_for(200)
             await self.clock.advance(EVERY_S)
+            await self.proposing.next()
             self.policies.use(await self.store.policies.get())
         task.cancel()
 
@@ -191,13 +203,46 @@ async def test_a_change_by_somebody_else_begins_the_proof_anew() -> None:
     assert stored.policies == another.policies
 
 
-async def test_where_no_child_can_be_started_the_round_is_given_up(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # That ended the brain's process.
-    monkeypatch.setattr("sys.executable", "/nowhere/python")
-    with pytest.raises(NotReplayed, match="cannot be started: No such file"):
-        await replay(a_job(), cpu_seconds=60)
+BOTH = "displace_after_seconds=80 min_residency_seconds=20"
+SAYS_BOTH = '{"displace_after_seconds": "80", "min_residency_seconds": "20"}'
+
+
+async def test_what_a_language_model_proposes_is_one_more_candidate() -> None:
+    rig = Rig(Replays(better=BOTH), said=SAYS_BOTH)
+    await rig.rounds(3)
+    seen = [BOTH in job.candidates for job in rig.replays.jobs]
+    assert seen == [False, True, True]  # it is asked once a round has begun
+    assert len(rig.backend.asked) == 1
+    stored = await rig.store.policies.get()
+    assert stored is not None
+    both = Policies(displace_after_seconds=80, min_residency_seconds=20)
+    assert stored.policies == both
+    assert stored.tuned is not None
+    assert stored.tuned.names == ("displace_after_seconds", "min_residency_seconds")
+
+
+async def test_what_is_proposed_and_does_not_win_changes_nothing() -> None:
+    rig = Rig(Replays(better=CURRENT), said=SAYS_BOTH)
+    await rig.rounds(4)
+    assert await rig.store.policies.get() is None
+
+
+@pytest.mark.parametrize(
+    "said", [NoAnswer("down"), "evict all", '{"displace_after_seconds": "9999"}']
+)
+async def test_without_a_proposal_the_others_are_replayed(said: str | NoAnswer) -> None:
+    rig = Rig(Replays(), said=said)
+    await rig.rounds(2)
+    assert len(rig.backend.asked) == 2  # once after each round
+    assert {len(job.candidates) for job in rig.replays.jobs} == {5}
+    assert await rig.store.policies.get() is not None
+
+
+async def test_what_an_operator_has_set_is_not_asked_about() -> None:
+    rig = Rig(Replays(), said='{"min_residency_seconds": "20"}', displace_after_seconds=30)
+    await rig.rounds(1)
+    [question] = rig.backend.asked
+    assert list(question.schema["properties"]) == ["min_residency_seconds"]
 
 
 async def test_a_replay_that_takes_too_long_is_given_up_and_halved() -> None:
@@ -232,38 +277,3 @@ def test_demand_older_than_its_window_is_forgotten() -> None:
     demand.heard(stats(6), 3700.0)
     assert len(demand.newest()) == 2
     assert demand.newest()[0].at_s == 0
-
-
-def a_job() -> Job:
-    """Two models take turns on a device that has room for one."""
-    return Job(
-        requests=tuple((30.0 * n, "ab"[n % 2], 1.0) for n in range(120)),
-        needs=dict.fromkeys("ab", Need(GB, 10.0)),
-        devices=1,
-        device_bytes=GB,
-        candidates={CURRENT: Policies(), LATER: Policies(displace_after_seconds=50)},
-        interval_s=10,
-    )
-
-
-async def test_the_child_replays_what_it_is_told_as_this_process_would() -> None:
-    said = await replay(a_job(), cpu_seconds=60)
-    assert said == carried_out(a_job())
-    assert said.replayed.keys() == {CURRENT, LATER, LRU}
-    assert said.replayed[CURRENT].cold == 120
-
-
-@pytest.mark.parametrize(
-    ("code", "error", "says"),
-    [
-        (-signal.SIGXCPU, TookTooLong, "the replay took more than 300 s of CPU"),
-        (-signal.SIGKILL, NotReplayed, "the replay ended with code -9"),
-        (1, NotReplayed, "the replay ended with code 1"),
-    ],
-)
-def test_a_child_that_says_nothing_of_use_is_told_by_its_end(
-    code: int, error: type[NotReplayed], says: str
-) -> None:
-    with pytest.raises(error, match=says) as caught:
-        done(b"", code, 300)
-    assert type(caught.value) is error

@@ -64,10 +64,15 @@ class Verdict:
 def candidates(current: Policies, settled: Collection[str]) -> dict[str, Policies]:
     """By name, without the current ones; `settled` are policies that an operator has set."""
     return {
-        f"{name}={value:g}": current.model_copy(update={name: value})
+        name_of({name: value}): current.model_copy(update={name: value})
         for name, value in _steps(current)
         if name not in settled
     }
+
+
+def name_of(values: Mapping[str, float]) -> str:
+    """Of the candidate in which these policies have other values."""
+    return " ".join(f"{name}={value:g}" for name, value in values.items())
 
 
 def _steps(current: Policies) -> Iterator[tuple[str, float]]:

@@ -11,6 +11,7 @@ from modelium.brain.demand import Demand
 from modelium.brain.handlers import EVENT_HANDLERS, LIVE_HANDLERS, QUESTION_HANDLERS
 from modelium.brain.language_model import LanguageModel
 from modelium.brain.plans import Plans
+from modelium.brain.tuning.proposing import Proposing
 from modelium.brain.tuning.replaying import replay
 from modelium.brain.tuning.tuner import Tuner
 from modelium.common.advice import Standing
@@ -56,12 +57,13 @@ async def build(shell: Shell) -> None:
         most_seqs=settings.vllm.max_num_seqs,
         bus=shell.bus,
     )
-    demand, tuner = _tuning(shell, policies)
+    demand, proposing, tuner = _tuning(shell, policies, llm)
     needs = {
         "deciding": deciding,
         "plans": plans,
         "reader": reader,
         "demand": demand,
+        "proposing": proposing,
         "tuner": tuner,
         "clock": shell.clock,
     }
@@ -71,14 +73,18 @@ async def build(shell: Shell) -> None:
     shell.task("answer", shell.bus.answer(bind(QUESTION_HANDLERS, **needs)))
 
 
-def _tuning(shell: Shell, policies: PoliciesInForce) -> tuple[Demand, Tuner] | tuple[None, None]:
+def _tuning(
+    shell: Shell, policies: PoliciesInForce, llm: LanguageModel | None
+) -> tuple[Demand, Proposing, Tuner] | tuple[None, None, None]:
     settings = shell.settings.modelium_brain.tuning
     if not settings.enabled:
-        return None, None
+        return None, None, None
     demand = Demand(began_s=shell.clock.monotonic(), window_hours=settings.window_hours)
+    proposing = Proposing(language_model=llm, policies=policies, demand=demand)
     tuner = Tuner(
         demand=demand,
         policies=policies,
+        proposing=proposing,
         replay=partial(replay, cpu_seconds=settings.cpu_seconds),
         every_s=settings.every_seconds,
         interval_s=shell.settings.orchestration.decision_interval_seconds,
@@ -87,7 +93,7 @@ def _tuning(shell: Shell, policies: PoliciesInForce) -> tuple[Demand, Tuner] | t
         clock=shell.clock,
     )
     shell.task("tuning", tuner.run())
-    return demand, tuner
+    return demand, proposing, tuner
 
 
 def _language_model(shell: Shell) -> LanguageModel | None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from modelium.common.advice import MetricsTick
 from modelium.common.reports import GatewayStats
+from modelium.core.tuning_question import DemandFigures
 from modelium.replay.parts import Need
 from modelium.replay.recording import Recorder
 from modelium.replay.trace import HOUR_S, Request
@@ -59,6 +60,19 @@ class Demand:
         """Of the models that fit a device; others cannot be replayed."""
         known = self._recorder.needs.items()
         return {name: need for name, need in known if need.size_bytes <= self.device_bytes}
+
+    def figures(self) -> DemandFigures:
+        """All that can be replayed, in a few numbers."""
+        requests, needs = self.newest(), self.needs
+        return DemandFigures(
+            requests=len(requests),
+            hours=requests[-1].at_s / HOUR_S if requests else 0.0,
+            busy_s=sum(r.lasts_s for r in requests) / max(1, len(requests)),
+            devices=self.devices,
+            device_bytes=self.device_bytes,
+            sizes_bytes=tuple(need.size_bytes for need in needs.values()),
+            loads_s=tuple(n.load_s for n in needs.values() if n.load_s is not None),
+        )
 
     def newest(self, share: float = 1.0) -> tuple[Request, ...]:
         """Of the requests that can be replayed, this share, from 0 s on and in order."""

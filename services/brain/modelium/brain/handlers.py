@@ -5,6 +5,7 @@ from typing import Final
 from modelium.brain.deciding import Deciding
 from modelium.brain.demand import Demand
 from modelium.brain.plans import Plans
+from modelium.brain.tuning.proposing import Proposing
 from modelium.brain.tuning.tuner import Tuner
 from modelium.common import events as ev
 from modelium.common.advice import BrainStatus
@@ -14,13 +15,20 @@ from modelium.common.policy_reader import PolicyReader
 
 
 async def on_metrics_tick(
-    tick: ev.MetricsTick, *, deciding: Deciding, plans: Plans, demand: Demand | None
+    tick: ev.MetricsTick,
+    *,
+    deciding: Deciding,
+    plans: Plans,
+    demand: Demand | None,
+    proposing: Proposing | None,
 ) -> None:
-    """Advise on the figures, and then on how a new model is to be served."""
+    """Advise on the figures, then on how a new model is to be served, and on what to try."""
     if demand is not None:
         demand.ticked(tick)
     await deciding.on_tick(tick)
-    await plans.next()
+    asked = await plans.next()
+    if proposing is not None and not asked:
+        await proposing.next()
 
 
 async def on_gateway_stats(stats: ev.GatewayStats, *, demand: Demand | None, clock: Clock) -> None:

@@ -62,6 +62,14 @@ class LanguageModel:
         said = await self._said(about_plan(descriptor, options))
         return plan_of(said, options, by_rules), self._clock.monotonic() - began_s
 
+    async def propose(self, question: Prompt) -> str:
+        """What it says to a question whose answer others read; it does not count.
+
+        Raises:
+            NoAnswer: there is none in time.
+        """
+        return await self._said(question)
+
     async def _said(self, prompt: Prompt) -> str:
         try:
             async with asyncio.timeout(self._deadline_s):

@@ -68,10 +68,10 @@ class Plans:
         if self._llm is not None:
             self._waiting.append(event)
 
-    async def next(self) -> None:
-        """The language model's plan for the next model, if there is one and it answers."""
+    async def next(self) -> bool:
+        """The language model's plan for the next model, if it answers; whether it was asked."""
         if self._llm is None or not self._waiting:
-            return
+            return False
         event = self._waiting.popleft()
         options = options_of(event.descriptor, self._enabled, self._most_seqs)
         by_rules = self._rules.plan(event.model, event.descriptor)
@@ -79,10 +79,10 @@ class Plans:
             plan, took_s = await self._llm.plan(event.descriptor, options, by_rules)
         except NotReady:
             self._waiting.appendleft(event)
-            return
+            return True
         except NoAnswer as none:
             log.info("plan.missing", model=event.model, reason=none.reason)
-            return
+            return True
         plan = guarded(plan, event.descriptor)
         await self._bus.publish(
             DecisionMade(
@@ -98,3 +98,4 @@ class Plans:
             )
         )
         log.info("plan.made_by_llm", model=event.model, dropped_by=plan.dropped_by)
+        return True

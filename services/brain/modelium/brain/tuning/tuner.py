@@ -11,6 +11,7 @@ import structlog
 
 from modelium.brain.demand import Demand
 from modelium.brain.tuning.job import Done, Job
+from modelium.brain.tuning.proposing import Proposing
 from modelium.brain.tuning.replaying import NotReplayed, TookTooLong
 from modelium.common.advice import TuningStatus
 from modelium.common.bus import Bus
@@ -38,6 +39,7 @@ class Tuner:
         *,
         demand: Demand,
         policies: PoliciesInForce,
+        proposing: Proposing,
         replay: Replay,
         every_s: float,
         interval_s: float,
@@ -48,6 +50,7 @@ class Tuner:
         """`interval_s`: the decision interval."""
         self._demand = demand
         self._policies = policies
+        self._proposing = proposing
         self._replay = replay
         self._every_s = every_s
         self._interval_s = interval_s
@@ -77,7 +80,7 @@ class Tuner:
             return "engines can sleep here, and replays know nothing of the host memory for that"
         now = self._policies.current
         self._begin_anew_after_a_change(now)
-        rivals = candidates(now, self._policies.settled)
+        rivals = candidates(now, self._policies.settled) | self._proposing.candidates(now)
         requests = self._demand.newest(self._share)
         if len(requests) < ENOUGH_COLD or not rivals:
             return f"{len(requests)} requests and {len(rivals)} candidates, too few to replay"
@@ -101,7 +104,7 @@ class Tuner:
             return won.reason
         if not self._streak.is_enough:
             return f"{won.winner} won, and must win once more: {won.reason}"
-        return await self._apply(now, won)
+        return await self._apply(now, rivals[won.winner], won)
 
     def _begin_anew_after_a_change(self, now: Policies) -> None:
         """Whoever changed them, an operator or another brain: what follows is judged."""
@@ -110,18 +113,17 @@ class Tuner:
             self._demand.forget()
         self._tried = now
 
-    async def _apply(self, now: Policies, won: Verdict) -> str:
+    async def _apply(self, now: Policies, policies: Policies, won: Verdict) -> str:
         """Nothing but what has won changes, in what is stored as in what counts."""
         stored = await self._store.get()
         self._policies.use(stored)  # somebody may have applied others a moment ago
-        rivals = candidates(now, self._policies.settled)
-        if self._policies.current != now or won.winner not in rivals:
+        changed = changes(now, policies)
+        if self._policies.current != now or changed.keys() & self._policies.settled:
             return "the policies were changed in the meantime"
-        changed = changes(now, rivals[won.winner])
         before = stored.tuned.names if stored and stored.tuned else ()
         tuned = Tuned(names=tuple(sorted({*before, *changed})), reason=won.reason)
         saved = await self._store.save(
-            self._with(stored, rivals[won.winner], changed).model_copy(update={"tuned": tuned})
+            self._with(stored, policies, changed).model_copy(update={"tuned": tuned})
         )
         self._policies.use(saved)
         self._begin_anew_after_a_change(self._policies.current)
