@@ -11,7 +11,7 @@ from modelium.common.figures import DecidedAction, DecisionSource
 from modelium.common.testing import FakeClock, InMemoryBus
 from modelium.core.prompts import NoAnswer
 from modelium.core.regret import ENOUGH
-from tests.unit.brain.kit import Scripted, cold, deciding, figures, tick
+from tests.unit.brain.kit import DEVICE, GB, Scripted, cold, deciding, figures, tick
 
 CONTESTED = tick(figures("a", idle_s=61), cold("b", waiting=1))
 """The rules evict `a`: it was not used for a minute."""
@@ -124,6 +124,17 @@ async def test_where_both_say_the_same_nothing_is_judged() -> None:
     brain = deciding(Scripted([AGREES]), InMemoryBus())
     await brain.on_tick(CONTESTED)
     assert brain.seat.disputes == []
+
+
+async def test_loads_for_which_there_is_no_room_earn_nothing() -> None:
+    # Who said to load everything got the lead by loads that the guard would have dropped.
+    loads = json.dumps({"m0": "load", "m1": "evict", "confidence": "high"})
+    brain = deciding(Scripted([loads]), InMemoryBus())
+    await brain.on_tick(CONTESTED)
+    assert brain.seat.disputes == []
+    roomy = DEVICE.model_copy(update={"free_bytes": 9 * GB})
+    await brain.on_tick(CONTESTED.model_copy(update={"devices": (roomy,)}))
+    assert [case.model for case in brain.seat.disputes] == ["b"]
 
 
 async def test_one_that_leads_and_fails_again_and_again_loses_the_lead() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from modelium.common.advice import MetricsTick, Standing
-from modelium.common.figures import DecidedAction, DecisionSource, ModelFigures
+from modelium.common.figures import DecidedAction, DecisionSource, DeviceFigures, ModelFigures
 from modelium.common.records import ModelState
 
 WAKE_SHARE: Final = 0.1
@@ -93,6 +93,19 @@ def dispute(
     """A new one; `unknown_load_s` is what a load is taken to last that was never measured."""
     load_s = unknown_load_s if figures.reload_s is None else figures.reload_s
     return Dispute(figures.model, now_s, llm, rules, figures, load_s)
+
+
+def counted(
+    action: DecidedAction, figures: ModelFigures, devices: Iterable[DeviceFigures]
+) -> DecidedAction:
+    """What counts of it: a load for which there is no room is dropped by the guard.
+
+    Otherwise whoever says to load everything would be given what those loads would have saved.
+    """
+    if action not in (DecidedAction.LOAD, DecidedAction.WAKE):
+        return action
+    more_bytes = figures.needed_bytes - figures.held_bytes
+    return action if any(more_bytes <= d.free_bytes for d in devices) else DecidedAction.KEEP
 
 
 def cost_s(action: DecidedAction, case: Dispute) -> float:

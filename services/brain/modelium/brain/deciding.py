@@ -127,6 +127,7 @@ class Deciding:
                 contestants,
                 llm=answer.decisions,
                 rules=by_rules,
+                devices=tick.devices,
                 now_s=self._clock.monotonic(),
                 llm_id=_message_id(tick, shadow=not leads),
                 rules_id=_message_id(tick, shadow=leads),

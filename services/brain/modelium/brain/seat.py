@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from modelium.common.advice import MetricsTick, Standing
-from modelium.common.figures import DecidedAction, Decision, DecisionSource
+from modelium.common.figures import DecidedAction, Decision, DecisionSource, DeviceFigures
 from modelium.core.contest import KEEP, Contestant
-from modelium.core.regret import Dispute, dispute, given_up, judged
+from modelium.core.regret import Dispute, counted, dispute, given_up, judged
 
 MOST_DISPUTES: Final = 200
 """Open at a time; the oldest make room."""
@@ -57,6 +57,7 @@ class Seat:
         *,
         llm: Iterable[Decision],
         rules: Iterable[Decision],
+        devices: Sequence[DeviceFigures],
         now_s: float,
         llm_id: str,
         rules_id: str,
@@ -68,7 +69,10 @@ class Seat:
         by_rules = {each.model: each.action for each in rules}
         for contestant in contestants:
             model = contestant.figures.model
-            actions = said.get(model, KEEP), by_rules.get(model, KEEP)
+            actions = (
+                counted(said.get(model, KEEP), contestant.figures, devices),
+                counted(by_rules.get(model, KEEP), contestant.figures, devices),
+            )
             if actions[0] is not actions[1] and model not in open_:
                 opened = self._opened(contestant, actions, now_s)
                 self.disputes.append(replace(opened, llm_id=llm_id, rules_id=rules_id))
