@@ -63,6 +63,7 @@ async def test_what_is_applied_is_stored_told_and_answered_as_it_is_in_force() -
         assert stored is not None
         assert stored.policies == Policies(min_residency_seconds=9)
         assert stored.instead_of == Policies(min_residency_seconds=3)
+        assert stored.named == ("min_residency_seconds",)
         assert len(rig.around.bus.of(PoliciesChanged)) == 1
 
 

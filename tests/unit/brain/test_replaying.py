@@ -23,6 +23,7 @@ def a_job() -> Job:
         device_bytes=GB,
         candidates={CURRENT: Policies(), LATER: Policies(displace_after_seconds=50)},
         interval_s=10,
+        patience_s=10,
     )
 
 
@@ -31,6 +32,9 @@ async def test_the_child_replays_what_it_is_told_as_this_process_would() -> None
     assert said == carried_out(a_job())
     assert said.replayed.keys() == {CURRENT, LATER, LRU}
     assert said.replayed[CURRENT].cold == 120
+    assert said.replayed[CURRENT].too_late == 0  # each waits for one load, of as long
+    hasty = a_job().model_copy(update={"patience_s": 9.9})
+    assert carried_out(hasty).replayed[CURRENT].too_late == 120
 
 
 @pytest.mark.parametrize(

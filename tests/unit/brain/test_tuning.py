@@ -88,6 +88,7 @@ class Rig:
             replay=replays,
             every_s=EVERY_S,
             interval_s=10,
+            patience_s=50,
             store=self.store.policies,
             bus=self.bus,
             clock=self.clock,

@@ -38,6 +38,7 @@ class System:
         record = AppliedPolicies(
             version=len(self.puts),
             policies=Policies.model_validate(body),
+            named=tuple(body),
             instead_of=self.in_force.configured,
         )
         self.in_force.use(record)
@@ -92,20 +93,32 @@ def apply(file: Path, **options: bool) -> None:
     apply_config(file, **wanted)
 
 
-def test_all_policies_of_the_file_are_sent_and_what_changes_is_shown(
+def test_the_policies_of_the_file_are_sent_and_what_changes_is_shown(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     system = System(file)
     edit(file, "deepest_sleep: 1", "min_residency_seconds: 9, always_loaded: [a, b]")
     with gateway(system, monkeypatch):
         apply(file)
-    wanted = Policies(min_residency_seconds=9, always_loaded=("a", "b"))
-    assert system.puts == [wanted.model_dump(mode="json")]
+    assert system.puts == [{"min_residency_seconds": 9, "always_loaded": ["a", "b"]}]
     assert capsys.readouterr().out.splitlines() == [
         "orchestration.policies.always_loaded: [] -> [a, b]",
         f"{KEY}: 5.0 -> 9.0",
         "orchestration.policies.deepest_sleep: 1 -> 2",
     ]
+
+
+def test_a_default_that_the_file_names_is_sent_once_though_nothing_changes(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Since then it is the operator's, and the brain does not tune it.
+    system = System(file)
+    edit(file, "deepest_sleep: 1", "deepest_sleep: 1, displace_after_seconds: 25")
+    with gateway(system, monkeypatch):
+        apply(file)
+        apply(file)
+    assert system.puts == [{"deepest_sleep": 1, "displace_after_seconds": 25}]
+    assert "displace_after_seconds" in system.in_force.settled
 
 
 def test_a_dry_run_shows_the_same_and_sends_nothing(
@@ -201,7 +214,7 @@ def test_the_commands_own_environment_is_not_applied(
     edit(file, "deepest_sleep: 1", "deepest_sleep: 0")
     with gateway(system, monkeypatch):
         apply(file)
-    assert [put["min_residency_seconds"] for put in system.puts] == [5.0]
+    assert system.puts == [{"deepest_sleep": 0}]
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
@@ -249,7 +262,7 @@ def test_show_has_the_policies_in_force_and_where_each_is_set(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     system = System(file)
-    system.put(Policies(min_residency_seconds=9, deepest_sleep=1).model_dump(mode="json"))
+    system.put({"min_residency_seconds": 9, "deepest_sleep": 1})
     with gateway(system, monkeypatch):
         show_config(file, origin=True, as_json=False)
     said = capsys.readouterr().out

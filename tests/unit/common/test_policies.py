@@ -67,3 +67,13 @@ def test_names_that_are_always_loaded_follow() -> None:
 
 def test_equal_policies_do_not_differ() -> None:
     assert changes(Policies(), Policies()) == {}
+
+
+def test_a_default_that_an_operator_names_is_his() -> None:
+    # The brain tuned it, since its value was the one that was in force already.
+    policies = PoliciesInForce(Policies())
+    named = ("displace_after_seconds",)
+    policies.use(AppliedPolicies(policies=Policies(), instead_of=Policies(), named=named))
+    assert policies.settled == set(named)
+    assert policies.report().origins["displace_after_seconds"] == "applied"
+    assert policies.report().origins["min_residency_seconds"] == "default"

@@ -69,6 +69,14 @@ def test_too_few_waits_prove_nothing() -> None:
     assert won == Verdict("", "99 requests had to wait, too few to tell")
 
 
+def test_who_would_have_more_requests_refused_does_not_win() -> None:
+    late = [Replayed(9.0, 9.0, 9.0, cold=500, too_late=count) for count in (4, 5)]
+    now = Replayed(10.0, 10.0, 10.0, cold=500, too_late=4)
+    assert verdict({CURRENT: now, LRU: SLOW, "a": late[0]}).winner == "a"
+    won = verdict({CURRENT: now, LRU: SLOW, "a": late[1]})
+    assert (won.winner, "5 requests instead of 4" in won.reason) == ("", True)
+
+
 def test_the_reason_has_the_figures() -> None:
     won = verdict({CURRENT: NOW, LRU: SLOW, "a": each(9.0)})
     assert won.reason == "mean wait 9.00 s with a, 10.00 s as it is, 20.00 s by LRU"

@@ -9,7 +9,14 @@ from modelium.cli.console import coloured, out, out_json, say
 from modelium.cli.gateway_client import GatewayClient
 from modelium.common.errors import ExitCode, ModeliumError
 from modelium.common.load_settings import Loaded, load, load_with_origins
-from modelium.common.policies import SECTION, PoliciesReport, changes, is_variable
+from modelium.common.policies import (
+    DEFAULT,
+    SECTION,
+    TUNED,
+    PoliciesReport,
+    changes,
+    is_variable,
+)
 from modelium.common.settings_policies import Policies
 
 _BELOW: Final = f"{SECTION}."
@@ -52,13 +59,19 @@ def apply_config(config: Path | None, *, dry_run: bool, policies_only: bool, as_
 
 
 def _apply(client: GatewayClient, wanted: Policies) -> PoliciesReport:
-    return PoliciesReport.model_validate(client.apply_policies(wanted.model_dump(mode="json")))
+    return PoliciesReport.model_validate(client.apply_policies(_named(wanted)))
+
+
+def _named(wanted: Policies) -> dict[str, Any]:
+    """Those that the file says something of: they are the operator's, and not tuned any more."""
+    return wanted.model_dump(mode="json", exclude_unset=True)
 
 
 def _holds(wanted: Policies, before: PoliciesReport) -> bool:
     """Whether there is nothing to do: it was applied, or they are in force without."""
     stored = before.applied == wanted or (before.applied is None and wanted == before.policies)
-    return stored and not _expected(wanted, before)
+    its_own = all(before.origins[n] not in (DEFAULT, TUNED) for n in wanted.model_fields_set)
+    return stored and its_own and not _expected(wanted, before)
 
 
 def _others(loaded: Loaded, before: PoliciesReport) -> list[str]:

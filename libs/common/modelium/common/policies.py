@@ -33,6 +33,9 @@ class AppliedPolicies(Record):
 
     policies: Policies
     instead_of: Policies = Field(description="what the orchestrator had been started with")
+    named: tuple[str, ...] = Field(
+        default=(), description="policies that the operator named, if only to have the default"
+    )
     tuned: Tuned | None = Field(
         default=None, description="what the brain has changed of it; null: an operator applied it"
     )
@@ -105,9 +108,16 @@ class PoliciesInForce:
 
     def _origin(self, name: str) -> str:
         if getattr(self.current, name) == getattr(self.configured, name):
-            return self._set_by(name)
+            place = self._set_by(name)
+            return APPLIED if place == DEFAULT and name in self._named else place
         tuned = self._applied.tuned if self._applied else None
         return TUNED if tuned and name in tuned.names else APPLIED
+
+    @property
+    def _named(self) -> frozenset[str]:
+        """Also those whose value was in force already."""
+        named = self._applied.named if self._applied else ()
+        return frozenset(name for name in named if self._counts(name))
 
     @property
     def tuned_because(self) -> str:
@@ -126,7 +136,7 @@ class PoliciesInForce:
             if getattr(self.current, name) != getattr(self.configured, name)
         }
         set_somewhere = {name for name in Policies.model_fields if self._set_by(name) != DEFAULT}
-        return frozenset(set_somewhere | (differing - own))
+        return frozenset(set_somewhere | (differing - own) | self._named)
 
     def report(self) -> PoliciesReport:
         """For people."""

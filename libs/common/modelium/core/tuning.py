@@ -50,6 +50,8 @@ class Replayed:
     """The mean of each half of the time."""
     cold: int
     """Requests that had to wait."""
+    too_late: int = 0
+    """Those that waited for so long that the gateway would have refused them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,9 @@ def verdict(replayed: Mapping[str, Replayed]) -> Verdict:
         return Verdict("", f"nothing was {CLEARLY:.0%} better: {figures}")
     if _loses_a_half(replayed[best], current):
         return Verdict("", f"the best was better in one half only: {figures}")
+    if replayed[best].too_late > current.too_late:
+        more = f"{replayed[best].too_late} requests instead of {current.too_late}"
+        return Verdict("", f"by the best {more} would have been refused: {figures}")
     if _is_worse(replayed[best], lru):
         return Verdict("", f"the best was worse than LRU: {figures}")
     return Verdict(best, figures)

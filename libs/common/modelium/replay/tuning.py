@@ -11,9 +11,14 @@ from modelium.replay.trace import Trace
 
 
 def replayed(
-    trace: Trace, setup: Setup, candidates: Mapping[str, Policies], *, interval_s: float
+    trace: Trace,
+    setup: Setup,
+    candidates: Mapping[str, Policies],
+    *,
+    interval_s: float,
+    patience_s: float,
 ) -> dict[str, Replayed]:
-    """Of each candidate by the rules, and of LRU."""
+    """Of each candidate by the rules, and of LRU; `patience_s`: then a waiter is refused."""
     middle_s = (trace.requests[0].at_s + trace.requests[-1].at_s) / 2
     older = sum(request.at_s < middle_s for request in trace.requests)
     outcomes = {
@@ -21,10 +26,10 @@ def replayed(
         for name, each in candidates.items()
     }
     outcomes[LRU] = Contenders().replay(LRU, trace, setup)
-    return {name: _of(outcome, middle_s, older) for name, outcome in outcomes.items()}
+    return {name: _of(outcome, middle_s, older, patience_s) for name, outcome in outcomes.items()}
 
 
-def _of(outcome: Outcome, middle_s: float, older: int) -> Replayed:
+def _of(outcome: Outcome, middle_s: float, older: int, patience_s: float) -> Replayed:
     newer_s = sum(wait_s for at_s, wait_s in outcome.waits if at_s >= middle_s)
     all_s = outcome.mean_wait_s * outcome.requests
     return Replayed(
@@ -32,4 +37,5 @@ def _of(outcome: Outcome, middle_s: float, older: int) -> Replayed:
         older_wait_s=(all_s - newer_s) / max(1, older),
         newer_wait_s=newer_s / max(1, outcome.requests - older),
         cold=outcome.cold,
+        too_late=sum(wait_s > patience_s for _, wait_s in outcome.waits),
     )

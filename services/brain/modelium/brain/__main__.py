@@ -88,6 +88,7 @@ def _tuning(
         replay=partial(replay, cpu_seconds=settings.cpu_seconds),
         every_s=settings.every_seconds,
         interval_s=shell.settings.orchestration.decision_interval_seconds,
+        patience_s=shell.settings.gateway.queue_timeout_seconds,
         store=shell.store.policies,
         bus=shell.bus,
         clock=shell.clock,

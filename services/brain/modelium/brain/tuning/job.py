@@ -18,6 +18,7 @@ class Job(Frozen):
     device_bytes: int
     candidates: dict[str, Policies]
     interval_s: float
+    patience_s: float
 
 
 class Done(Frozen):
@@ -30,4 +31,7 @@ def carried_out(job: Job) -> Done:
     """Takes seconds to minutes."""
     trace = Trace("recent", tuple(Request(*each) for each in job.requests))
     setup = Setup(devices=job.devices, device_bytes=job.device_bytes, needs=job.needs)
-    return Done(replayed=replayed(trace, setup, job.candidates, interval_s=job.interval_s))
+    each = replayed(
+        trace, setup, job.candidates, interval_s=job.interval_s, patience_s=job.patience_s
+    )
+    return Done(replayed=each)

@@ -43,17 +43,19 @@ class Tuner:
         replay: Replay,
         every_s: float,
         interval_s: float,
+        patience_s: float,
         store: PoliciesStore,
         bus: Bus,
         clock: Clock,
     ) -> None:
-        """`interval_s`: the decision interval."""
+        """`interval_s`: the decision interval; `patience_s`: gateways refuse who waits longer."""
         self._demand = demand
         self._policies = policies
         self._proposing = proposing
         self._replay = replay
         self._every_s = every_s
         self._interval_s = interval_s
+        self._patience_s = patience_s
         self._store = store
         self._bus = bus
         self._clock = clock
@@ -91,6 +93,7 @@ class Tuner:
             device_bytes=self._demand.device_bytes,
             candidates={CURRENT: now, **rivals},
             interval_s=self._interval_s,
+            patience_s=self._patience_s,
         )
         try:
             done = await self._replay(job)

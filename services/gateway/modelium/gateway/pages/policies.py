@@ -46,6 +46,7 @@ async def apply_policies(policies: Policies, parts: Parts) -> PoliciesReport:
         record = AppliedPolicies(
             version=stored.version if stored else 0,
             policies=policies,
+            named=tuple(sorted(policies.model_fields_set)),
             instead_of=before.configured,
         )
         saved = await parts.store.policies.save(record)
