@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from modelium.common.advice import BrainAsked, BrainStatus, Standing
 from modelium.common.api_keys import Scope
@@ -56,6 +56,22 @@ async def test_requests_are_listed_and_ended_whether_they_wait_or_run(browser: B
         assert "[DONE]" not in told
         await rig.until(lambda: stub.running == 0)
         await expect(page.get_by_text("No request runs.")).to_be_visible()
+
+
+async def test_requests_are_listed_though_each_answer_takes_its_time(browser: Browser) -> None:
+    """Each was cut off by the next one, where a gateway had died or the line was slow."""
+    async with running_gateway() as rig, opened(browser, rig.url, None) as tab:
+
+        async def slowly(route: Route) -> None:
+            await rig.around.clock.sleep(1.5)
+            await route.continue_()
+
+        await tab.page.route("**/admin/requests", slowly)
+        await tab.go("/requests")
+        waits = asyncio.create_task(a_chat(rig, "in-line", "qwen"))
+        await expect(row(tab.page, "in-line")).to_contain_text("qwen")
+        await tab.page.get_by_role("button", name="Cancel request in-line").click()
+        assert (await waits)[0] == 503
 
 
 def decided(number: int, **changes: Any) -> DecisionRecord:
@@ -150,7 +166,7 @@ async def test_events_come_live_are_held_and_narrowed_and_older_ones_are_asked_f
         events = page.get_by_role("list", name="Events, the newest first").get_by_role("listitem")
         await expect(events).to_have_count(100)
         await bus.publish(ModelRequested(model="other"))
-        await expect(events.first).to_contain_text("other")
+        await expect(events.first).to_contain_text("other asked for by another system")
         await events.first.get_by_role("button").click()
         await expect(events.first).to_contain_text('"model": "other"')
 

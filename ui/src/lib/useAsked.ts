@@ -10,7 +10,7 @@ export interface Asked<T> {
   again: () => void;
 }
 
-/** The answer of a request, asked when `key` changes and again every `everyMs`. */
+/** The answer of a request, asked when `key` changes and again `everyMs` after each answer. */
 export function useAsked<T>(
   ask: (signal: AbortSignal) => Promise<T>,
   key: string,
@@ -24,23 +24,25 @@ export function useAsked<T>(
 
   useEffect(() => {
     const stop = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
     setState((was) => ({ key, value: was.key === key ? was.value : null, problem: "", asking: true }));
-    ask(stop.signal).then(
+    const answered = ask(stop.signal).then(
       (value) => setState({ key, value, problem: "", asking: false }),
       (error: unknown) => {
         if (stop.signal.aborted) return;
         setState((was) => ({ ...was, problem: sentence(error), asking: false }));
       },
     );
-    return () => stop.abort();
+    // Not by the clock: an answer that takes longer would be cut off by the next request, each time.
+    void answered.then(() => {
+      if (everyMs && !stop.signal.aborted) timer = setTimeout(again, everyMs);
+    });
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+    };
     // `ask` is a new function each time; `key` says when it asks for something else.
-  }, [key, turn]);
-
-  useEffect(() => {
-    if (!everyMs) return;
-    const timer = setInterval(again, everyMs);
-    return () => clearInterval(timer);
-  }, [everyMs, again]);
+  }, [key, turn, everyMs, again]);
 
   return { ...state, again };
 }

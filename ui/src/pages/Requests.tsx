@@ -11,6 +11,7 @@ import { PageTitle } from "../components/PageTitle";
 import { say } from "../components/toasts";
 import { Wide } from "../components/Wide";
 import { count, seconds } from "../lib/format";
+import { useGatewayNow } from "../lib/now";
 import { useAsked } from "../lib/useAsked";
 import { useKeyNames } from "../lib/useKeyNames";
 
@@ -83,7 +84,8 @@ interface RowProps extends Pick<TableProps, "names" | "onEnded"> {
 
 function RequestRow({ request, names, onEnded }: RowProps) {
   const { cancel, cancelling } = useCancel(request, onEnded);
-  const forS = request.state === "waiting" ? request.waited_s : sinceS(request.since);
+  const now = useGatewayNow();
+  const forS = request.state === "waiting" ? request.waited_s : Math.max(0, (now - Date.parse(request.since)) / 1000);
   return (
     <tr className="border-t border-line">
       {request.state === "waiting" && <td className="numbers py-1.5 pl-4">{request.position ?? "–"}</td>}
@@ -108,8 +110,6 @@ function RequestRow({ request, names, onEnded }: RowProps) {
     </tr>
   );
 }
-
-const sinceS = (time: string) => Math.max(0, (Date.now() - Date.parse(time)) / 1000);
 
 function useCancel(request: OpenRequest, onEnded: () => void) {
   const [cancelling, setCancelling] = useState(false);
