@@ -1,5 +1,5 @@
 // What operators do with a model, and what the gateway knows of one.
-import { json } from "./client";
+import { json, withQuery } from "./client";
 import type { CommandAccepted, RecentEvents } from "./types";
 
 export type Action = "load" | "unload" | "sleep" | "retry" | "pin" | "unpin";
@@ -27,17 +27,9 @@ export interface ModelDetails {
 export const modelDetails = (model: string, signal: AbortSignal) =>
   json<ModelDetails>(`/models/${encodeURIComponent(model)}`, { signal });
 
-export interface LogLines {
-  model: string;
-  instance_id: string;
-  lines: string[];
-}
-
-export const engineLog = (model: string, lines: number, signal: AbortSignal) =>
-  json<LogLines>(`${below(model)}/log`, { query: { lines }, signal });
-
-/** Where the lines come as they are written. */
-export const logPath = (model: string) => `${below(model)}/log?follow=true`;
+/** Where the newest lines come, or those behind a place, and then more as they are written. */
+export const logPath = (model: string, after: string) =>
+  withQuery(`${below(model)}/log`, { follow: true, lines: after ? 1_000 : 200, after });
 
 export const recentEvents = (
   query: { model?: string; subject?: readonly string[]; before?: number; limit?: number },

@@ -1,13 +1,12 @@
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 
-import { sentence } from "../../api/error";
-import { engineLog, logPath } from "../../api/models";
+import { logPath } from "../../api/models";
 import { openStream } from "../../api/sse";
 
-const AT_FIRST = 200;
 const MOST = 2_000;
 // Colours are the terminal's.
 const ESCAPES = /\u001b\[[0-9;]*[A-Za-z]/g;
+const SILENT = "The agent that has the log does not answer; it is asked again.";
 
 export interface Log {
   lines: string[];
@@ -15,39 +14,38 @@ export interface Log {
   problem: string;
 }
 
-const NONE: Log = { lines: [], instance: "", problem: "" };
-
-/** The newest lines of the model's newest engine, and those that come while `follow`. */
+/** The newest lines of the model's newest engine, and those that come while `follow`; none is left out. */
 export function useLog(model: string, generation: number, follow: boolean): Log {
-  const [log, setLog] = useState<Log>(NONE);
-  useEffect(() => {
-    const stop = new AbortController();
-    engineLog(model, AT_FIRST, stop.signal).then(
-      ({ lines, instance_id }) => setLog({ lines: lines.map(plain), instance: instance_id, problem: "" }),
-      (error: unknown) => stop.signal.aborted || setLog({ ...NONE, problem: sentence(error) }),
-    );
-    return () => stop.abort();
-  }, [model, generation]);
+  const [log, setLog] = useState<Log>({ lines: [], instance: "", problem: "" });
+  /** Behind the newest line that was told. */
+  const place = useRef("");
 
   useEffect(() => {
     if (!follow) return;
     let pending: string[] = [];
-    // Many lines at once are one drawing.
-    const show = setInterval(() => {
-      if (pending.length === 0) return;
+    const show = () => {
       const news = pending;
       pending = [];
-      setLog((was) => ({ ...was, lines: [...was.lines, ...news].slice(-MOST) }));
-    }, 200);
-    const stream = openStream(logPath(model), {
-      onMessage: ({ event, data }) => {
-        if (event === "line") pending.push(plain((JSON.parse(data) as { line: string }).line));
+      if (news.length > 0) setLog((was) => ({ ...was, lines: [...was.lines, ...news].slice(-MOST) }));
+    };
+    // Many lines at once are one drawing.
+    const showing = setInterval(show, 200);
+    const stream = openStream(logPath(model, place.current), {
+      onMessage: ({ event, data, id }) => {
+        place.current = id ?? place.current;
+        const told = JSON.parse(data) as { line: string; instance_id: string };
+        if (event === "line") pending.push(plain(told.line));
+        if (event !== "engine") return;
+        show();
+        setLog((was) => (was.instance === told.instance_id ? was : { lines: [], instance: told.instance_id, problem: "" }));
       },
-      onRefused: (error) => setLog((was) => ({ ...was, problem: was.problem || error.message })),
+      onConnection: (now) => setLog((was) => ({ ...was, problem: now === "reconnecting" ? SILENT : "" })),
+      onRefused: (error) => setLog((was) => ({ ...was, problem: error.message })),
     });
     return () => {
-      clearInterval(show);
+      clearInterval(showing);
       stream.close();
+      show();
     };
   }, [model, generation, follow]);
   return log;
