@@ -20,7 +20,11 @@ export interface DecisionRecord {
   made_at: string;
   origin: string;
   source: string;
-  decisions: { action: string; model: string; reason: string; victims?: string[]; confidence?: number | null }[];
+  decisions: { action: string; model: string; reason: string; victims: string[]; dropped_by: string | null }[];
+  plan: { runtime: string; reasoning: string; dropped_by: string | null } | null;
+  /** Said beside another one for comparison, and not followed. */
+  shadow: boolean;
+  came: { model: string; outcome: string }[];
 }
 
 export interface Explanation {

@@ -1,4 +1,4 @@
-import { explanationOf, planOf, type Plan } from "../../api/explain";
+import { type DecisionRecord, explanationOf, planOf, type Plan } from "../../api/explain";
 import { Button } from "../../components/Button";
 import { Card } from "../../components/Card";
 import { Empty } from "../../components/Empty";
@@ -30,24 +30,47 @@ export function Why({ model }: { model: string }) {
         {past.value?.decisions.length === 0 && <Empty>Nothing was decided about it in the last 7 days.</Empty>}
         <ol className="space-y-3">
           {[...(past.value?.decisions ?? [])].reverse().map((record) => (
-            <li key={record.decision_id}>
-              <p className="text-muted">
-                <time dateTime={record.made_at} className="numbers">{clockTime(record.made_at)}</time> by {record.source}, {record.origin}
-              </p>
-              <ul>
-                {record.decisions.map((decision, index) => (
-                  <li key={index} className="break-words">
-                    <span className="font-medium">{decision.action}</span>{" "}
-                    {decision.model !== model && <ModelLink model={decision.model} />} {decision.reason}
-                  </li>
-                ))}
-              </ul>
-            </li>
+            <Record key={record.decision_id} record={record} model={model} />
           ))}
         </ol>
       </Card>
     </div>
   );
+}
+
+function Record({ record, model }: { record: DecisionRecord; model: string }) {
+  const { decisions, plan, shadow } = record;
+  const came = new Map(record.came.map((each) => [each.model, each.outcome]));
+  return (
+    <li>
+      <p className="text-muted">
+        <time dateTime={record.made_at} className="numbers">{clockTime(record.made_at)}</time> by{" "}
+        {record.source === "llm" ? "the language model" : `the ${record.origin}'s rules`}
+        {shadow && ", for comparison only"}
+      </p>
+      <ul>
+        {decisions.map((decision, index) => (
+          <li key={index} className="break-words">
+            <span className="font-medium">{decision.action}</span>{" "}
+            {decision.model !== model && <ModelLink model={decision.model} />} {decision.reason}
+            {decision.victims.length > 0 && `; gives way: ${decision.victims.join(", ")}`}
+            {came.has(decision.model) && <span className="text-muted"> – {came.get(decision.model)}</span>}
+            <Dropped by={decision.dropped_by} />
+          </li>
+        ))}
+        {plan && (
+          <li className="break-words">
+            <span className="font-medium">plan</span> {plan.runtime}: {plan.reasoning}
+            <Dropped by={plan.dropped_by} />
+          </li>
+        )}
+      </ul>
+    </li>
+  );
+}
+
+function Dropped({ by }: { by: string | null }) {
+  return by && <span className="text-bad"> – dropped: {by}</span>;
 }
 
 function PlanFacts({ plan }: { plan: Plan }) {
