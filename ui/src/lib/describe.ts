@@ -3,11 +3,23 @@ import type { BusEvent } from "../api/types";
 import { seconds } from "./format";
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
+const list = (value: unknown) => (Array.isArray(value) ? (value as Record<string, unknown>[]) : []);
 const number = (value: unknown): number | null => (typeof value === "number" ? value : null);
 
 function took(payload: Record<string, unknown>, name: string, word: string): string {
   const value = number(payload[name]);
   return value === null ? "" : `${word} ${seconds(value)}`;
+}
+
+function decided(payload: Record<string, unknown>): string {
+  const plan = payload.plan as Record<string, unknown> | null | undefined;
+  if (plan) return `plan of the ${text(payload.origin)}: ${text(plan.runtime)}`;
+  const wanted = list(payload.decisions).map(({ action, model, reason, dropped_by }) => {
+    const what = [`${text(action)} ${text(model)}`, text(reason)].filter(Boolean).join(", ");
+    return dropped_by ? `${what} (dropped: ${text(dropped_by)})` : what;
+  });
+  const by = payload.source === "llm" ? "language model" : text(payload.origin);
+  return `${by}: ${wanted.join("; ") || "nothing should change"}`;
 }
 
 /** What happened, without the model's name. */
@@ -26,6 +38,8 @@ export function describe({ subject, payload }: BusEvent): string {
       return ["the engine serves", took(payload, "load_s", "after"), text(payload.endpoint) && `at ${text(payload.endpoint)}`].filter(Boolean).join(" ");
     case "runtime.sleeping":
       return `the engine sleeps ${took(payload, "sleep_s", "after")}`.trim();
+    case "decision.made":
+      return decided(payload);
     case "runtime.failed":
       return `${text(payload.kind).replaceAll("_", " ")}: ${text(payload.reason)}`;
     default:

@@ -2,9 +2,10 @@ import { ChevronRight } from "lucide-react";
 import { memo, useState } from "react";
 
 import type { BusEvent } from "../api/types";
+import { describe } from "../lib/describe";
 import { clockTime } from "../lib/format";
 
-/** One event; its payload on demand. */
+/** One event: what it says in a line, and its payload on demand. */
 export const EventRow = memo(function EventRow({ event }: { event: BusEvent }) {
   const [open, setOpen] = useState(false);
   const { seq, time, subject, source, model, payload } = event;
@@ -22,7 +23,9 @@ export const EventRow = memo(function EventRow({ event }: { event: BusEvent }) {
           {clockTime(time)}
         </time>
         <span className="truncate font-medium">{subject}</span>
-        <span className="col-start-2 truncate md:col-start-auto">{model ?? ""}</span>
+        <span className="col-span-2 col-start-2 truncate md:col-span-1 md:col-start-auto">
+          {model} <span className="text-muted">{describe(event)}</span>
+        </span>
         <span className="hidden truncate text-muted md:block">{source}</span>
       </button>
       {open && (
