@@ -37,7 +37,11 @@ export default function Decisions() {
           }
         >
           {problem && <Notice>{problem}</Notice>}
-          {known && shown.length === 0 && <Empty>Nothing was decided yet that is kept.</Empty>}
+          {known && shown.length === 0 && (
+            <Empty>
+              {seen.length === 0 ? "Nothing was decided yet that is kept." : `None of the newest ${seen.length} wanted a change.`}
+            </Empty>
+          )}
           <ol className="-mx-4 -my-4">
             {shown.map((decision) => (
               <DecisionRow key={decision.id} decision={decision} />
@@ -67,8 +71,10 @@ function useDecisions() {
   useEffect(() => {
     if (!newest.value) return;
     const { decisions: found, next_before } = newest.value;
-    setSeen((were) => joined(found, were).slice(0, MOST));
-    setBefore((was) => (was === undefined ? next_before : was));
+    // More than a page since the last answer, as after a computer's sleep: what is between is not known.
+    const gap = seen.length > 0 && !found.some(({ id }) => seen.some((one) => one.id === id));
+    setSeen((were) => (gap ? found : joined(found, were).slice(0, MOST)));
+    setBefore((was) => (gap || was === undefined ? next_before : was));
   }, [newest.value]);
   const loadOlder = async () => {
     setLoading(true);
