@@ -82,6 +82,8 @@ async def test_every_page_fits_a_narrow_screen(browser: Browser) -> None:
             await expect(tab.page.get_by_text("Loading …")).to_have_count(0)
             width = await tab.page.evaluate("document.documentElement.scrollWidth")
             assert width <= 390, path
+            here = tab.page.get_by_role("navigation").locator("[aria-current=page]")
+            await expect(here).to_be_in_viewport(ratio=0.9)
 
 
 async def test_no_page_keeps_people_out(browser: Browser) -> None:

@@ -20,7 +20,7 @@ export function Stat({ label, value, about }: Props) {
 /** Figures side by side. */
 export function Stats({ children }: { children: ReactNode }) {
   return (
-    <dl className="grid grid-cols-[repeat(auto-fit,minmax(8.5rem,1fr))] overflow-hidden rounded-lg border border-line bg-surface">
+    <dl className="grid grid-cols-[repeat(auto-fit,minmax(10.5rem,1fr))] overflow-hidden rounded-lg border border-line bg-surface">
       {children}
     </dl>
   );

@@ -62,7 +62,7 @@ function Figures({ model }: { model: KnownModel }) {
   return (
     <Stats>
       <Stat label="Requests per second" value={rate(model.requests_per_second)} />
-      <Stat label="Median latency" value={latency(model.p50_ms)} about={`99 of 100 within ${latency(model.p99_ms)}`} />
+      <Stat label="Median latency" value={latency(model.p50_ms)} about={model.p99_ms === null ? "none answered yet" : `99 of 100 within ${latency(model.p99_ms)}`} />
       <Stat
         label="Requests"
         value={count(model.in_flight)}

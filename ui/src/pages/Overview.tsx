@@ -35,7 +35,7 @@ function Figures() {
       <Stat label="Waiting" value={gateway ? count(gateway.waiting) : "–"} about="for a model" />
       <Stat label="Models loaded" value={`${loaded} of ${models.size}`} about={`${sleeping} asleep, ${broken} with errors`} />
       {advisor && (
-        <Stat label="Who decides" value={advisor.leads === "llm" ? "language model" : "rules"} about={advisor.backend} />
+        <Stat label="Who decides" value={advisor.leads === "llm" ? "language model" : "rules"} about={advisor.backend === "rules" ? "no language model" : advisor.backend} />
       )}
     </Stats>
   );

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "react";
 import { Link, useLocation } from "wouter";
 
 import { useSession } from "../api/session";
@@ -11,9 +12,13 @@ function usePages(): Page[] {
 /** The pages that this key may see; a row that scrolls on a narrow screen. */
 export function Nav() {
   const [location] = useLocation();
+  const list = useRef<HTMLUListElement>(null);
+  useEffect(() => {
+    list.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [location]);
   return (
     <nav aria-label="Pages" className="min-w-0 overflow-x-auto">
-      <ul className="flex gap-0.5 p-1 md:flex-col md:gap-0.5 md:p-3">
+      <ul ref={list} className="flex gap-0.5 p-1 md:flex-col md:gap-0.5 md:p-3">
         {usePages().map(({ path, title, icon: Icon }) => {
           const here = path === "/" ? location === "/" : location.startsWith(path);
           const look = here ? "bg-raised text-text" : "text-muted hover:bg-raised hover:text-text";

@@ -16,7 +16,7 @@ export const ModelRow = memo(function ModelRow({ model, mayAct }: { model: Known
   const held = model.reserved_bytes > 0;
   return (
     <tr className="border-t border-line">
-      <th scope="row" className="w-full max-w-0 px-4 md:w-auto md:max-w-72 py-2 text-left align-top font-normal">
+      <th scope="row" className="w-full max-w-0 px-4 md:w-auto md:max-w-72 2xl:max-w-md py-2 text-left align-top font-normal">
         <span className="flex items-center gap-1.5">
           <ModelLink model={model.model} className="truncate" />
           {model.pinned && <Pin size={13} role="img" aria-label="pinned" className="shrink-0 text-accent" />}
