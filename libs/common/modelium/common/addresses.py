@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-_PASSWORD: Final = re.compile(r"(://[^/@\s:]*):[^/@\s]*@|://([^/@\s:]+)@")
+_PASSWORD: Final = re.compile(r"(://[^/@\s:]*):[^/\s]*@|://([^/\s:]+)@")
 
 
 def without_password(url: str) -> str:
