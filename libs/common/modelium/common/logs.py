@@ -75,7 +75,7 @@ def _formatter(console: bool) -> logging.Formatter:
     if console:
         last = [
             structlog.dev.ConsoleRenderer(
-                colors="NO_COLOR" not in os.environ,
+                colors=not os.environ.get("NO_COLOR"),
                 timestamp_key="ts",
                 # Others show the values of variables: prompts and keys.
                 exception_formatter=structlog.dev.plain_traceback,
