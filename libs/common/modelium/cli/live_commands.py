@@ -28,7 +28,7 @@ def events(
     subject: Annotated[
         list[str] | None,
         typer.Option(
-            help="Such as model.loaded or 'model.*'; repeat it. Left out: all.",
+            help="Such as runtime.loaded or 'model.*'; repeat it. Left out: all.",
             autocompletion=event_subjects,
         ),
     ] = None,
