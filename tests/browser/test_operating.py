@@ -184,6 +184,10 @@ async def test_events_come_live_are_held_and_narrowed_and_older_ones_are_asked_f
         await page.get_by_label("Model", exact=True).fill("other")
         await expect(events).to_have_count(1)
         await page.get_by_label("Model", exact=True).fill("")
+        for option in await page.locator("#subjects option").all():
+            async with page.expect_response("**/events/recent?*") as answered:
+                await page.get_by_label("Subject").fill(await option.get_attribute("value") or "")
+            assert (await answered.value).ok, "what is proposed is answered"
         await page.get_by_label("Subject").fill("nonsense.*")
         await expect(page.get_by_role("alert")).to_contain_text("nonsense")
 

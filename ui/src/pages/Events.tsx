@@ -12,7 +12,7 @@ import { count } from "../lib/format";
 import { EventRow } from "./EventRow";
 import { follow, loadOlder, MOST_LIVE, pause, resume, unfollow, useFeed } from "./eventFeed";
 
-const SUBJECTS = ["model.*", "runtime.*", "decision.*", "command.>", "key.*", "policies.*"];
+const SUBJECTS = ["model.*, runtime.*", "model.*", "runtime.*", "decision.*"];
 
 /** What happens on the bus, as it happens. */
 export default function Events() {
@@ -22,7 +22,7 @@ export default function Events() {
   useFollowed(subject, model);
   return (
     <>
-      <PageTitle title="Events" about="Facts and commands on the bus, the newest first.">
+      <PageTitle title="Events" about="Facts on the bus, the newest first.">
         <PauseButton />
       </PageTitle>
       <div className="mb-4 grid gap-3 sm:grid-cols-2 lg:max-w-2xl">
