@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from modelium.cli.commands import app
 from modelium.cli.finding import Patient
-from modelium.cli.findings import folders
+from modelium.cli.findings import engine, folders
 from modelium.cli.layout import Layout
 from modelium.common.load_settings import Settings
 
@@ -29,6 +29,16 @@ def test_files_that_engines_may_not_read_are_counted(
     settings = Settings.model_validate({"orchestration": {"model_discovery": discovery}})
     found = list(folders(Patient(settings, None, Layout(tmp_path))))
     assert found[-1].text.endswith(said)
+
+
+def test_nobody_is_told_to_remove_an_interpreter_of_his_own(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexit 1\n")
+    python.chmod(0o755)
+    settings = Settings.model_validate({"vllm": {"python": str(python)}})
+    (found,) = engine(Patient(settings, None, Layout(tmp_path)))
+    assert found.text.endswith("has no vLLM")
+    assert found.remedy == "Correct or remove vllm.python and run scripts/bootstrap."
 
 
 @pytest.mark.parametrize(

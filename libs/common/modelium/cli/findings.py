@@ -99,8 +99,9 @@ def engine(patient: Patient) -> Iterator[Finding]:
         return
     settings = patient.settings
     if settings.vllm.enabled and not _has_package(found, "vllm"):
-        text, remedy = f"{found} has no vLLM", "Remove its folder and run scripts/bootstrap."
-        yield Finding("engine", Verdict.FAILED, text, remedy)
+        what = "Correct or remove vllm.python" if settings.vllm.python else "Remove its folder"
+        remedy = f"{what} and run scripts/bootstrap."
+        yield Finding("engine", Verdict.FAILED, f"{found} has no vLLM", remedy)
     elif settings.ray_serve.enabled and not _has_package(
         settings.ray_serve.python or found, "onnxruntime"
     ):
