@@ -229,11 +229,13 @@ class System:
             return json.load(answer)
 
     def post(self, path: str, body: Any, timeout_s: float = 120.0) -> Any:
-        """A POST on the gateway, decoded; urllib.error.HTTPError for an error status."""
-        request = urllib.request.Request(
-            self.url + path, json.dumps(body).encode(), {"content-type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+        """A POST on the gateway, decoded; urllib.error.HTTPError for an error status.
+
+        A model that is not loaded is waited for as long as `timeout_s`.
+        """
+        headers = {"content-type": "application/json", "prefer": f"wait={timeout_s:.0f}"}
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=timeout_s + 10) as answer:
             return json.load(answer)
 
     def chat(self, model: str, text: str = "hello", timeout_s: float = 120.0, **more: Any) -> Any:

@@ -9,7 +9,7 @@ from tests.integration.gateway_rig import running_gateway
 PART = b"data: " + b"x" * 49_992 + b"\n\n"
 PARTS = 1000
 KERNEL_BYTES = 44 << 20
-"""Less than all. Linux lets a buffer grow to 4 MB for sending and to 32 MB for receiving; that of the
+"""Less than all. Linux lets a buffer grow to 4 MB for sending, to 32 MB for receiving; that of the
 client is small."""
 
 
