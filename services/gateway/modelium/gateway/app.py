@@ -13,6 +13,7 @@ from modelium.gateway.edge import errors_http as errors
 from modelium.gateway.edge.body import bounded
 from modelium.gateway.edge.call import Event, Receive, Scope, Send, json_headers
 from modelium.gateway.edge.errors_http import ApiError
+from modelium.gateway.edge.leaving import told_while_there
 from modelium.gateway.edge.paths import Rule, find_rule
 from modelium.gateway.edge.predict import PREFIX
 from modelium.gateway.gate import Gate
@@ -75,7 +76,7 @@ class GatewayApp:
             # What is uploaded is written as it comes, and bounded there.
             streams = scope["method"] == "PATCH"
             body = receive if streams else bounded(receive, self._max_cold_bytes)
-            await self._cold(scope, body, self._named(scope, send))
+            await told_while_there(self._cold, scope, body, self._named(scope, send))
 
     def _named(self, scope: Scope, send: Send) -> Send:
         """`send` that adds the request's id to the answer."""
