@@ -5,7 +5,7 @@ import io
 import pytest
 
 from modelium.cli import console
-from modelium.cli.console import coloured, out_table, step
+from modelium.cli.console import coloured, harmless, out_table, step
 from modelium.cli.show import size
 from modelium.common.testing import FakeClock
 
@@ -24,6 +24,13 @@ def test_colours_appear_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> N
 def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     assert coloured("x", "red", Terminal()) == "x"
+
+
+def test_what_others_say_cannot_command_a_terminal() -> None:
+    said = "\x1b]0;owned\x07 \x1b[2Jgone\r \x9b1A \x1b[32mgreen\x1b[0m\ttab"
+    shown = "\\x1b]0;owned\\x07 \\x1b[2Jgone\\x0d \\x9b1A \x1b[32mgreen\x1b[0m\ttab"
+    assert harmless(said, Terminal()) == shown
+    assert harmless(said, io.StringIO()) == said
 
 
 def test_a_table_is_as_wide_as_its_widest_cells(capsys: pytest.CaptureFixture[str]) -> None:

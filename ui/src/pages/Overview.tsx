@@ -27,13 +27,13 @@ function Figures() {
   const advisor = useLive((state) => state.advisor);
   const models = useLive((state) => state.models);
   const inState = (state: string) => [...models.values()].filter((model) => model.state === state).length;
-  const [loaded, sleeping, broken] = [inState("loaded"), inState("sleeping"), inState("error")];
+  const [loaded, sleeping, broken] = [inState("loaded"), inState("sleeping"), inState("error") + inState("rejected")];
   return (
     <Stats>
       <Stat label="Requests per second" value={gateway ? rate(gateway.requests_per_second) : "–"} about="all gateways" />
       <Stat label="At work" value={gateway ? count(gateway.active_requests) : "–"} about="requests inside" />
       <Stat label="Waiting" value={gateway ? count(gateway.waiting) : "–"} about="for a model" />
-      <Stat label="Models loaded" value={`${loaded} of ${models.size}`} about={`${sleeping} asleep, ${broken} with errors`} />
+      <Stat label="Models loaded" value={`${loaded} of ${models.size}`} about={`${sleeping} asleep, ${broken} with faults`} />
       {advisor && (
         <Stat label="Who decides" value={advisor.leads === "llm" ? "language model" : "rules"} about={advisor.backend === "rules" ? "no language model" : advisor.backend} />
       )}

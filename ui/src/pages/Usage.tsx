@@ -22,18 +22,20 @@ const GROUPS: { label: string; by: By[] }[] = [
   { label: "day", by: ["day"] },
 ];
 
+const EVERY_MS = 5_000;
+
 /** What was used, by whom and of which model. */
 export default function Usage() {
   const [range, setRange] = useState<Range>(() => daysBack(30, new Date()));
   const [group, setGroup] = useState(0);
   const { by } = GROUPS[group]!;
   const key = `${range.from} ${range.to}`;
-  const table = useAsked((signal) => usage(range, by, signal), `${key} ${group}`);
-  const days = useAsked((signal) => usage(range, ["day"], signal), key);
+  const table = useAsked((signal) => usage(range, by, signal), `${key} ${group}`, EVERY_MS);
+  const days = useAsked((signal) => usage(range, ["day"], signal), key, EVERY_MS);
   const report = table.value;
   return (
     <>
-      <PageTitle title="Usage" about="Days are those of UTC; the newest figures are a second old.">
+      <PageTitle title="Usage" about="Days are those of UTC; the newest figures are seconds old.">
         <Button
           disabled={!report}
           onClick={() => report && saveFile(`usage-${range.from}-${range.to}.csv`, "text/csv", asCsv(report, by))}

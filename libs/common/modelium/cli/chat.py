@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from modelium.cli.console import coloured, out_json, say
+from modelium.cli.console import coloured, harmless, out_json, say
 from modelium.cli.gateway_client import GatewayClient, Piece, Progress
 from modelium.cli.unknown_model import in_our_words
 
@@ -73,7 +73,7 @@ def _answer(
             text = part.text if pieces else part.text.lstrip()
             pieces.append(text)
             if show:
-                sys.stdout.write(text)
+                sys.stdout.write(harmless(text, sys.stdout))
                 sys.stdout.flush()
     if show:
         sys.stdout.write("\n")

@@ -6,12 +6,13 @@ terminal only, and never with `NO_COLOR`.
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 from modelium.common.clock import Clock, SystemClock
 
@@ -29,6 +30,20 @@ STATE_COLOURS = {
     "failed": "red",
     "warning": "yellow",
 }
+
+
+_CONTROLS: Final = re.compile(r"(\x1b\[[0-9;]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Colours, which harm nobody, and every other way to command a terminal."""
+
+
+def harmless(text: str, stream: TextIO) -> str:
+    """`text` with nothing in it that moves a terminal's cursor, sets its title and so on.
+
+    What engines and other systems say is shown here. What is piped stays as it is.
+    """
+    if not stream.isatty():
+        return text
+    return _CONTROLS.sub(lambda found: found[1] or f"\\x{ord(found[0]):02x}", text)
 
 
 def coloured(text: str, colour: str | None, stream: TextIO) -> str:
@@ -50,12 +65,13 @@ def this_command() -> str:
 
 def out(text: str = "") -> None:
     """A line of the result."""
-    print(text, file=sys.stdout, flush=True)
+    print(harmless(text, sys.stdout), file=sys.stdout, flush=True)
 
 
 def say(text: str = "", colour: str | None = None) -> None:
     """A line beside the result."""
-    print(coloured(text, colour, sys.stderr), file=sys.stderr, flush=True)
+    shown = coloured(harmless(text, sys.stderr), colour, sys.stderr)
+    print(shown, file=sys.stderr, flush=True)
 
 
 def out_json(value: Any) -> None:

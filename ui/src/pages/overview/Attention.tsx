@@ -12,6 +12,7 @@ const MOST = 8;
 function urgency(model: LiveModel): number {
   if (model.waiting > 0) return 1_000_000 + model.oldest_wait_s;
   if (model.state === "error") return 1_000;
+  if (model.state === "rejected") return 100;
   return ["loading", "unloading"].includes(model.state) ? 1 : 0;
 }
 
