@@ -32,6 +32,12 @@ const clock = (at: number, step: number) =>
     ? new Date(at * 1000).toLocaleTimeString("en-GB", step < 60 ? {} : { hour: "2-digit", minute: "2-digit" })
     : new Date(at * 1000).toLocaleDateString("en-CA");
 
+/** From the oldest to the newest time, at least `leastS`; uPlot's own idea of no time or of a single one is years wide. */
+function span(times: uPlot.AlignedData[0], leastS: number): [number, number] {
+  const newest = times[times.length - 1] ?? Date.now() / 1000;
+  return [Math.min(times[0] ?? newest, newest - leastS), newest];
+}
+
 const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
 
 /** The values under the pointer, in words. */
@@ -59,7 +65,7 @@ function options({ lines, format = String, height = 140, least = 1, leastS }: Pr
     legend: { show: false },
     padding: [8, 28, 0, 0],
     scales: {
-      ...(leastS ? { x: { range: (_plot, low, high) => [Math.min(low, high - leastS), high] as [number, number] } } : {}),
+      ...(leastS ? { x: { range: (plot) => span(plot.data[0], leastS) } } : {}),
       y: { range: (_plot, low, high) => [Math.min(0, (low ?? 0) * 1.1), Math.max(least, (high ?? 0) * 1.1)] },
     },
     axes: [
