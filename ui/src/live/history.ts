@@ -1,6 +1,7 @@
 // The last ten minutes of some figures, one point a second, in rings of fixed size.
 import type { Connection } from "../api/sse";
 import type { LiveData } from "./merge";
+import { running } from "./running";
 
 export const POINTS = 600;
 /** Beyond this many models none gets a ring of its own. */
@@ -37,7 +38,7 @@ class History {
     const gateway = live ? state.gateway : null;
     this.put("rate", gateway?.requests_per_second);
     this.put("waiting", gateway?.waiting);
-    this.put("active", gateway?.active_requests);
+    this.put("running", gateway ? running(gateway) : null);
     for (const device of state.devices.values()) {
       this.put(`use ${device.device_id}`, live ? device.utilization : null);
     }

@@ -1,6 +1,7 @@
 import { PageTitle } from "../components/PageTitle";
 import { Stat, Stats } from "../components/Stat";
 import { count, rate } from "../lib/format";
+import { running } from "../live/running";
 import { useLive } from "../live/store";
 import { Attention } from "./overview/Attention";
 import { Charts } from "./overview/Charts";
@@ -31,7 +32,7 @@ function Figures() {
   return (
     <Stats>
       <Stat label="Requests per second" value={gateway ? rate(gateway.requests_per_second) : "–"} about="all gateways" />
-      <Stat label="At work" value={gateway ? count(gateway.active_requests) : "–"} about="requests inside" />
+      <Stat label="Running" value={gateway ? count(running(gateway)) : "–"} about="requests at an engine" />
       <Stat label="Waiting" value={gateway ? count(gateway.waiting) : "–"} about="for a model" />
       <Stat label="Models loaded" value={`${loaded} of ${models.size}`} about={`${sleeping} asleep, ${broken} with faults`} />
       {advisor && (

@@ -13,9 +13,9 @@ const rates = () => history.columns(["rate"]) as AlignedData;
 
 const QUEUE: Line[] = [
   { label: "waiting", color: "busy", fill: true },
-  { label: "at work", color: "good" },
+  { label: "running", color: "good" },
 ];
-const queue = () => history.columns(["waiting", "active"]) as AlignedData;
+const queue = () => history.columns(["waiting", "running"]) as AlignedData;
 
 const USE: Line[] = [
   { label: "busiest device", color: "bad" },
