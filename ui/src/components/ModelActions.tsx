@@ -9,8 +9,8 @@ import { say } from "./toasts";
 
 const LOOKS: Record<Action, { icon: LucideIcon; text: string; done: string }> = {
   load: { icon: Play, text: "Load", done: "is asked for" },
-  unload: { icon: CircleStop, text: "Unload", done: "is drained and unloaded" },
-  sleep: { icon: Moon, text: "Put to sleep", done: "is drained and put to sleep" },
+  unload: { icon: CircleStop, text: "Unload", done: "is unloaded once its requests have ended" },
+  sleep: { icon: Moon, text: "Put to sleep", done: "is put to sleep once its requests have ended" },
   retry: { icon: RotateCw, text: "Try again", done: "is tried again" },
   pin: { icon: Pin, text: "Pin", done: "is kept loaded from now on" },
   unpin: { icon: PinOff, text: "Unpin", done: "is no longer kept loaded" },

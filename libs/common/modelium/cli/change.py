@@ -70,7 +70,7 @@ def _finish(
     if as_json:
         out_json(record)
     elif not wait:
-        say(f"{model} is asked to be {wanted}; it is {record.get('state', 'gone')} now.")
+        say(f"{model} is asked to be {wanted}; its state: {record.get('state', 'gone')}.")
 
 
 def _wait(client: GatewayClient, model: str, wanted: str, after: int) -> None:
