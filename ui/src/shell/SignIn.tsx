@@ -37,7 +37,7 @@ export function SignIn() {
               required
               value={key}
               onChange={(event) => setKey(event.target.value)}
-              hint="Kept in this tab only, until you close it."
+              hint="Kept in this tab only, until you close it. `modelium keys create` makes one."
             />
           )}
           <Button type="submit" look="primary" className="h-8 w-full" disabled={busy}>
