@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from modelium.cli.commands import app
-from modelium.cli.finding import Patient
+from modelium.cli.finding import Patient, Verdict
 from modelium.cli.findings import engine, folders
 from modelium.cli.layout import Layout
 from modelium.common.load_settings import Settings
@@ -39,6 +39,16 @@ def test_nobody_is_told_to_remove_an_interpreter_of_his_own(tmp_path: Path) -> N
     (found,) = engine(Patient(settings, None, Layout(tmp_path)))
     assert found.text.endswith("has no vLLM")
     assert found.remedy == "Correct or remove vllm.python and run scripts/bootstrap."
+
+
+def test_unfinished_uploads_are_private_on_purpose(tmp_path: Path) -> None:
+    uploads = tmp_path / ".modelium-uploads"
+    uploads.mkdir(mode=0o700)
+    (uploads / "lock").touch(0o600)
+    discovery = {"watch_directories": [str(tmp_path)]}
+    settings = Settings.model_validate({"orchestration": {"model_discovery": discovery}})
+    found = list(folders(Patient(settings, None, Layout(tmp_path))))
+    assert [finding.verdict for finding in found] == [Verdict.OK]
 
 
 @pytest.mark.parametrize(

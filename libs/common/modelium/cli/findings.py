@@ -129,9 +129,11 @@ def folders(patient: Patient) -> Iterator[Finding]:
 
 
 def _unreadable(folder: Path) -> Iterator[Finding]:
-    """Engines in containers read the files as another user."""
-    private = [f for f in folder.glob("*") if f.is_dir() and not _enterable(f)]
-    private += [file for file in folder.glob("*/*") if file.is_file() and not _public(file)]
+    """Engines in containers read the files as another user; what is hidden is no model."""
+    entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    private = [entry for entry in entries if entry.is_dir() and not _enterable(entry)]
+    files = (file for entry in entries for file in entry.glob("*"))
+    private += [file for file in files if file.is_file() and not _public(file)]
     if private:
         more = len(private) - 1
         which = f"{private[0]} and {more} more are" if more else f"{private[0]} is"
