@@ -29,6 +29,7 @@ def test_files_that_engines_may_not_read_are_counted(
     settings = Settings.model_validate({"orchestration": {"model_discovery": discovery}})
     found = list(folders(Patient(settings, None, Layout(tmp_path))))
     assert found[-1].text.endswith(said)
+    assert found[-1].remedy == f"chmod -R a+rX {tmp_path}/*"
 
 
 def test_nobody_is_told_to_remove_an_interpreter_of_his_own(tmp_path: Path) -> None:

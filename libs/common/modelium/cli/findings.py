@@ -138,7 +138,7 @@ def _unreadable(folder: Path) -> Iterator[Finding]:
         more = len(private) - 1
         which = f"{private[0]} and {more} more are" if more else f"{private[0]} is"
         text = f"{which} readable by {'their' if more else 'its'} owner only"
-        yield Finding("models", Verdict.WARNING, text, f"chmod -R a+rX {folder}")
+        yield Finding("models", Verdict.WARNING, text, f"chmod -R a+rX {folder}/*")
 
 
 def _enterable(folder: Path) -> bool:
