@@ -77,6 +77,26 @@ async def test_a_model_that_loads_shows_how_far_it_is_and_then_answers(browser: 
         await expect(page.get_by_text("t0 t1 t2")).to_be_visible()
 
 
+async def test_a_question_whose_page_was_left_says_so_and_can_be_asked_again(
+    browser: Browser,
+) -> None:
+    async with running_gateway() as rig, opened(browser, rig.url, None) as tab:
+        page = tab.page
+        _, url = await rig.engine()
+        await tab.go("/models/qwen")
+        await ask(page, "Hi")
+        await rig.until(lambda: rig.gateway.room.count("qwen") == 1)
+        await page.get_by_role("link", name="Overview").click()
+        await rig.until(lambda: rig.gateway.room.count("qwen") == 0)
+        await page.get_by_role("link", name="Models").click()
+        await page.get_by_role("link", name="qwen").click()
+        await expect(page.get_by_text("There is no answer")).to_be_visible()
+        await rig.loaded(url)
+        await page.get_by_role("button", name="Ask again").click()
+        await expect(page.get_by_text("t0 t1 t2")).to_be_visible()
+        await expect(page.get_by_text("There is no answer")).to_have_count(0)
+
+
 async def test_a_refusal_is_told_and_may_be_tried_again_when_it_says_so(browser: Browser) -> None:
     async with (
         running_gateway(queue_timeout_seconds=0.2) as rig,

@@ -1,5 +1,6 @@
 import { useState } from "react";
 
+import { Button } from "../components/Button";
 import { ChatComposer } from "./ChatComposer";
 import { ChatTurn } from "./ChatTurn";
 import { chatBody, NO_OPTIONS, type Turn } from "./conversation";
@@ -36,6 +37,7 @@ export function ChatPanel({ model }: { model: string }) {
 
   const next: Turn[] = draft.trim() || turns.length === 0 ? [...turns, { role: "user", content: draft }] : turns;
   const list = useStayAtEnd(state.text.length + state.thought.length + turns.length);
+  const unanswered = !state.running && !state.error && turns.at(-1)?.role === "user";
   const hasText = state.text !== "" || state.thought !== "";
   return (
     <div className="flex flex-col gap-3">
@@ -57,6 +59,12 @@ export function ChatPanel({ model }: { model: string }) {
       )}
       {state.running && !hasText && <Waiting progress={state.progress} />}
       <Problem error={state.error} onRetry={() => void answer(upToQuestion(turns))} />
+      {unanswered && (
+        <p className="flex flex-wrap items-center gap-2 text-muted">
+          There is no answer: its request was ended, by a stop or by leaving this page.
+          <Button onClick={() => void answer(turns)}>Ask again</Button>
+        </p>
+      )}
       <ChatComposer
         draft={draft}
         onDraft={setDraft}
