@@ -17,6 +17,7 @@ from modelium.cli.options import (
     log_names,
     model_names,
     service_names,
+    tell_version,
 )
 from modelium.cli.replay_commands import record, replay
 from modelium.cli.signing_commands import sign, verify
@@ -41,6 +42,16 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(brain_app, name="brain")
 
 Model = Annotated[str, typer.Argument(help="Name of a model.", autocompletion=model_names)]
+
+
+@app.callback()
+def every(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=tell_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """What comes before the command's word."""
 
 
 @app.command()

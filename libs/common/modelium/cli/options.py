@@ -57,3 +57,12 @@ def gateway_client(config: Path | None) -> Any:
     from modelium.common.load_settings import load
 
     return GatewayClient.of(load(config))
+
+
+def tell_version(wanted: bool) -> None:
+    """Print it and end, where it is asked for."""
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"modelium {version('modelium')}")
+        raise typer.Exit
