@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelium.core.habit import Habit, Rate, next_use_s
+from modelium.core.habit import RECENT, Habit, Rate, next_use_s, soon_chance
 
 pauses = st.lists(st.floats(0, 1e6), max_size=40)
 
@@ -49,3 +49,35 @@ def test_a_rate_falls_once_requests_stop() -> None:
         rate.add(2, second)
     assert rate.per_s(600) == pytest.approx(2, rel=0.05)
     assert rate.per_s(660) == pytest.approx(2 / 2.718, rel=0.05)
+
+
+EVERY_TEN_MINUTES = used(*[600, 603, 598, 601, 602])
+
+
+@pytest.mark.parametrize(
+    ("habit", "unused_s", "expected"),
+    [
+        (None, 590, 0),
+        (used(600, 600, 600), 590, 0),  # three times may be chance
+        (EVERY_TEN_MINUTES, 590, 5 / 6),
+        (EVERY_TEN_MINUTES, 500, 0),  # too early
+        (EVERY_TEN_MINUTES, 700, 0),  # it did not come
+        (used(*[5] * 90, *[600] * 4, *[5] * 90), 590, 4 / 5),  # a use is many requests
+        (used(*[5] * 20), 4, 0),  # recency says enough of it
+        (used(*[600] * 4, *[2000] * 4), 590, 4 / 9),  # as often much later
+    ],
+)
+def test_only_what_comes_regularly_is_likely_to_come_soon(
+    habit: Habit | None, unused_s: float, expected: float
+) -> None:
+    assert soon_chance(habit, unused_s, 40) == pytest.approx(expected)
+
+
+@given(pauses, st.floats(0, 1e6), st.floats(0, 1e6))
+def test_a_chance_is_less_than_certain_and_grows_with_the_time_given(
+    pauses_s: list[float], unused_s: float, within_s: float
+) -> None:
+    habit = used(*pauses_s)
+    assert len(habit.recent_s) <= RECENT
+    assert 0 <= soon_chance(habit, unused_s, within_s) < 1
+    assert soon_chance(habit, unused_s, within_s) <= soon_chance(habit, unused_s, 2 * within_s)

@@ -131,3 +131,60 @@ def test_an_always_loaded_model_is_loaded_where_it_fits() -> None:
     unloaded = {"state": ModelState.UNLOADED, "pinned": True, "device_ids": (), "held_bytes": 0}
     assert advised(figures("p", **unloaded), free=30) == ["load p"]
     assert advised(figures("p", **unloaded), free=29) == []
+
+
+EXPECTED: dict[str, Any] = {
+    "state": ModelState.UNLOADED,
+    "idle_s": 590,
+    "loaded_for_s": None,
+    "device_ids": (),
+    "held_bytes": 0,
+    "soon_chance": 0.8,
+}
+
+
+def prewarmed(*models: ModelFigures, **policy: Any) -> list[str]:
+    device = DeviceFigures(device_id=SLOT, total_bytes=100, free_bytes=40)
+    tick = MetricsTick(interval_s=10, models=models, devices=(device,))
+    decisions = advise(tick, Policy(**{"prewarm": True, "evict_after_idle_s": 0} | policy))
+    return [f"{d.action} {d.model}" for d in decisions]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ["load b"]),
+        ({"soon_chance": 0.2}, []),
+        ({"needed_bytes": 41}, []),  # nobody gives way
+        ({"state": ModelState.LOADED}, []),
+        ({"state": ModelState.ERROR}, []),  # whoever asks for it may try again
+        ({"keep_alive_s": 0}, []),  # a client has said that it may go
+    ],
+)
+def test_a_model_is_loaded_before_it_is_asked_for(
+    changes: dict[str, Any], expected: list[str]
+) -> None:
+    assert prewarmed(figures("b", **EXPECTED | changes)) == expected
+
+
+def test_the_likeliest_model_is_loaded_first_and_one_for_each_tick() -> None:
+    likelier = figures("c", **EXPECTED | {"soon_chance": 0.9})
+    assert prewarmed(figures("b", **EXPECTED), likelier) == ["load c"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"waiting": 1, "state": ModelState.UNLOADED},
+        {"state": ModelState.LOADING},
+        {"state": ModelState.UNLOADING},
+        {"pinned": True, "state": ModelState.UNLOADED},  # it is loaded instead
+    ],
+)
+def test_nothing_is_loaded_early_while_somebody_needs_a_device(other: dict[str, Any]) -> None:
+    assert "load b" not in prewarmed(figures("a", **other), figures("b", **EXPECTED))
+
+
+def test_nothing_is_loaded_early_unless_the_settings_say_so_and_leave_room() -> None:
+    assert prewarmed(figures("b", **EXPECTED), prewarm=False) == []
+    assert prewarmed(figures("b", **EXPECTED), evict_when_memory_above_percent=85) == []

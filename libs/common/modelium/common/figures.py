@@ -67,6 +67,13 @@ class ModelFigures(Frozen):
     next_use_s: float | None = Field(
         default=None, ge=0, description="until it is expected to be used again; null: not known"
     )
+    soon_chance: float = Field(
+        default=0,
+        ge=0,
+        le=1,
+        description="that it is used again by about the end of a load begun now, by its own "
+        "pauses; 0: not known, or it may not be loaded",
+    )
     keep_alive_s: float | None = Field(
         default=None, description="asked for by a client, instead of the settings; -1: for ever"
     )

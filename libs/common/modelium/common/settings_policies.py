@@ -25,6 +25,12 @@ class Policies(Section):
         description="Percent of a device's budget above which idle models are unloaded; lower "
         "keeps room free for the next load, and costs loads where nobody would have waited.",
     )
+    prewarm: bool = Field(
+        default=False,
+        description="Whether a model is loaded before it is asked for: shortly before one of its "
+        "regular pauses is over, where memory is free and nobody waits. For `evict_idle_always`; "
+        "who asks for another model on that device meanwhile waits for the end of that load.",
+    )
     always_loaded: tuple[ModelName, ...] = Field(
         default=(), description="Models that are loaded at once and never unloaded."
     )

@@ -18,6 +18,12 @@ KEPT: Final = 0.97
 """Of each count, whenever a pause is added: what was a hundred pauses ago counts a twentieth."""
 RECENCY_WEIGHT: Final = 2.0
 """How many pauses recency counts for beside those of the model's own that are longer."""
+LONG_S: Final = 60.0
+RECENT: Final = 16
+"""So many of the last pauses that were longer are kept as they were: the bins are too wide to tell
+when a model comes that is called by a clock."""
+FEWEST: Final = 4
+"""Pauses that make a habit."""
 EDGES_S: Final = (0.0, *(2 ** (number / PER_OCTAVE) for number in range(1, BINS + 1)))
 SHORTEST_S: Final = 1.0
 """Nobody tells pauses more exactly than this."""
@@ -30,12 +36,15 @@ class Habit:
     """A histogram of a model's pauses with logarithmic bins; newer ones count more."""
 
     counts: tuple[float, ...] = (0.0,) * BINS
+    recent_s: tuple[float, ...] = ()
+    """The last of more than `LONG_S`, oldest first."""
 
     def after(self, pause_s: float) -> "Habit":
         """One more pause is over."""
         counts = [count * KEPT for count in self.counts]
         counts[_bin(pause_s)] += 1
-        return Habit(tuple(counts))
+        recent_s = (*self.recent_s, pause_s)[-RECENT:] if pause_s > LONG_S else self.recent_s
+        return Habit(tuple(counts), recent_s)
 
     @cached_property
     def shorter(self) -> tuple[float, ...]:
@@ -81,6 +90,18 @@ def next_use_s(habit: Habit | None, unused_s: float) -> float:
             return low_s + (high_s - low_s) * (half - over) / (passed - over) - since_s
         low_s, over = high_s, passed
     return max(EDGES_S[BINS], 2 * since_s) - since_s
+
+
+def soon_chance(habit: Habit | None, unused_s: float, within_s: float) -> float:
+    """How likely it is used within that time, by its own long pauses only; 0: no habit is known.
+
+    It says nothing of a model that was used within the last `LONG_S`.
+    """
+    if habit is None or len(habit.recent_s) < FEWEST or unused_s < LONG_S:
+        return 0.0
+    longer_s = [pause_s for pause_s in habit.recent_s if pause_s > unused_s]
+    soon = sum(pause_s <= unused_s + within_s for pause_s in longer_s)
+    return soon / (len(longer_s) + 1)  # it may as well never come again
 
 
 def _longer(habit: Habit, since_s: float, first: int) -> float:

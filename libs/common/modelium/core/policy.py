@@ -41,6 +41,8 @@ class Policy:
     evict_idle_always: bool = False
     """Idle models are evicted even where nobody waits for their memory."""
     evict_when_memory_above_percent: float = 100.0
+    prewarm: bool = False
+    """Models are loaded before they are asked for, where memory is free and nobody waits."""
     always_loaded: frozenset[str] = field(default_factory=frozenset)
     deepest_sleep: int = 2
     """The deepest level at which engines are put to sleep; 0: at none."""
@@ -90,6 +92,7 @@ def policy(policies: Policies) -> Policy:
         evict_after_idle_s=policies.evict_after_idle_seconds,
         evict_idle_always=policies.evict_idle_always,
         evict_when_memory_above_percent=policies.evict_when_memory_above_percent,
+        prewarm=policies.prewarm,
         deepest_sleep=policies.deepest_sleep,
         always_loaded=frozenset(policies.always_loaded),
         max_engines=policies.max_engines_per_model,

@@ -3,17 +3,23 @@
 Models that nobody has used for the configured time are put to sleep, or evicted if they cannot
 sleep: as many as make room for somebody who waits, or all if the settings say so; on a device that
 is fuller than allowed, the least recently used idle ones; models that are always to be loaded are
-loaded where they fit. Who else gives way to a waiter says `decide`.
+loaded where they fit; and with `prewarm` the one that is likeliest to be used by the end of its
+load, if nobody waits and it takes nobody's memory. Who else gives way to a waiter says `decide`.
 """
 
 import math
 from collections.abc import Iterable
+from typing import Final
 
 from modelium.common.events import MetricsTick
 from modelium.common.figures import DecidedAction, Decision, DeviceFigures, ModelFigures
 from modelium.common.records import ModelState
 from modelium.core.policy import Policy
 from modelium.core.snapshot import STARTABLE
+
+_CHANGING: Final = frozenset({ModelState.LOADING, ModelState.UNLOADING})
+LIKELY: Final = 0.3
+"""A load for nobody costs little where memory is free; by replays, see docs/brain.md."""
 
 
 def advise(tick: MetricsTick, policy: Policy) -> tuple[Decision, ...]:
@@ -27,7 +33,30 @@ def advise(tick: MetricsTick, policy: Policy) -> tuple[Decision, ...]:
         for model in _above_limit(device, tick.models, policy, frozenset(idle))
     }
     wanted = {m.model: _load_pinned(m) for m in tick.models if _pinned_fits(m, tick.devices)}
-    return tuple({**pressed, **idle, **wanted}.values())
+    early = {} if wanted or not policy.prewarm else _prewarm(tick, policy)
+    return tuple({**early, **pressed, **idle, **wanted}.values())
+
+
+def _prewarm(tick: MetricsTick, policy: Policy) -> dict[str, Decision]:
+    """At most one for each tick, where nothing is being loaded."""
+    if any(model.waiting for model in tick.models):
+        return {}
+    changing = {d for m in tick.models if m.state in _CHANGING for d in m.device_ids}
+    idle = [device for device in tick.devices if device.device_id not in changing]
+    likely = [m for m in tick.models if _is_likely(m) and _has_room(m, idle, policy)]
+    best = min(likely, key=lambda m: (-m.soon_chance, m.model), default=None)
+    return {best.model: _load_early(best)} if best else {}
+
+
+def _is_likely(model: ModelFigures) -> bool:
+    cold = model.state is ModelState.UNLOADED and model.keep_alive_s is None
+    return cold and model.soon_chance >= LIKELY
+
+
+def _has_room(model: ModelFigures, devices: Iterable[DeviceFigures], policy: Policy) -> bool:
+    """Without a device being fuller afterwards than idle models may keep it."""
+    kept = 1 - policy.evict_when_memory_above_percent / 100
+    return any(0 < model.needed_bytes <= d.free_bytes - d.total_bytes * kept for d in devices)
 
 
 def _gives_room(tick: MetricsTick, idle: Iterable[ModelFigures]) -> list[ModelFigures]:
@@ -126,6 +155,16 @@ def _evict_pressed(model: ModelFigures, device: DeviceFigures, policy: Policy) -
     limit = f"{policy.evict_when_memory_above_percent:.0f} %"
     reason = f"{device.device_id} is more than {limit} full and nothing there was unused longer"
     return Decision(model=model.model, action=_away(model), reason=reason)
+
+
+def _load_early(model: ModelFigures) -> Decision:
+    reason = f"expected soon by its own pauses (chance {model.soon_chance:.0%})"
+    return Decision(
+        model=model.model,
+        action=DecidedAction.LOAD,
+        reason=reason,
+        confidence=model.soon_chance,
+    )
 
 
 def _load_pinned(model: ModelFigures) -> Decision:

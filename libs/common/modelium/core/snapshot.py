@@ -77,6 +77,8 @@ class ModelView:
     """They have failed to load beside an engine that serves old ones."""
     unload_requested: bool = False
     sleep_requested: bool = False
+    sent_away: bool = False
+    """By an operator since its last use: it is loaded only for whoever asks for it."""
     device_ids: tuple[str, ...] = ()
     held_bytes: int = 0
     """Of each of `device_ids`, by the ledger."""

@@ -6,10 +6,12 @@ from typing import Final
 
 from modelium.common.figures import DeviceFigures, ModelFigures
 from modelium.core.bound import wait_bounds_s
-from modelium.core.habit import next_use_s
+from modelium.core.habit import next_use_s, soon_chance
 from modelium.core.policy import Policy
 from modelium.core.snapshot import ModelView, Snapshot
 
+SPARE_S: Final = 10.0
+"""Who is expected within the time of its load and this is to be loaded now, or comes too late."""
 UNKNOWN: Final[Mapping[str, float | None]] = MappingProxyType({})
 
 
@@ -37,6 +39,7 @@ def figures_of_models(
             loaded_for_s=model.loaded_for_s,
             reload_s=model.load_s,
             next_use_s=_next_use_s(model),
+            soon_chance=_soon_chance(model, policy),
             keep_alive_s=model.keep_alive_s,
             device_ids=model.device_ids,
             held_bytes=model.held_bytes,
@@ -51,6 +54,15 @@ def figures_of_models(
 def _next_use_s(model: ModelView) -> float | None:
     """Of one that was never used, nobody knows."""
     return None if model.idle_s is None else next_use_s(model.habit, model.unused_s)
+
+
+def _soon_chance(model: ModelView, policy: Policy) -> float:
+    """Of one that may not be loaded before it is asked for, nothing is expected."""
+    if model.sent_away or model.blocked or model.removed or model.retry_in_s > 0:
+        return 0.0
+    load_s = policy.unknown_load_s if model.load_s is None else model.load_s
+    idle_s = 0.0 if model.idle_s is None else model.idle_s
+    return soon_chance(model.habit, idle_s, load_s + SPARE_S)
 
 
 def figures_of_devices(seen: Snapshot) -> tuple[DeviceFigures, ...]:

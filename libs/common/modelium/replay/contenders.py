@@ -98,7 +98,8 @@ class Contenders:
         if name in OTHERS:
             return OTHERS[name]()
         if name == RULES:
-            return self._deciding(partial(rules.advise, policy=self.policy), foresees=False)
+            foresees = self.policy.prewarm or self.policy.evict_idle_always
+            return self._deciding(partial(rules.advise, policy=self.policy), foresees=foresees)
         if name == BRAIN and self.brain is not None:
             return self._deciding(self.brain, foresees=True)
         if name == BRAIN:

@@ -178,7 +178,7 @@ class PlacementState:
             case ModelUnloadRequested():
                 live = record is not None and record.state in LIVE_STATES
                 may_have = live or (record is not None and model in self.sent)
-                self.wishes.unload(model, may_have_engine=may_have)
+                self.wishes.unload(model, now_s, may_have_engine=may_have)
             case ModelSleepRequested():
                 self.wishes.sleep(record, now_s)
 

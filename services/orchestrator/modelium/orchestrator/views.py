@@ -131,6 +131,7 @@ def _model(moment: _Moment, record: ModelRecord) -> ModelView:
         stale_files=_must_be_replaced(moment, record),
         new_files_failed=record.failed_fingerprint == (record.fingerprint or None),
         unload_requested=record.model in state.wishes.to_unload,
+        sent_away=state.wishes.sent_away(record.model, demand.idle_s, now_s),
         sleep_requested=record.model in state.wishes.to_sleep,
         device_ids=engine.device_ids if engine else (),
         held_bytes=moment.found.held_bytes.get(engine.instance_id, 0) if engine else 0,

@@ -23,6 +23,8 @@ class Wishes:
         self.to_unload: set[str] = set()
         self.to_sleep: dict[str, float] = {}
         """Model to when an operator asked for it to sleep; until it is woken or ends."""
+        self._sent_away: dict[str, float] = {}
+        """Model to when an operator asked for it to be unloaded."""
         self._wanted: dict[str, tuple[float, float]] = {}
         """Model to when it was first and last asked for, by an operator or another system."""
         self._at_gateways: dict[str, float] = {}
@@ -51,12 +53,18 @@ class Wishes:
         """Whether an operator has asked since its last load failed."""
         return self._retried.get(record.model) == record.generation
 
-    def unload(self, model: str, *, may_have_engine: bool) -> None:
+    def unload(self, model: str, now_s: float, *, may_have_engine: bool) -> None:
         """An operator wants it out of memory; nothing to do if it is not there."""
+        self._sent_away[model] = now_s
         self._drop(model)
         self.to_sleep.pop(model, None)
         if may_have_engine:
             self.to_unload.add(model)
+
+    def sent_away(self, model: str, idle_s: float | None, now_s: float) -> bool:
+        """Whether an operator has unloaded it since it was last used, `idle_s` ago."""
+        at_s = self._sent_away.get(model)
+        return at_s is not None and (idle_s is None or idle_s >= now_s - at_s)
 
     def sleep(self, record: ModelRecord | None, now_s: float) -> None:
         """An operator wants it asleep; nothing to do if it does not serve."""
@@ -83,8 +91,9 @@ class Wishes:
 
     def keep_only(self, models: Iterable[str]) -> None:
         """Forget what was noted of models that are no longer there."""
-        for gone in self._retried.keys() - set(models):
-            del self._retried[gone]
+        for noted in (self._retried, self._sent_away):
+            for gone in noted.keys() - set(models):
+                del noted[gone]
 
     def expire(
         self, now_s: float, *, known_since: Callable[[float], bool], awake: Callable[[str], bool]

@@ -1,0 +1,42 @@
+"""What a tick tells of a model that may be loaded before it is asked for."""
+
+from typing import Any
+
+import pytest
+
+from modelium.common.records import DeviceKind, ModelState
+from modelium.core.habit import Habit
+from modelium.core.policy import Policy
+from modelium.core.snapshot import DeviceView, ModelView, Snapshot
+from modelium.core.ticks import figures_of_models
+
+DEVICE = DeviceView("d", "a", DeviceKind.CPU, "d", total_bytes=100, free_bytes=100)
+
+
+def every_ten_minutes() -> Habit:
+    habit = Habit()
+    for _ in range(9):
+        habit = habit.after(600)
+    return habit
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"idle_s": 550}, False),  # its load takes 20 s, and 10 are to spare
+        ({"idle_s": 550, "load_s": 60}, True),
+        ({"sent_away": True}, False),
+        ({"blocked": "no runtime serves it"}, False),
+        ({"removed": True}, False),
+        ({"retry_in_s": 5}, False),
+        ({"idle_s": None}, False),
+    ],
+)
+def test_a_model_is_expected_by_its_pauses_unless_it_may_not_be_loaded(
+    changes: dict[str, Any], expected: bool
+) -> None:
+    known = {"idle_s": 580, "load_s": 20, "habit": every_ten_minutes()}
+    model = ModelView("m", ModelState.UNLOADED, {DeviceKind.CPU: 10}, **known | changes)
+    (figures,) = figures_of_models(Snapshot((model,), (DEVICE,)), Policy(), {})
+    assert (figures.soon_chance > 0) is expected
