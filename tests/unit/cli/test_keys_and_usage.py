@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from modelium.cli.commands import app
 from modelium.cli.gateway_client import GatewayClient
 from modelium.cli.keys import WrongUsage, create, expiry
 from modelium.cli.usage import show_usage
@@ -94,3 +96,9 @@ def test_usage_is_a_table_with_a_total(capsys: pytest.CaptureFixture[str]) -> No
 def test_no_usage_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     show_usage(Told([]), ("key",), {}, as_json=False)
     assert "Nothing was used." in capsys.readouterr().out
+
+
+def test_what_is_no_day_is_wrong_usage() -> None:
+    ended = CliRunner().invoke(app, ["usage", "--from", "2026-13-01"])
+    assert ended.exit_code == 2
+    assert "'2026-13-01' is no day" in ended.output

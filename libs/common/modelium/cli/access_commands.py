@@ -1,5 +1,6 @@
 """The words and options of `modelium keys` and `modelium usage`."""
 
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -104,6 +105,14 @@ def revoke(
     end(config, key, as_json=as_json)
 
 
+def _day(text: str | None) -> str | None:
+    """Wrong usage, where it is none."""
+    try:
+        return None if text is None else date.fromisoformat(text).isoformat()
+    except ValueError as wrong:
+        raise typer.BadParameter(f"{text!r} is no day; expected one like 2026-01-31") from wrong
+
+
 def usage(
     config: Config = None,
     organization: Annotated[
@@ -112,9 +121,12 @@ def usage(
     key: Annotated[str | None, typer.Option(help="Id of a key.", autocompletion=_key_ids)] = None,
     model: Annotated[str | None, typer.Option(autocompletion=model_names)] = None,
     first: Annotated[
-        str | None, typer.Option("--from", help="Day, 2026-01-31. Left out: 30 days.")
+        str | None,
+        typer.Option("--from", help="Day, 2026-01-31. Left out: 30 days.", callback=_day),
     ] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Day. Left out: today.")] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", help="Day. Left out: today.", callback=_day)
+    ] = None,
     by: Annotated[
         list[str] | None,
         typer.Option(
