@@ -74,7 +74,8 @@ async def test_a_model_that_loads_shows_how_far_it_is_and_then_answers(browser: 
         await rig.become(state=ModelState.LOADING, generation=1)
         await expect(page.get_by_text("The model is loading")).to_be_visible()
         await rig.loaded(url)
-        await expect(page.get_by_text("t0 t1 t2")).to_be_visible()
+        said = page.get_by_role("list", name="Conversation")
+        await expect(said.get_by_text("t0 t1 t2")).to_be_visible()
 
 
 async def test_a_question_whose_page_was_left_says_so_and_can_be_asked_again(
@@ -93,7 +94,8 @@ async def test_a_question_whose_page_was_left_says_so_and_can_be_asked_again(
         await expect(page.get_by_text("There is no answer")).to_be_visible()
         await rig.loaded(url)
         await page.get_by_role("button", name="Ask again").click()
-        await expect(page.get_by_text("t0 t1 t2")).to_be_visible()
+        said = page.get_by_role("list", name="Conversation")
+        await expect(said.get_by_text("t0 t1 t2")).to_be_visible()
         await expect(page.get_by_text("There is no answer")).to_have_count(0)
 
 

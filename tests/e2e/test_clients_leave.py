@@ -39,7 +39,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 def test_a_load_goes_on_when_its_client_was_told_to_come_back(system: System) -> None:
     with pytest.raises(urllib.error.HTTPError) as refusal:
-        system.chat("first")
+        system.chat("first", timeout_s=2)
     assert refusal.value.code == 503
     assert int(refusal.value.headers["retry-after"]) >= 1
     assert refusal.value.headers["x-should-retry"] == "true"
