@@ -6,7 +6,6 @@ from playwright.async_api import Browser, expect
 from modelium.common.events import (
     AgentHeartbeat,
     Message,
-    MetricsTick,
     ModelPinRequested,
     ModelRequested,
     ModelRetryRequested,
@@ -14,12 +13,11 @@ from modelium.common.events import (
     ModelUnloadRequested,
     SleepAsked,
 )
-from modelium.common.figures import ModelFigures
 from modelium.common.plans import SleepAnswer
 from modelium.common.records import InstanceState, ModelState
 from tests.browser.pages import GIB, Tab, a_beat, a_gpu, an_engine, opened
 from tests.contract.buses import running
-from tests.integration.gateway_rig import Rig, running_gateway
+from tests.integration.gateway_rig import Rig, running_gateway, sleepy_tick
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -91,24 +89,6 @@ async def press(rig: Rig, tab: Tab, button: str, kind: type[Message]) -> Message
     await tab.page.get_by_role("button", name=f"{button} qwen", exact=True).click()
     await rig.until(lambda: len(rig.around.bus.of(kind)) > before)
     return rig.around.bus.of(kind)[-1]
-
-
-def sleepy_tick() -> MetricsTick:
-    """By which the gateway knows that the model can sleep."""
-    figures = ModelFigures(
-        model="qwen",
-        state=ModelState.LOADED,
-        pinned=False,
-        rate_per_s=0,
-        idle_s=None,
-        in_flight=0,
-        waiting=0,
-        oldest_wait_s=0,
-        held_bytes=0,
-        needed_bytes=0,
-        can_sleep=True,
-    )
-    return MetricsTick(interval_s=1, models=(figures,), devices=())
 
 
 async def test_each_button_says_on_the_bus_what_it_is_for(browser: Browser) -> None:

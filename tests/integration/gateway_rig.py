@@ -15,8 +15,8 @@ import aiohttp
 from modelium.common.api_keys import Scope, mint
 from modelium.common.bus import bind
 from modelium.common.clock import SystemClock
-from modelium.common.events import GatewayStats, ModelRequested, ModelStateChanged
-from modelium.common.figures import GatewayModelStats
+from modelium.common.events import GatewayStats, MetricsTick, ModelRequested, ModelStateChanged
+from modelium.common.figures import GatewayModelStats, ModelFigures
 from modelium.common.health import Checks
 from modelium.common.http_limits import ServerLimits
 from modelium.common.http_server import bind as bind_socket
@@ -212,3 +212,21 @@ async def gateway_with_keys() -> AsyncIterator[Rig]:
         _, url = await rig.engine()
         await rig.loaded(url)
         yield rig
+
+
+def sleepy_tick() -> MetricsTick:
+    """By which the gateway knows that the model can sleep."""
+    figures = ModelFigures(
+        model="qwen",
+        state=ModelState.LOADED,
+        pinned=False,
+        rate_per_s=0,
+        idle_s=None,
+        in_flight=0,
+        waiting=0,
+        oldest_wait_s=0,
+        held_bytes=0,
+        needed_bytes=0,
+        can_sleep=True,
+    )
+    return MetricsTick(interval_s=1, models=(figures,), devices=())

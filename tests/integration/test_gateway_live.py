@@ -8,11 +8,11 @@ import pytest
 
 from modelium.common.advice import AdvisorChanged, BrainAsked, BrainStatus, Standing
 from modelium.common.api_keys import Scope
-from modelium.common.events import AgentHeartbeat, GatewayStats, MetricsTick
-from modelium.common.figures import DecisionSource, GatewayModelStats, ModelFigures
+from modelium.common.events import AgentHeartbeat, GatewayStats
+from modelium.common.figures import DecisionSource, GatewayModelStats
 from modelium.common.records import Instance, InstanceState, ModelState
 from modelium.common.testing import a_device
-from tests.integration.gateway_rig import Rig, running_gateway
+from tests.integration.gateway_rig import Rig, running_gateway, sleepy_tick
 from tests.integration.sse import Stream, Told, streamed
 
 
@@ -112,22 +112,9 @@ async def another_gateway(rig: Rig) -> None:
 
 async def test_figures_are_those_of_all_gateways(rig: Rig) -> None:
     rig.tasks.append(rig.group.create_task(another_gateway(rig)))
-    tick = ModelFigures(
-        model="qwen",
-        state=ModelState.LOADED,
-        pinned=False,
-        rate_per_s=0,
-        idle_s=None,
-        in_flight=0,
-        waiting=0,
-        oldest_wait_s=0,
-        held_bytes=0,
-        needed_bytes=0,
-        can_sleep=True,
-    )
     async with streamed(rig.http, f"{rig.url}/live") as stream:
         await stream.next()
-        await rig.around.bus.publish(MetricsTick(interval_s=1, models=(tick,), devices=()))
+        await rig.around.bus.publish(sleepy_tick())
         told = await change(
             stream,
             lambda data: row(data) and row(data)["can_sleep"] and row(data)["requests_per_second"],

@@ -4,7 +4,6 @@ For services that have no other reason to read the store as a whole. While it is
 last goes on to count.
 """
 
-import asyncio
 from typing import Final
 
 import structlog
@@ -12,6 +11,7 @@ import structlog
 from modelium.common.clock import Clock
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.policies import PoliciesInForce
+from modelium.common.reminder import Reminder
 from modelium.common.store import PoliciesStore
 
 PERIOD_S: Final = 30.0
@@ -25,26 +25,15 @@ class PolicyReader:
     def __init__(self, *, store: PoliciesStore, policies: PoliciesInForce, clock: Clock) -> None:
         self._store = store
         self._policies = policies
-        self._clock = clock
-        self._stale = asyncio.Event()
+        self._reminder = Reminder(clock, PERIOD_S)
 
     def read_soon(self) -> None:
         """They have changed."""
-        self._stale.set()
+        self._reminder.soon()
 
     async def run(self) -> None:
         """Read whenever it is due, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._remind())
-            while True:
-                await self._stale.wait()
-                self._stale.clear()
-                await self._read()
-
-    async def _remind(self) -> None:
-        while True:
-            self._stale.set()
-            await self._clock.sleep(PERIOD_S)
+        await self._reminder.run(self._read)
 
     async def _read(self) -> None:
         try:

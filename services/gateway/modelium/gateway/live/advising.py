@@ -1,6 +1,5 @@
 """Who advises: asked of the brain now and then, and when it says that the lead has changed."""
 
-import asyncio
 from collections import deque
 from datetime import datetime
 from typing import Final
@@ -9,6 +8,7 @@ from modelium.common.advice import BrainAsked, BrainStatus
 from modelium.common.bus import Bus
 from modelium.common.clock import Clock
 from modelium.common.errors import DependencyUnavailable
+from modelium.common.reminder import Reminder
 from modelium.common.store import Store
 from modelium.gateway.live.board import Board
 from modelium.gateway.live.documents import LiveAdvisor, Regret
@@ -26,26 +26,19 @@ class Advising:
         self._store = store
         self._clock = clock
         self._board = board
-        self._stale = asyncio.Event()
+        self._reminder = Reminder(clock, PERIOD_S)
         self.history: deque[Regret] = deque(maxlen=_REMEMBERED)
 
     def changed(self) -> None:
         """The lead has changed hands."""
-        self._stale.set()
+        self._reminder.soon()
 
     async def run(self) -> None:
         """Ask, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._remind())
-            while True:
-                await self._stale.wait()
-                self._stale.clear()
-                self._board.advisor = await self._ask()
+        await self._reminder.run(self._tell)
 
-    async def _remind(self) -> None:
-        while True:
-            self._stale.set()
-            await self._clock.sleep(PERIOD_S)
+    async def _tell(self) -> None:
+        self._board.advisor = await self._ask()
 
     async def _ask(self) -> LiveAdvisor | None:
         try:
