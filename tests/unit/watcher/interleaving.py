@@ -104,7 +104,7 @@ class Run:
         self.disk = Disk(self.clock, self.random, self.folder / "elsewhere")
         self.bus = InMemoryBus(clock=self.clock)
         self.store = await in_memory_store(clock=self.clock)
-        self.in_hand = InHand()
+        self.in_hand = InHand(self.clock)
         self.folders = ModelFolders(
             [self.root],
             supported=SETTINGS.supported_extensions,

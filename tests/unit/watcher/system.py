@@ -30,7 +30,7 @@ class System:
         self.roots = (root, *more)
         self.clock = clock
         self.bus = InMemoryBus(clock=clock)
-        self.in_hand = InHand()
+        self.in_hand = InHand(clock)
 
     async def start(self, *records: ModelRecord) -> "System":
         self.store = await in_memory_store(*records, clock=self.clock)

@@ -184,6 +184,10 @@ def test_a_free_name_is_not_too_long() -> None:
         (Sent("f1", 0.0, 1), 10.0, True),
         (Sent("f0", 0.0, 1), 0.1, True),
         (Sent(None, 0.0, 1), 0.1, True),
+        (Sent("f1", 0.0, 2, repeats=1), 19.9, False),
+        (Sent("f1", 0.0, 2, repeats=1), 20.0, True),
+        (Sent("f1", 0.0, 99, repeats=98), 59.9, False),
+        (Sent("f1", 0.0, 99, repeats=98), 60.0, True),
     ],
 )
 def test_the_registry_gets_time_to_hear(sent: Sent | None, now_s: float, due: bool) -> None:
@@ -193,3 +197,4 @@ def test_the_registry_gets_time_to_hear(sent: Sent | None, now_s: float, due: bo
 def test_announcements_of_a_path_are_counted() -> None:
     first = after_sending(ANNOUNCE, None, 1.0)
     assert after_sending(Removal(QWEN.path, "qwen"), first, 2.0) == Sent(None, 2.0, 2)
+    assert after_sending(ANNOUNCE, first, 2.0) == Sent("f1", 2.0, 2, repeats=1)

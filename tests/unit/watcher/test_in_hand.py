@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from modelium.common.bus import bind
 from modelium.common.descriptor import Descriptor
-from modelium.common.errors import RetryLater
+from modelium.common.errors import DependencyUnavailable, RetryLater
 from modelium.common.events import ModelAnalyzed, ModelDiscovered
-from modelium.common.testing import yield_to_others
+from modelium.common.testing import FakeClock, yield_to_others
 from modelium.watcher.filesystem import ModelFolders
 from modelium.watcher.handlers import HANDLERS
 from modelium.watcher.in_hand import InHand, Superseded
@@ -36,7 +37,7 @@ def discovered(message_id: str, fingerprint: str, *, at_s: float = 0) -> ModelDi
 async def held(in_hand: InHand, event: ModelDiscovered, began: asyncio.Event) -> bool:
     """Whether it was superseded; else it goes on for ever."""
     try:
-        async with in_hand.newest(event):
+        async with in_hand.newest(event, said_again=True):
             began.set()
             await asyncio.Event().wait()
     except Superseded:
@@ -55,29 +56,65 @@ async def held(in_hand: InHand, event: ModelDiscovered, began: asyncio.Event) ->
 async def test_what_is_in_hand_is_not_begun_twice(
     other: ModelDiscovered, raised: type[Exception]
 ) -> None:
-    in_hand, began = InHand(), asyncio.Event()
+    in_hand, began = InHand(FakeClock()), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         first = tasks.create_task(held(in_hand, discovered("1", "f1"), began))
         await began.wait()
         with pytest.raises(raised):
-            async with in_hand.newest(other):
+            async with in_hand.newest(other, said_again=True):
                 pass
         assert not first.done()
         first.cancel()
-    async with in_hand.newest(other):
+    async with in_hand.newest(other, said_again=True):
         pass  # nothing is remembered of what has ended
 
 
 async def test_newer_files_end_the_analysis_of_older_ones() -> None:
-    in_hand, began = InHand(), asyncio.Event()
+    in_hand, began = InHand(FakeClock()), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         first = tasks.create_task(held(in_hand, discovered("1", "f1"), began))
         await began.wait()
-        async with in_hand.newest(discovered("2", "f2", at_s=1)):
+        async with in_hand.newest(discovered("2", "f2", at_s=1), said_again=True):
             assert await first
             with pytest.raises(Superseded):
-                async with in_hand.newest(discovered("3", "f2", at_s=2)):
+                async with in_hand.newest(discovered("3", "f2", at_s=2), said_again=True):
                     pass
+
+
+@pytest.mark.parametrize(
+    ("other", "said_again", "answered"),
+    [
+        (discovered("2", "f1", at_s=-1), True, True),
+        (discovered("1", "f1", at_s=-1), True, True),  # delivered again
+        (discovered("2", "f1", at_s=-1), False, False),  # nobody would announce it anew
+        (
+            discovered("2", "f1", at_s=1),
+            True,
+            False,
+        ),  # the registry may have lost it
+        (discovered("2", "f2", at_s=-1), True, False),
+    ],
+)
+async def test_what_was_announced_before_an_analysis_is_answered_by_it(
+    other: ModelDiscovered, said_again: bool, answered: bool
+) -> None:
+    in_hand = InHand(FakeClock(BEGAN))
+    async with in_hand.newest(discovered("1", "f1", at_s=-1), said_again=True):
+        pass
+    begun = []
+    with suppress(Superseded):
+        async with in_hand.newest(other, said_again=said_again):
+            begun.append(other)
+    assert (not begun) is answered
+
+
+async def test_an_analysis_that_failed_answers_nothing() -> None:
+    in_hand = InHand(FakeClock(BEGAN))
+    with pytest.raises(DependencyUnavailable):
+        async with in_hand.newest(discovered("1", "f1", at_s=-1), said_again=True):
+            raise DependencyUnavailable("the bus", "away")
+    async with in_hand.newest(discovered("2", "f1", at_s=-1), said_again=True):
+        pass
 
 
 class Held(InThisProcess):

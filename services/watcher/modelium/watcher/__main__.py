@@ -37,7 +37,7 @@ async def build(shell: Shell) -> None:
         bus=shell.bus,
         clock=shell.clock,
         enabled=enabled_runtimes(shell.settings.vllm, shell.settings.ray_serve),
-        in_hand=InHand(),
+        in_hand=InHand(shell.clock),
     )
     # Each has one message in hand for as long as its analysis takes.
     for number in range(shell.settings.security.analyses_at_once):

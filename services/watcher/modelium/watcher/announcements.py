@@ -20,6 +20,9 @@ from modelium.watcher.scan import Verdict, is_inside
 
 _LONGEST_STEM: Final = 120
 """Characters of a name before the number that tells it from another model's."""
+LONGEST_AGAIN_S: Final = 60.0
+_DOUBLINGS: Final = 10
+"""More make no longer wait."""
 _NOT_ANALYSED: Final = (ModelState.DISCOVERED, ModelState.ANALYZING)
 
 
@@ -30,6 +33,8 @@ class Sent:
     fingerprint: str | None
     at_s: float
     count: int
+    repeats: int = 0
+    """How often the same was said before it, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -189,12 +194,21 @@ def free_name(name: str, taken: Iterable[str]) -> str:
 
 
 def is_due(announcement: Announcement, sent: Sent | None, now_s: float, *, again_s: float) -> bool:
-    """Whether to say it: not twice in a row, until the registry has had `again_s` to hear it."""
+    """Whether to say it: not twice in a row, until the registry has had `again_s` to hear it.
+
+    Each repeat waits twice as long as the one before, up to `LONGEST_AGAIN_S`: many models that are
+    discovered at once wait for their analysis, and would be announced all over again meanwhile.
+    """
     if sent is None or sent.fingerprint != announcement.fingerprint:
         return True
-    return now_s - sent.at_s >= again_s
+    return now_s - sent.at_s >= max(
+        again_s, min(LONGEST_AGAIN_S, again_s * 2.0 ** min(sent.repeats, 30))
+    )
 
 
 def after_sending(announcement: Announcement, sent: Sent | None, now_s: float) -> Sent:
     """What to remember of it."""
-    return Sent(announcement.fingerprint, now_s, sent.count + 1 if sent else 1)
+    if sent is None:
+        return Sent(announcement.fingerprint, now_s, 1)
+    again = sent.fingerprint == announcement.fingerprint
+    return Sent(announcement.fingerprint, now_s, sent.count + 1, sent.repeats + 1 if again else 0)

@@ -68,7 +68,7 @@ async def on_model_discovered(
         await bus.publish(_rejected(event, reason, clock))
     elif complete and event.fingerprint == found.fingerprint:
         with suppress(Superseded):
-            async with in_hand.newest(event):
+            async with in_hand.newest(event, said_again=files.watches(event.path)):
                 begins = {**_common(event, "analyzing", clock), "size_bytes": event.size_bytes}
                 await bus.publish(ModelAnalyzing.model_validate(begins))
                 said = await _analysed(event, found.candidate, files, store, enabled, clock)

@@ -2,43 +2,77 @@
 
 Several are analysed beside each other, as one of a large signed model takes an hour. A message
 stays with the bus until its analysis has ended: one that a killed process had in hand is delivered
-again.
+again. What was announced before the analysis of the same files began is answered by it.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
+from modelium.common.clock import Clock
 from modelium.common.errors import RetryLater
 from modelium.common.events import ModelDiscovered
 
 _REPEAT_S: Final = 10.0
+_REMEMBERED: Final = 10_000
+"""Paths whose last analysis is known; what is forgotten is only analysed once more."""
 
 
 class Superseded(Exception):
-    """Another discovery of the same path answers for this one."""
+    """The analysis for another discovery of the same path answers for this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """What an analysis that has ended was of, and when it began."""
+
+    model: str | None
+    fingerprint: str | None
+    began_at: datetime
+
+    def answers(self, event: ModelDiscovered) -> bool:
+        same = (self.model, self.fingerprint) == (event.model, event.fingerprint)
+        return same and event.occurred_at < self.began_at
 
 
 class InHand:
     """One for all handlers of a process, which share its event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._answered: dict[str, _Answered] = {}
         self._by_path: dict[str, tuple[ModelDiscovered, asyncio.Timeout]] = {}
 
     @asynccontextmanager
-    async def newest(self, event: ModelDiscovered) -> AsyncIterator[None]:
+    async def newest(self, event: ModelDiscovered, *, said_again: bool) -> AsyncIterator[None]:
         """Do the block for this discovery, unless or until another one of its path does.
 
+        `said_again`: `watch.py` would announce it anew if it were not answered.
+
         Raises:
-            Superseded: before the block if the same or newer files are in hand already; during it
-                when newer ones come, which cancels the block.
+            Superseded: before the block if the same or newer files are in hand already, or were
+                analysed since they were announced; during it when newer ones come, which cancels
+                the block.
             RetryLater: this very message is in hand: it was delivered again meanwhile, and has to
                 stay with the bus until then.
         """
         self._take_over(event)
+        answered = self._answered.get(event.path)
+        if said_again and answered and answered.answers(event):
+            raise Superseded
+        began_at = self._clock.now()
         async with self._until_newer(event):
             yield
+        self._remember(event.path, _Answered(event.model, event.fingerprint, began_at))
+
+    def _remember(self, path: str, answered: _Answered) -> None:
+        self._answered.pop(path, None)
+        self._answered[path] = answered
+        if len(self._answered) > _REMEMBERED:
+            del self._answered[next(iter(self._answered))]
 
     def _take_over(self, event: ModelDiscovered) -> None:
         if event.path not in self._by_path:

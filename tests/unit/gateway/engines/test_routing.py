@@ -7,8 +7,8 @@ import pytest
 
 from modelium.common.records import InstanceEndpoint, ModelRecord, ModelState
 from modelium.common.testing import a_model_record
+from modelium.gateway.engines.expected import DEFAULT_LOAD_S
 from modelium.gateway.engines.routing import (
-    DEFAULT_LOAD_S,
     Failed,
     Refused,
     Route,
@@ -145,6 +145,19 @@ def test_eta(changes: dict[str, Any], eta_s: int | None) -> None:
     known = RouteTable()
     known.apply(record(**changes), 100)
     assert known.eta_s("qwen", 105, T0) == eta_s
+
+
+def test_a_first_load_is_expected_to_take_as_long_as_others_did() -> None:
+    known = RouteTable()
+    known.apply(record(), 100)
+    assert known.eta_s("qwen", 100, T0) == DEFAULT_LOAD_S
+    for number, load_s in enumerate((2.0, 9.0, 3.0)):
+        known.apply(record(model=f"other-{number}", load_s=load_s), 100)
+    assert known.eta_s("qwen", 100, T0) == 3
+    known.apply(record(2, model="other-2", load_s=12.0), 100)
+    assert known.eta_s("qwen", 100, T0) == 9
+    known.forget("other-1")
+    assert known.eta_s("qwen", 100, T0) == 12
 
 
 def test_eta_counts_from_when_the_load_began_not_from_its_last_record() -> None:

@@ -13,11 +13,7 @@ from typing import Final
 
 from modelium.common.close_names import closest
 from modelium.common.records import InstanceEndpoint, ModelRecord, ModelState, instance_id
-
-DEFAULT_LOAD_S: Final = 30.0
-"""Expected duration of a load that was never measured."""
-DEFAULT_WAKE_S: Final = 6.0
-"""Large models wake in 3 to 6 s."""
+from modelium.gateway.engines.expected import expected_load_s, typical_load_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +101,8 @@ class RouteTable:
     """The few of them that hold devices."""
     _aliases: dict[str, str] = field(default_factory=dict)
     """Further names, and the models that are served under them too."""
+    _typical_s: float | None = None
+    """How long loads take here; None: to be looked at again."""
     _free_at_s: float = -math.inf
     _free_in_s: list[float] = field(default_factory=list)
 
@@ -119,6 +117,8 @@ class RouteTable:
         since_s = now_s
         if known is not None and known.record.state is record.state:
             since_s = known.since_s
+        if known is None or known.record.load_s != record.load_s:
+            self._typical_s = None
         entry = self._entries[record.model] = _Entry(record, _outcome(record), since_s)
         self._note_aliases(record)
         self._free_at_s = -math.inf
@@ -129,7 +129,7 @@ class RouteTable:
 
     def forget(self, model: str) -> bool:
         """Drop a model; whether it was known."""
-        self._free_at_s = -math.inf
+        self._free_at_s, self._typical_s = -math.inf, None
         self._with_engine.pop(model, None)
         self._drop_aliases(model)
         return self._entries.pop(model, None) is not None
@@ -219,7 +219,7 @@ class RouteTable:
         if isinstance(entry.outcome, Route):
             return 0
         if entry.record.state is ModelState.LOADING:
-            return max(1, round(_left_s(entry, now_s)))
+            return max(1, round(self._left_s(entry, now_s)))
         free_in_s, retry_in_s = self._devices_free_in_s(now_s), _retry_in_s(entry, now)
         for other in ahead:
             first = self._entries.get(other)
@@ -228,8 +228,8 @@ class RouteTable:
             begins_in_s = max(free_in_s[0], _retry_in_s(first, now))
             # One that backs off for longer does not keep this one waiting.
             if begins_in_s <= max(free_in_s[0], retry_in_s):
-                heapq.heapreplace(free_in_s, begins_in_s + expected_load_s(first.record))
-        return max(1, round(max(free_in_s[0], retry_in_s) + expected_load_s(entry.record)))
+                heapq.heapreplace(free_in_s, begins_in_s + self.expected_load_s(first.record))
+        return max(1, round(max(free_in_s[0], retry_in_s) + self.expected_load_s(entry.record)))
 
     def _devices_free_in_s(self, now_s: float) -> list[float]:
         """Of each device with an engine, a heap: when what loads there is loaded.
@@ -243,12 +243,25 @@ class RouteTable:
     def _free_devices_in_s(self, now_s: float) -> list[float]:
         free_in_s: dict[str, float] = {}
         for entry in self._with_engine.values():
-            left_s = _left_s(entry, now_s) if _loads(entry) else 0.0
+            left_s = self._left_s(entry, now_s) if _loads(entry) else 0.0
             for device_id in entry.record.device_ids:
                 free_in_s[device_id] = max(left_s, free_in_s.get(device_id, 0.0))
         heap = list(free_in_s.values()) or [0.0]
         heapq.heapify(heap)
         return heap
+
+    def expected_load_s(self, record: ModelRecord) -> float:
+        """By its last load or wake, or else by those of the others."""
+        if self._typical_s is None:
+            self._typical_s = typical_load_s(entry.record for entry in self._entries.values())
+        return expected_load_s(record, self._typical_s)
+
+    def _left_s(self, entry: _Entry, now_s: float) -> float:
+        """What is left of a load. A late one is taken to need half as long again as it is late, so
+        that a client does not come back in vain every second.
+        """
+        loading_s, expected_s = now_s - entry.since_s, self.expected_load_s(entry.record)
+        return max(expected_s - loading_s, (loading_s - expected_s) / 2)
 
 
 def _loads(entry: _Entry) -> bool:
@@ -265,20 +278,6 @@ def _retry_in_s(entry: _Entry, now: datetime) -> float:
     if not isinstance(entry.outcome, Failed) or retry_at is None:
         return 0.0
     return max(0.0, (retry_at - now).total_seconds())
-
-
-def expected_load_s(record: ModelRecord) -> float:
-    """How long its load takes, by the last one; of an engine that sleeps or is woken: its wake."""
-    load_s = record.load_s or DEFAULT_LOAD_S
-    return record.wake_s or min(load_s, DEFAULT_WAKE_S) if record.sleep_level else load_s
-
-
-def _left_s(entry: _Entry, now_s: float) -> float:
-    """What is left of a load. A late one is taken to need half as long again as it is late, so
-    that a client does not come back in vain every second.
-    """
-    loading_s, expected_s = now_s - entry.since_s, expected_load_s(entry.record)
-    return max(expected_s - loading_s, (loading_s - expected_s) / 2)
 
 
 def _newer(record: ModelRecord, known: ModelRecord) -> bool:

@@ -14,7 +14,7 @@ from modelium.common.clock import Clock
 from modelium.common.events import AgentHeartbeat, GatewayStats, MetricsTick
 from modelium.common.records import ModelRecord, ModelState
 from modelium.common.wishes import is_pinned
-from modelium.gateway.engines.routing import RouteTable, expected_load_s
+from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.live.devices import Devices
 from modelium.gateway.live.documents import LiveAdvisor, LiveDevice, LiveModel
 from modelium.gateway.live.figures import AllFigures, Figures
@@ -156,7 +156,7 @@ class Board:
             pinned=name in self._pinned or is_pinned(record),
             can_sleep=name in self._can_sleep,
             load_started_at=self._load_started_at(record, now, now_s) if loads else None,
-            expected_load_s=expected_load_s(record) if loads else None,
+            expected_load_s=self._table.expected_load_s(record) if loads else None,
         )
         key, known = model_key(row), self._models.get(name)
         return (key, live_model(row)) if known is None or known[0] != key else known
