@@ -159,3 +159,20 @@ async def test_a_model_that_takes_long_holds_up_no_other(system: System) -> None
         assert await until(2) == ["small", "big"]
         for consumer in consumers:
             consumer.cancel()
+
+
+async def test_a_backlog_is_analysed_once_for_each_model_however_long_it_takes(
+    system: System,
+) -> None:
+    names = [f"model-{number}" for number in range(5)]
+    for name in names:
+        models.write_model(system.root / name)
+    for _ in range(60):  # the analyses are not begun
+        await system.clock.advance(SETTINGS.scan_interval_seconds)
+        await system.watch.look()
+    announced = system.bus.of(ModelDiscovered)
+    assert len(names) < len(announced) < 12 * len(names)
+    await system.clock.advance(1)
+    await system.handled()
+    analysed = [event for event in system.bus.of(ModelAnalyzed) if isinstance(event, ModelAnalyzed)]
+    assert sorted(event.model for event in analysed) == names
