@@ -17,8 +17,8 @@ def test_where_nobody_wants_anything_there_is_no_choice() -> None:
     assert contest(tick(figures("a"), cold("b", next_use_s=10_000)), POLICY) == ()
 
 
-@pytest.mark.parametrize("wanted", [{"waiting": 2}, {"next_use_s": 30}])
-def test_a_model_that_is_wanted_or_expected_soon_is_up_for_choice(wanted: dict[str, int]) -> None:
+@pytest.mark.parametrize("wanted", [{"waiting": 2}, {"next_use_s": 30}, {"soon_chance": 0.5}])
+def test_a_model_that_is_wanted_or_expected_soon_is_up_for_choice(wanted: dict[str, float]) -> None:
     found = contest(tick(figures("a"), cold("b", **{"next_use_s": None} | wanted)), POLICY)
     assert names(found) == ("b", "a")
     assert [each.options for each in found] == [(KEEP, LOAD), (KEEP, EVICT)]

@@ -28,8 +28,9 @@ def test_the_question_has_the_figures_and_no_name_of_a_model() -> None:
     assert INJECTION not in prompt.system + prompt.user + json.dumps(prompt.schema)
     assert prompt.user.splitlines() == [
         "g0: 24.0 gb, 1.0 free",
-        "m0: unloaded gb=8.0 idle=30 next=300 rate=0.0 wait=2 load_s=20 options=keep|load",
-        "m1: loaded on g0 gb=8.0 idle=30 next=300 rate=3.0 wait=0 load_s=20 options=keep|evict",
+        "m0: unloaded gb=8.0 idle=30 next=300 soon=0 rate=0.0 wait=2 load_s=20 options=keep|load",
+        "m1: loaded on g0 gb=8.0 idle=30 next=300 soon=0 rate=3.0 wait=0 load_s=20 "
+        "options=keep|evict",
     ]
 
 
@@ -46,6 +47,17 @@ def test_an_answer_is_decisions_with_reasons_of_the_same_figures() -> None:
     assert (load.model, load.action, load.reason) == ("b", "load", "2 requests wait for it")
     assert (evict.model, evict.action, evict.confidence) == (INJECTION, "evict", 0.9)
     assert evict.reason == "unused for 30 s, expected in 300 s, 20 s to load"
+
+
+def test_what_follows_another_model_is_told_by_its_chance_only() -> None:
+    expected = cold("b", next_use_s=9000, soon_chance=0.45, soon_after=INJECTION)
+    seen = tick(figures(INJECTION), expected)
+    asked = contest(seen, Policy())
+    prompt = about_decisions(seen, asked)
+    assert INJECTION not in prompt.system + prompt.user + json.dumps(prompt.schema)
+    assert "next=9000 soon=45 " in prompt.user.splitlines()[1]
+    load, _ = decisions_of(answer(m1="keep"), asked)
+    assert f"or soon after {INJECTION} (45%)" in load.reason
 
 
 def test_keeping_an_engine_is_said_and_leaving_what_has_none_is_not() -> None:

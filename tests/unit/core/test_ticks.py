@@ -9,6 +9,7 @@ from modelium.core.habit import Habit
 from modelium.core.policy import Policy
 from modelium.core.snapshot import DeviceView, ModelView, Snapshot
 from modelium.core.ticks import figures_of_models
+from modelium.core.transitions import Expected
 
 DEVICE = DeviceView("d", "a", DeviceKind.CPU, "d", total_bytes=100, free_bytes=100)
 
@@ -40,3 +41,24 @@ def test_a_model_is_expected_by_its_pauses_unless_it_may_not_be_loaded(
     model = ModelView("m", ModelState.UNLOADED, {DeviceKind.CPU: 10}, **known | changes)
     (figures,) = figures_of_models(Snapshot((model,), (DEVICE,)), Policy(), {})
     assert (figures.soon_chance > 0) is expected
+
+
+@pytest.mark.parametrize(
+    ("chance", "changes", "expected"),
+    [
+        (0.6, {"idle_s": 300}, (0.6, "other")),  # its own pauses say nothing yet
+        (0.6, {"idle_s": None, "habit": None}, (0.6, "other")),
+        (0.95, {}, (0.95, "other")),
+        (0.6, {}, (0.9, None)),  # nine of ten: its own pauses say more
+        (0.95, {"sent_away": True}, (0.0, None)),
+        (0.95, {"blocked": "no runtime serves it"}, (0.0, None)),
+    ],
+)
+def test_the_reason_counts_that_says_more(
+    chance: float, changes: dict[str, Any], expected: tuple[float, str | None]
+) -> None:
+    known = {"idle_s": 580, "load_s": 20, "habit": every_ten_minutes()}
+    known |= {"expected": Expected("other", chance)}
+    model = ModelView("m", ModelState.UNLOADED, {DeviceKind.CPU: 10}, **known | changes)
+    (figures,) = figures_of_models(Snapshot((model,), (DEVICE,)), Policy(), {})
+    assert (figures.soon_chance, figures.soon_after) == expected

@@ -129,6 +129,20 @@ def test_pauses_between_uses_are_noted_once_each() -> None:
     assert demand.of("a", 190).habit == Habit().after(20).after(60)
 
 
+def test_who_follows_whom_is_known_from_the_same_pauses_and_forgotten_with_the_model() -> None:
+    demand = Demand()
+    for now_s in range(1000):
+        round_s = now_s % 200
+        demand.heard(stats("one", in_flight=int(round_s < 20)), now_s)
+        demand.heard(stats("two", model="b", in_flight=int(10 <= round_s < 20)), now_s)
+        demand.heard(stats("three", model="b", in_flight=int(12 <= round_s < 30)), now_s)
+    demand.heard(stats("one", in_flight=1), 1000)
+    found = demand.transitions.expected(1001)["b"]
+    assert (found.after, found.chance > 0.5) == ("a", True)
+    demand.keep_only({"a"})
+    assert demand.transitions.expected(1001) == {}
+
+
 def test_a_use_between_two_reports_ends_a_pause() -> None:
     demand = Demand()
     demand.heard(stats("one", requests=1, idle_s=0), 100)

@@ -72,7 +72,12 @@ class ModelFigures(Frozen):
         ge=0,
         le=1,
         description="that it is used again by about the end of a load begun now, by its own "
-        "pauses; 0: not known, or it may not be loaded",
+        "pauses or because `soon_after` has begun; 0: not known, or it may not be loaded",
+    )
+    soon_after: ModelName | None = Field(
+        default=None,
+        description="the model that has just begun to be used, after which this one often begins, "
+        "where that says more than its own pauses",
     )
     keep_alive_s: float | None = Field(
         default=None, description="asked for by a client, instead of the settings; -1: for ever"

@@ -12,6 +12,7 @@ from modelium.common.events import MetricsTick
 from modelium.common.figures import DecidedAction, ModelFigures
 from modelium.common.records import ModelState
 from modelium.core.policy import Policy
+from modelium.core.rules import LIKELY
 from modelium.core.snapshot import STARTABLE
 
 MOST_MODELS: Final = 12
@@ -84,7 +85,9 @@ def _worth(model: ModelFigures) -> tuple[float, str]:
 
 
 def _expected_s(model: ModelFigures) -> float:
-    return float("inf") if model.next_use_s is None else model.next_use_s
+    """One that is likely to come soon is expected within `SOON_S`, whatever the median says."""
+    expected_s = float("inf") if model.next_use_s is None else model.next_use_s
+    return min(expected_s, SOON_S) if model.soon_chance >= LIKELY else expected_s
 
 
 def _reload_s(model: ModelFigures, policy: Policy) -> float:

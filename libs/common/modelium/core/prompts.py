@@ -17,7 +17,7 @@ from modelium.common.errors import ModeliumError
 from modelium.common.figures import DecidedAction, Decision, DeviceFigures, ModelFigures
 from modelium.core.contest import KEEP, Contestant
 
-DECISIONS: Final = "decisions-2"
+DECISIONS: Final = "decisions-3"
 CONFIDENCE: Final = "confidence"
 SURE: Final = {"low": 0.3, "medium": 0.6, "high": 0.9}
 LONGEST_ANSWER: Final = 4_096
@@ -33,6 +33,7 @@ keep: leave it as it is. evict: free its memory. sleep: free most of it, it come
 load, wake: make it ready before it is asked for.
 Evict or sleep what will be used last and is cheap to load. Load what will be used soon if it fits.
 idle: seconds unused. next: seconds until the next use is expected, ? if nobody knows.
+soon: chance in percent that it is used by the end of a load, 0 if nobody knows.
 rate: requests per minute. wait: requests that wait now. gb: memory it has or needs."""
 _NUMBERS: Final = TypeAdapter(dict[str, str])
 _GB: Final = 1e9
@@ -118,9 +119,11 @@ def answer_of(chosen: Sequence[DecidedAction]) -> str:
 
 def reason_for(action: DecidedAction, model: ModelFigures) -> str:
     """For people, of the figures that the language model was shown."""
-    expected = "" if model.next_use_s is None else f", expected in {model.next_use_s:.0f} s"
     if model.waiting:
         return f"{model.waiting} requests wait for it"
+    expected = "" if model.next_use_s is None else f", expected in {model.next_use_s:.0f} s"
+    if model.soon_after:
+        expected += f", or soon after {model.soon_after} ({model.soon_chance:.0%})"
     idle = "never used" if model.idle_s is None else f"unused for {model.idle_s:.0f} s"
     takes = "" if model.reload_s is None else f", {model.reload_s:.0f} s to load"
     return f"{idle}{expected}{takes}"
@@ -181,6 +184,7 @@ def _model_line(number: int, contestant: Contestant, devices: dict[str, str]) ->
     return (
         f"{_id(number)}: {model.state.value}{f' on {where}' if where else ''} gb={gb:.1f} "
         f"idle={_seconds(model.idle_s)} next={_seconds(model.next_use_s)} "
+        f"soon={100 * model.soon_chance:.0f} "
         f"rate={60 * model.demand_per_s:.1f} wait={model.waiting} "
         f"load_s={_seconds(model.reload_s)} options={options}"
     )

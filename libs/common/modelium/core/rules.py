@@ -158,7 +158,8 @@ def _evict_pressed(model: ModelFigures, device: DeviceFigures, policy: Policy) -
 
 
 def _load_early(model: ModelFigures) -> Decision:
-    reason = f"expected soon by its own pauses (chance {model.soon_chance:.0%})"
+    why = f"after {model.soon_after}" if model.soon_after else "by its own pauses"
+    reason = f"expected soon {why} (chance {model.soon_chance:.0%})"
     return Decision(
         model=model.model,
         action=DecidedAction.LOAD,

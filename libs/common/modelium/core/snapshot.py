@@ -10,6 +10,7 @@ from functools import cached_property
 
 from modelium.common.records import LIVE_STATES, DeviceKind, ModelState
 from modelium.core.habit import Habit
+from modelium.core.transitions import Expected
 
 STARTABLE = frozenset({ModelState.UNLOADED, ModelState.ERROR})
 """States in which a load can begin."""
@@ -99,6 +100,8 @@ class ModelView:
 
     habit: Habit | None = None
     """How it was used so far; None: unknown."""
+    expected: Expected | None = None
+    """Because another model has just begun to be used; None: no such reason."""
     sleeps: tuple[SleepView, ...] = ()
     """The ways in which its engine can sleep where it runs; none: it cannot."""
     asleep: SleepView | None = None

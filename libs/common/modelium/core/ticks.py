@@ -9,9 +9,11 @@ from modelium.core.bound import wait_bounds_s
 from modelium.core.habit import next_use_s, soon_chance
 from modelium.core.policy import Policy
 from modelium.core.snapshot import ModelView, Snapshot
+from modelium.core.transitions import Expected
 
 SPARE_S: Final = 10.0
 """Who is expected within the time of its load and this is to be loaded now, or comes too late."""
+NOT_SOON: Final = Expected("", 0.0)
 UNKNOWN: Final[Mapping[str, float | None]] = MappingProxyType({})
 
 
@@ -24,6 +26,7 @@ def figures_of_models(
     """Those of all models; `rates` are requests per second over the tick's interval."""
     kinds = {device.kind for device in seen.devices}
     bounds_s = wait_bounds_s(seen, policy)
+    soon = {model.model: _soon(model, policy) for model in seen.models}
     return tuple(
         ModelFigures(
             model=model.model,
@@ -39,7 +42,8 @@ def figures_of_models(
             loaded_for_s=model.loaded_for_s,
             reload_s=model.load_s,
             next_use_s=_next_use_s(model),
-            soon_chance=_soon_chance(model, policy),
+            soon_chance=soon[model.model].chance,
+            soon_after=soon[model.model].after or None,
             keep_alive_s=model.keep_alive_s,
             device_ids=model.device_ids,
             held_bytes=model.held_bytes,
@@ -56,13 +60,16 @@ def _next_use_s(model: ModelView) -> float | None:
     return None if model.idle_s is None else next_use_s(model.habit, model.unused_s)
 
 
-def _soon_chance(model: ModelView, policy: Policy) -> float:
-    """Of one that may not be loaded before it is asked for, nothing is expected."""
+def _soon(model: ModelView, policy: Policy) -> Expected:
+    """By whichever reason says more; of one that may not be loaded early, nothing is expected."""
     if model.sent_away or model.blocked or model.removed or model.retry_in_s > 0:
-        return 0.0
+        return NOT_SOON
     load_s = policy.unknown_load_s if model.load_s is None else model.load_s
     idle_s = 0.0 if model.idle_s is None else model.idle_s
-    return soon_chance(model.habit, idle_s, load_s + SPARE_S)
+    by_habit = soon_chance(model.habit, idle_s, load_s + SPARE_S)
+    if model.expected and model.expected.chance > by_habit:
+        return model.expected
+    return Expected("", by_habit)
 
 
 def figures_of_devices(seen: Snapshot) -> tuple[DeviceFigures, ...]:

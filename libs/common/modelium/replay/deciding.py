@@ -1,6 +1,6 @@
 """Modelium: `decide`, seen and obeyed as by the orchestrator, with or without advice. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final
@@ -14,6 +14,7 @@ from modelium.core.decide import decide
 from modelium.core.policy import Policy
 from modelium.core.snapshot import DeviceView, HostView, ModelView, SleepView, Snapshot
 from modelium.core.ticks import figures_of_devices, figures_of_models
+from modelium.core.transitions import Expected
 from modelium.replay.node import Node
 from modelium.replay.parts import ASLEEP_BYTES, Level, Model
 from modelium.replay.simulate import someone_waits
@@ -104,8 +105,9 @@ class Deciding:
         """What the orchestrator would make of it; `fresh`: cold models are looked at, too."""
         if fresh:
             self._cold.clear()
+        expected = node.expected if fresh else {}
         return Snapshot(
-            models=tuple(self._view(node, model) for model in node.models.values()),
+            models=tuple(self._view(node, model, expected) for model in node.models.values()),
             devices=tuple(
                 DeviceView(
                     device_id=str(device.number),
@@ -120,14 +122,15 @@ class Deciding:
             hosts=(HostView(AGENT, node.host_free_bytes),),
         )
 
-    def _view(self, node: Node, model: Model) -> ModelView:
+    def _view(self, node: Node, model: Model, expected: Mapping[str, Expected]) -> ModelView:
         """To `decide`, a model that is cold and not wanted looks the same as long as it is."""
         if model.state is ModelState.UNLOADED and not model.waiting:
             known = self._cold.get(model.name)
             if known is None:
-                known = self._cold[model.name] = _seen(node, model, self.policy)
+                why = expected.get(model.name)
+                known = self._cold[model.name] = _seen(node, model, self.policy, why)
             return known
-        return _seen(node, model, self.policy)
+        return _seen(node, model, self.policy, expected.get(model.name))
 
     def _carry_out(self, node: Node, action: Action) -> None:
         match action:
@@ -143,7 +146,7 @@ class Deciding:
                 pass
 
 
-def _seen(node: Node, model: Model, policy: Policy) -> ModelView:
+def _seen(node: Node, model: Model, policy: Policy, expected: Expected | None) -> ModelView:
     now_s = node.now_s
     engine = model.state is not ModelState.UNLOADED
     return ModelView(
@@ -161,6 +164,7 @@ def _seen(node: Node, model: Model, policy: Policy) -> ModelView:
         rate_per_s=model.rate.per_s(now_s),
         load_s=model.load_s if model.loads else None,
         habit=model.habit,
+        expected=expected,
         sleeps=tuple(_sleep_view(model, level) for level in node.levels),
         asleep=_sleep_view(model, model.level) if model.level else None,
     )

@@ -9,6 +9,8 @@ from enum import Enum
 from heapq import heappop, heappush
 
 from modelium.common.records import DeviceKind, ModelState
+from modelium.core.habit import LONG_S
+from modelium.core.transitions import Expected, Transitions
 from modelium.replay.parts import ASLEEP_BYTES, DEVICE_BYTES, Device, Level, LoadTime, Model
 from modelium.replay.trace import Request
 
@@ -57,6 +59,9 @@ class Node:
         self.waits: list[tuple[float, float]] = []
         """When somebody came that had to wait, and for how long."""
         self.changed = False
+        self._transitions = Transitions()
+        self._begins: list[tuple[str, float, float]] = []
+        """What `_transitions` do not know yet: model, pause and when it was over."""
         self._coming: list[tuple[float, int, Happening, Model]] = []
         self._order = 0
 
@@ -80,7 +85,7 @@ class Node:
         self.now_s = request.at_s
         model = self.models[request.model]
         if not model.in_flight and not model.waiting and model.used_at_s is not None:
-            model.pauses_s.append(self.now_s - model.used_at_s)
+            self._pause_over(model, self.now_s - model.used_at_s)
         model.seen += 1
         if model.state is ModelState.LOADED:
             self._serve(model, request)
@@ -89,6 +94,19 @@ class Node:
             self.wanted[model.name] = model
             self.changed = True
         model.waiting.append(request)
+
+    def _pause_over(self, model: Model, pause_s: float) -> None:
+        model.pauses_s.append(pause_s)
+        if pause_s >= LONG_S:
+            self._begins.append((model.name, pause_s, self.now_s))
+
+    @property
+    def expected(self) -> dict[str, Expected]:
+        """By who follows whom; reckoned when somebody asks, which most policies never do."""
+        for begin in self._begins:
+            self._transitions.used_after(*begin)
+        self._begins.clear()
+        return self._transitions.expected(self.now_s)
 
     def load(self, model: Model, device: Device) -> None:
         """Start an engine."""

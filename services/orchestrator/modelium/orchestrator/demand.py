@@ -13,6 +13,7 @@ from typing import Final
 from modelium.common.events import GatewayStats
 from modelium.common.figures import LEASE_S, GatewayModelStats
 from modelium.core.habit import SHORTEST_S, Habit, Rate
+from modelium.core.transitions import Transitions
 from modelium.orchestrator.traces import Traces
 
 FORGET_S: Final = 300.0
@@ -50,6 +51,7 @@ class Demand:
         self._rates: dict[str, Rate] = defaultdict(Rate)
         self._used_at_s: dict[str, float] = {}
         self._habits: dict[str, Habit] = {}
+        self.transitions = Transitions()
         self._ended: dict[str, int] = defaultdict(int)
         self._unmet: dict[str, tuple[float, float]] = {}
         """Model to since when it is waited for in vain, and when that was last seen."""
@@ -92,6 +94,7 @@ class Demand:
             return
         habit = self._habits.get(model.model, NO_HABIT)
         self._habits[model.model] = habit.after(began_s - used_at_s)
+        self.transitions.used_after(model.model, began_s - used_at_s, began_s)
 
     def _note_use(self, model: GatewayModelStats, now_s: float) -> None:
         idle_s = 0.0 if _in_use(model) else model.idle_s
@@ -131,6 +134,7 @@ class Demand:
 
     def keep_only(self, models: Collection[str]) -> None:
         """Forget all others; a gateway that still tells of one is heard anew."""
+        self.transitions.keep_only(models)
         for noted in (
             self._rates,
             self._used_at_s,

@@ -15,6 +15,7 @@ from modelium.core.policy import MemoryPolicy, Policy
 from modelium.core.runtimes import obstacle
 from modelium.core.snapshot import DeviceView, ModelView, Snapshot
 from modelium.core.tensor_parallel import spans
+from modelium.core.transitions import Expected
 from modelium.orchestrator.copies import copy_retry_in_s, copy_view
 from modelium.orchestrator.crowds import max_engines
 from modelium.orchestrator.demand import ModelDemand
@@ -55,6 +56,8 @@ class _Moment:
     """The largest device of each kind, in bytes."""
     sleep_memory: Mapping[str, int]
     """Agent to the host memory that its sleeping engines may take."""
+    expected: Mapping[str, Expected]
+    """Model to the other that it mostly follows and that has just begun to be used."""
 
 
 def snapshot(
@@ -73,7 +76,8 @@ def snapshot(
         largest[device.kind] = max(largest.get(device.kind, 0), device.total_bytes)
     asleep = {beat.agent_id: beat.sleep_memory_bytes for beat in state.agents.alive(now_s)}
     found = found or find(state, now_s)
-    moment = _Moment(state, numbers, now_s, now, found, largest, asleep)
+    expected = state.demand.transitions.expected(now_s)
+    moment = _Moment(state, numbers, now_s, now, found, largest, asleep, expected)
     return Snapshot(
         models=tuple(_model(moment, record) for _, record in sorted(state.records.items())),
         devices=_devices(moment),
@@ -146,6 +150,7 @@ def _model(moment: _Moment, record: ModelRecord) -> ModelView:
         generation=record.generation,
         keep_alive_s=_keep_alive_s(moment.numbers.policy, demand, loaded_for_s),
         habit=demand.habit,
+        expected=moment.expected.get(record.model),
         sleeps=sleep_views(record, _budget_bytes(moment, engine), deepest, moment.numbers.memory),
         asleep=asleep_view(record, engine.state if engine else record.state, moment.numbers.memory),
         max_engines=max_engines(record, moment.numbers.policy),
