@@ -49,7 +49,7 @@ async def unused(rig: Rig, seconds: int, *models: str) -> None:
 async def test_a_model_that_follows_another_is_there_once_the_other_begins() -> None:
     slots = (a_slot(0), a_slot(1))
     async with running(a_model("a"), a_model("b"), settings=SETTINGS, devices=slots) as rig:
-        for pause_s in (90, 170, 310, 560, 1000):  # no habit
+        for pause_s in (80, 100, 130, 170, 230):  # each longer than all before: no habit
             await loaded(rig, "a")
             await unused(rig, 15, "a")
             await loaded(rig, "b")

@@ -3,8 +3,9 @@
 Models that nobody has used for the configured time are put to sleep, or evicted if they cannot
 sleep: as many as make room for somebody who waits, or all if the settings say so; on a device that
 is fuller than allowed, the least recently used idle ones; models that are always to be loaded are
-loaded where they fit; and with `prewarm` the one that is likeliest to be used by the end of its
-load, if nobody waits and it takes nobody's memory. Who else gives way to a waiter says `decide`.
+loaded where they fit; and with `prewarm` the one that is likeliest to be used soon, by its own
+pauses or after another model, if nobody waits and it takes nobody's memory. Who else gives way to
+a waiter says `decide`.
 """
 
 import math
