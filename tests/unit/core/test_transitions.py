@@ -145,6 +145,12 @@ def test_of_thousands_of_models_only_a_few_followers_are_kept_and_the_best_are_a
     assert chance(used(("a", at_s + ROUND_S), known=known), at_s + ROUND_S) > 0.8
 
 
+def test_of_a_crowd_that_begins_at_once_only_the_last_can_be_followed() -> None:
+    known = used(*((f"m{n}", 1 + n / 1000) for n in range(1000)))
+    assert len(known._recent) == MOST_RECENT
+    assert size(known) <= 1000 * (1 + MOST_FOLLOWERS) + MOST_RECENT * MOST_RECENT
+
+
 def size(known: Transitions) -> int:
     """Entries that are kept."""
     pairs = sum(1 + len(of.followers) for of in known._known.values())

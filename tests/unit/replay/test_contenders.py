@@ -110,3 +110,18 @@ def test_a_model_that_fits_no_device_is_named() -> None:
         Contenders().replay(
             "lru", ABC, Setup(device_bytes=2 * GB, needs=dict.fromkeys("abc", Need(3 * GB)))
         )
+
+
+def test_with_prewarm_who_follows_another_is_there_before_it_is_asked_for() -> None:
+    at_s, requests = 0.0, []
+    for number in range(12):
+        requests += [Request(at_s, "a", 1.0), Request(at_s + 60, "b", 1.0)]
+        at_s += 400 + 90 * number  # each pause is longer than all before: no habit
+    trace = Trace("pairs", tuple(requests))
+    setup = Setup(devices=2, device_bytes=GB, needs=dict.fromkeys("ab", Need(GB, 10.0)))
+
+    def waits(*, prewarm: bool) -> int:
+        policy = Policy(evict_idle_always=True, evict_after_idle_s=100, prewarm=prewarm)
+        return Contenders(policy=policy).replay("rules", trace, setup).cold
+
+    assert (waits(prewarm=False), waits(prewarm=True)) == (24, 24 - 7)
