@@ -13,6 +13,7 @@ from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.reporting.announcing import Announcer
 from modelium.gateway.reporting.stats import Stats
 from modelium.gateway.waiting.demand import Demand
+from modelium.gateway.waiting.eta import Eta
 from modelium.gateway.waiting.holding import Holding
 from modelium.gateway.waiting.room import WaitingRoom
 from tests.unit.gateway.calls import a_call
@@ -49,11 +50,13 @@ class World:
             max_in_flight=max_in_flight,
             random=Random(1),
         )
+        self.eta = Eta(table=self.table, room=self.room, clock=self.clock)
         self.holding = Holding(
             table=self.table,
             room=self.room,
             dispatch=self.dispatch,
             demand=self.demand,
+            eta=self.eta,
             announcer=self.announcer,
             peers=self.peers,
             clock=self.clock,

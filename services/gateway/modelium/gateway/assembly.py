@@ -33,6 +33,7 @@ from modelium.gateway.reporting.stats import Stats
 from modelium.gateway.reporting.waits import WaitLog
 from modelium.gateway.traced_proxy import TracedProxy
 from modelium.gateway.waiting.demand import Demand
+from modelium.gateway.waiting.eta import Eta
 from modelium.gateway.waiting.holding import Holding
 from modelium.gateway.waiting.room import WaitingRoom
 
@@ -53,6 +54,7 @@ class Parts:
 
     table: RouteTable
     room: WaitingRoom
+    eta: Eta
     stats: Stats
     dispatch: Dispatch
     announcer: Announcer
@@ -150,6 +152,7 @@ def _limits(settings: GatewaySettings) -> Limits:
 def _parts(around: Surroundings, settings: GatewaySettings, pulse: Pulse) -> Parts:
     clock, table, stats = around.clock, RouteTable(), Stats(around.clock)
     room = WaitingRoom(settings.max_queue_per_model, settings.max_queue_bytes)
+    eta = Eta(table=table, room=room, clock=clock)
     demand, peers = Demand(around.bus, clock), Peers(around.instance)
     announcer = Announcer(
         gateway_id=around.instance, table=table, room=room, stats=stats, bus=around.bus, clock=clock
@@ -169,6 +172,7 @@ def _parts(around: Surroundings, settings: GatewaySettings, pulse: Pulse) -> Par
         room=room,
         dispatch=dispatch,
         demand=demand,
+        eta=eta,
         announcer=announcer,
         peers=peers,
         clock=clock,
@@ -176,6 +180,7 @@ def _parts(around: Surroundings, settings: GatewaySettings, pulse: Pulse) -> Par
     return Parts(
         table=table,
         room=room,
+        eta=eta,
         stats=stats,
         dispatch=dispatch,
         announcer=announcer,
@@ -192,6 +197,7 @@ def _live(around: Surroundings, parts: Parts, pinned: Collection[str]) -> Live:
         gateway_id=around.instance,
         table=parts.table,
         room=parts.room,
+        eta=parts.eta,
         stats=parts.stats,
         bus=around.bus,
         store=around.store,
@@ -207,6 +213,7 @@ def _cold_parts(
         gateway_id=around.instance,
         table=parts.table,
         room=parts.room,
+        eta=parts.eta,
         stats=parts.stats,
         store=around.store,
         bus=around.bus,

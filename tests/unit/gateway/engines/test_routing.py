@@ -8,14 +8,8 @@ import pytest
 from modelium.common.records import InstanceEndpoint, ModelRecord, ModelState
 from modelium.common.testing import a_model_record
 from modelium.gateway.engines.expected import DEFAULT_LOAD_S
-from modelium.gateway.engines.routing import (
-    Failed,
-    Refused,
-    Route,
-    RouteTable,
-    Unknown,
-    Waiting,
-)
+from modelium.gateway.engines.outcomes import Failed, Refused, Route, Unknown, Waiting
+from modelium.gateway.engines.routing import RouteTable
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 URL = "http://e:1"

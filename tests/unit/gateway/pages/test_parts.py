@@ -10,6 +10,7 @@ from modelium.gateway.gate import Gate
 from modelium.gateway.live.parts import live_parts
 from modelium.gateway.pages.parts import ColdParts, Seen
 from modelium.gateway.reporting.stats import Stats
+from modelium.gateway.waiting.eta import Eta
 from modelium.gateway.waiting.room import WaitingRoom
 from tests.unit.gateway.calls import a_call
 
@@ -28,10 +29,12 @@ def seen_in(table: RouteTable) -> Seen:
     clock = FakeClock()
     room, stats, bus = WaitingRoom(9, 999), Stats(clock), InMemoryBus(clock=clock)
     store = InMemoryStore(clock)
+    eta = Eta(table=table, room=room, clock=clock)
     live = live_parts(
         gateway_id="g1",
         table=table,
         room=room,
+        eta=eta,
         stats=stats,
         bus=bus,
         store=store,
@@ -42,6 +45,7 @@ def seen_in(table: RouteTable) -> Seen:
         gateway_id="g1",
         table=table,
         room=room,
+        eta=eta,
         stats=stats,
         store=store,
         bus=bus,

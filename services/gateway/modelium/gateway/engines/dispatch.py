@@ -15,8 +15,9 @@ from modelium.gateway.engines.affinity import Affinity
 from modelium.gateway.engines.balancing import Candidate, choose
 from modelium.gateway.engines.breaker import BreakerState
 from modelium.gateway.engines.instance import Instance, Lease
+from modelium.gateway.engines.outcomes import Outcome, Route
 from modelium.gateway.engines.peers import Peers
-from modelium.gateway.engines.routing import Outcome, Route, RouteTable
+from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.reporting.announcing import Announcer
 from modelium.gateway.reporting.stats import Stats
 from modelium.gateway.waiting.room import WaitingRoom

@@ -9,80 +9,27 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
 from modelium.common.close_names import closest
-from modelium.common.records import InstanceEndpoint, ModelRecord, ModelState, instance_id
-from modelium.gateway.engines.expected import expected_load_s, typical_load_s
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Loaded; requests may go to any of `endpoints`, of which there is at least one."""
-
-    endpoints: tuple[InstanceEndpoint, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Not loaded now, but can be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """Its last engine failed; the record says why and when it is tried again."""
-
-    record: ModelRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Its files cannot be served."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unplaceable:
-    """It fits no device there is."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """There is no such model, or its files are gone."""
-
-
-Outcome = Route | Waiting | Failed | Refused | Unplaceable | Unknown
-
-_UNKNOWN: Final = Unknown()
-_WAITING: Final = Waiting()
-
-
-def _outcome(record: ModelRecord) -> Outcome:
-    if record.removed:
-        return _UNKNOWN
-    if record.state is ModelState.REJECTED:
-        return Refused(record.reason)
-    if record.refused:
-        return Unplaceable(record.reason)
-    if record.state is ModelState.ERROR:
-        return Failed(record)
-    endpoints = _endpoints(record) if record.state is ModelState.LOADED else ()
-    return Route(endpoints) if endpoints else _WAITING
-
-
-def _endpoints(record: ModelRecord) -> tuple[InstanceEndpoint, ...]:
-    """A record that was saved before records had `endpoints` names its one engine only."""
-    if record.endpoints or not record.endpoint:
-        return record.endpoints
-    name = record.instance_id or instance_id(record.model, record.generation)
-    count = max(1, len(record.device_ids))
-    one = InstanceEndpoint(
-        instance_id=name, generation=record.generation, url=record.endpoint, device_count=count
-    )
-    return (one,)
+from modelium.common.records import ModelRecord, ModelState
+from modelium.gateway.engines.expected import (
+    NO_TURN,
+    Turn,
+    expected_load_s,
+    left_s,
+    typical_load_s,
+)
+from modelium.gateway.engines.outcomes import (
+    UNKNOWN,
+    Failed,
+    Outcome,
+    Refused,
+    Route,
+    Unknown,
+    Unplaceable,
+    Waiting,
+    outcome_of,
+)
 
 
 @dataclass(slots=True)
@@ -103,7 +50,9 @@ class RouteTable:
     """Further names, and the models that are served under them too."""
     _typical_s: float | None = None
     """How long loads take here; None: to be looked at again."""
-    _free_at_s: float = -math.inf
+    _loaded_s: dict[str, float] = field(default_factory=dict)
+    """Device to when a load on it has ended last."""
+    _free_at: tuple[float, Turn] | None = None
     _free_in_s: list[float] = field(default_factory=list)
 
     def apply(self, record: ModelRecord, now_s: float) -> bool:
@@ -117,11 +66,13 @@ class RouteTable:
         since_s = now_s
         if known is not None and known.record.state is record.state:
             since_s = known.since_s
+        elif known is not None and _loads(known):
+            self._loaded_s |= dict.fromkeys(known.record.device_ids, now_s)
         if known is None or known.record.load_s != record.load_s:
             self._typical_s = None
-        entry = self._entries[record.model] = _Entry(record, _outcome(record), since_s)
+        entry = self._entries[record.model] = _Entry(record, outcome_of(record), since_s)
         self._note_aliases(record)
-        self._free_at_s = -math.inf
+        self._free_at = None
         self._with_engine.pop(record.model, None)
         if record.device_ids:
             self._with_engine[record.model] = entry
@@ -129,7 +80,7 @@ class RouteTable:
 
     def forget(self, model: str) -> bool:
         """Drop a model; whether it was known."""
-        self._free_at_s, self._typical_s = -math.inf, None
+        self._free_at, self._typical_s = None, None
         self._with_engine.pop(model, None)
         self._drop_aliases(model)
         return self._entries.pop(model, None) is not None
@@ -170,7 +121,7 @@ class RouteTable:
     def route(self, model: str) -> Outcome:
         """Where requests for `model` go now; the same object until its record changes."""
         entry = self._entries.get(model)
-        return _UNKNOWN if entry is None else entry.outcome
+        return UNKNOWN if entry is None else entry.outcome
 
     def routed(self) -> list[str]:
         """The models that are loaded."""
@@ -205,22 +156,27 @@ class RouteTable:
         return closest(wrong, filter(may_use, served))
 
     def eta_s(
-        self, model: str, now_s: float, now: datetime, ahead: Iterable[str] = ()
+        self,
+        model: str,
+        now_s: float,
+        now: datetime,
+        ahead: Iterable[str] = (),
+        turn: Turn = NO_TURN,
     ) -> int | None:
         """Seconds until `model` may serve (0: it does), by its last load or wake; None: never.
 
         Its load begins when its back-off is over, and a device is done with what loads there and
-        with the models `ahead`, which have been waited for longer; devices without an engine are
-        not known here.
+        with the models `ahead`, which have been waited for longer, a `turn` after each; devices
+        without an engine are not known here.
         """
         entry = self._entries.get(model)
         if entry is None or isinstance(entry.outcome, Refused | Unplaceable | Unknown):
             return None
         if isinstance(entry.outcome, Route):
             return 0
-        if entry.record.state is ModelState.LOADING:
+        if _loads(entry):
             return max(1, round(self._left_s(entry, now_s)))
-        free_in_s, retry_in_s = self._devices_free_in_s(now_s), _retry_in_s(entry, now)
+        free_in_s, retry_in_s = self._devices_free_in_s(now_s, turn), _retry_in_s(entry, now)
         for other in ahead:
             first = self._entries.get(other)
             if first is None or not _can_be_loaded(first):
@@ -228,24 +184,48 @@ class RouteTable:
             begins_in_s = max(free_in_s[0], _retry_in_s(first, now))
             # One that backs off for longer does not keep this one waiting.
             if begins_in_s <= max(free_in_s[0], retry_in_s):
-                heapq.heapreplace(free_in_s, begins_in_s + self.expected_load_s(first.record))
+                ends_in_s = begins_in_s + self.expected_load_s(first.record)
+                heapq.heapreplace(free_in_s, ends_in_s + turn.takes_s)
         return max(1, round(max(free_in_s[0], retry_in_s) + self.expected_load_s(entry.record)))
 
-    def _devices_free_in_s(self, now_s: float) -> list[float]:
-        """Of each device with an engine, a heap: when what loads there is loaded.
+    def could_begin_since_s(
+        self, model: str, waited_since_s: float, now_s: float, now: datetime
+    ) -> float | None:
+        """Since when a model that is waited for could have been loaded; None: it cannot now."""
+        entry = self._entries.get(model)
+        if entry is None or not _can_be_loaded(entry) or _retry_in_s(entry, now) > 0:
+            return None
+        retry_at = entry.record.retry_at if isinstance(entry.outcome, Failed) else None
+        if retry_at is None:
+            return waited_since_s
+        return max(waited_since_s, now_s - (now - retry_at).total_seconds())
+
+    def load_began_after_s(self, model: str, waited_since_s: float) -> float | None:
+        """How long the load of `model` was waited for that goes on, on a device that was done with
+        all others; None: none goes on."""
+        entry = self._entries.get(model)
+        if entry is None or not _loads(entry):
+            return None
+        ended = [self._loaded_s.get(device, -math.inf) for device in entry.record.device_ids]
+        return max(0.0, entry.since_s - max(waited_since_s, *ended, -math.inf))
+
+    def _devices_free_in_s(self, now_s: float, turn: Turn) -> list[float]:
+        """Of each device with an engine, a heap: when it may begin a load.
 
         Kept for one moment, in which it may be asked for of all models.
         """
-        if self._free_at_s != now_s:
-            self._free_at_s, self._free_in_s = now_s, self._free_devices_in_s(now_s)
+        if self._free_at != (now_s, turn):
+            self._free_at, self._free_in_s = (now_s, turn), self._free_devices_in_s(now_s, turn)
         return self._free_in_s.copy()
 
-    def _free_devices_in_s(self, now_s: float) -> list[float]:
+    def _free_devices_in_s(self, now_s: float, turn: Turn) -> list[float]:
         free_in_s: dict[str, float] = {}
         for entry in self._with_engine.values():
-            left_s = self._left_s(entry, now_s) if _loads(entry) else 0.0
+            loads_s = self._left_s(entry, now_s) + turn.takes_s if _loads(entry) else 0.0
             for device_id in entry.record.device_ids:
-                free_in_s[device_id] = max(left_s, free_in_s.get(device_id, 0.0))
+                ended_s = self._loaded_s.get(device_id, -math.inf)
+                left = loads_s or turn.left_s(ended_s, now_s)
+                free_in_s[device_id] = max(left, free_in_s.get(device_id, 0.0))
         heap = list(free_in_s.values()) or [0.0]
         heapq.heapify(heap)
         return heap
@@ -257,11 +237,8 @@ class RouteTable:
         return expected_load_s(record, self._typical_s)
 
     def _left_s(self, entry: _Entry, now_s: float) -> float:
-        """What is left of a load. A late one is taken to need half as long again as it is late, so
-        that a client does not come back in vain every second.
-        """
-        loading_s, expected_s = now_s - entry.since_s, self.expected_load_s(entry.record)
-        return max(expected_s - loading_s, (loading_s - expected_s) / 2)
+        """What is left of a load."""
+        return left_s(self.expected_load_s(entry.record), now_s - entry.since_s)
 
 
 def _loads(entry: _Entry) -> bool:

@@ -26,6 +26,7 @@ from modelium.gateway.live.rows import (
     model_key,
 )
 from modelium.gateway.reporting.stats import Stats
+from modelium.gateway.waiting.eta import Eta
 from modelium.gateway.waiting.room import WaitingRoom
 
 PERIOD_S: Final = 1.0
@@ -53,12 +54,14 @@ class Board:
         gateway_id: str,
         table: RouteTable,
         room: WaitingRoom,
+        eta: Eta,
         stats: Stats,
         clock: Clock,
         pinned: Collection[str],
     ) -> None:
         self._table = table
         self._room = room
+        self._eta = eta
         self._stats = stats
         self._clock = clock
         self._pinned = pinned
@@ -152,7 +155,7 @@ class Board:
         row = ModelNow(
             record=record,
             figures=figures,
-            eta_s=self._table.eta_s(name, now_s, now, self._room.ahead_of(name)),
+            eta_s=self._eta.of(name),
             pinned=name in self._pinned or is_pinned(record),
             can_sleep=name in self._can_sleep,
             load_started_at=self._load_started_at(record, now, now_s) if loads else None,

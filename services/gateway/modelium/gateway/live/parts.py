@@ -12,6 +12,7 @@ from modelium.gateway.live.advising import Advising
 from modelium.gateway.live.board import Board
 from modelium.gateway.live.readers import Readers
 from modelium.gateway.reporting.stats import Stats
+from modelium.gateway.waiting.eta import Eta
 from modelium.gateway.waiting.room import WaitingRoom
 
 
@@ -33,6 +34,7 @@ def live_parts(
     gateway_id: str,
     table: RouteTable,
     room: WaitingRoom,
+    eta: Eta,
     stats: Stats,
     bus: Bus,
     store: Store,
@@ -41,7 +43,13 @@ def live_parts(
 ) -> Live:
     """`pinned` are the names in `always_loaded`."""
     board = Board(
-        gateway_id=gateway_id, table=table, room=room, stats=stats, clock=clock, pinned=pinned
+        gateway_id=gateway_id,
+        table=table,
+        room=room,
+        eta=eta,
+        stats=stats,
+        clock=clock,
+        pinned=pinned,
     )
     advising = Advising(bus=bus, store=store, clock=clock, board=board)
     return Live(board=board, advising=advising, readers=Readers(bus.events))

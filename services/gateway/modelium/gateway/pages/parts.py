@@ -19,6 +19,7 @@ from modelium.gateway.live.parts import Live
 from modelium.gateway.pages.documents import ModelPage
 from modelium.gateway.pages.views import model_page
 from modelium.gateway.reporting.stats import Stats
+from modelium.gateway.waiting.eta import Eta
 from modelium.gateway.waiting.room import WaitingRoom
 
 
@@ -29,6 +30,7 @@ class ColdParts:
     gateway_id: str
     table: RouteTable
     room: WaitingRoom
+    eta: Eta
     stats: Stats
     store: Store
     bus: Bus
@@ -49,11 +51,6 @@ class ColdParts:
             self.gate.refuse_if_closed()
             raise errors.model_not_found(model)
         return record
-
-    def eta_s(self, model: str) -> int | None:
-        """Expected seconds until the model serves."""
-        now_s, now = self.clock.monotonic(), self.clock.now()
-        return self.table.eta_s(model, now_s, now, self.room.ahead_of(model))
 
 
 def _parts(request: Request) -> ColdParts:
@@ -89,7 +86,7 @@ class Seen:
     def records(self) -> list[tuple[ModelRecord, int | None]]:
         """All of them with their expected seconds, by name."""
         seen = (r for r in self._parts.table.records() if self._visible(r.model))
-        return [(r, self._parts.eta_s(r.model)) for r in seen]
+        return [(r, self._parts.eta.of(r.model)) for r in seen]
 
     def servable(self) -> list[tuple[ModelRecord, int | None]]:
         """Those of `records` that may be asked for: clients offer their users what is listed."""
@@ -102,7 +99,7 @@ class Seen:
         if record is None or not self._visible(record.model):
             self._parts.gate.refuse_if_closed()
             raise errors.model_not_found(model, table.meant(model, self._visible))
-        return record, self._parts.eta_s(record.model)
+        return record, self._parts.eta.of(record.model)
 
     def waiting(self) -> dict[str, int]:
         """How many requests wait for each of them."""

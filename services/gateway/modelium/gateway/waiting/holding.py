@@ -18,17 +18,12 @@ from modelium.gateway.edge.errors_http import ApiError, Loading
 from modelium.gateway.engines.breaker import BreakerState
 from modelium.gateway.engines.dispatch import Dispatch
 from modelium.gateway.engines.instance import Lease
+from modelium.gateway.engines.outcomes import Failed, Refused, Route, Unknown, Unplaceable
 from modelium.gateway.engines.peers import Peers
-from modelium.gateway.engines.routing import (
-    Failed,
-    Refused,
-    Route,
-    RouteTable,
-    Unknown,
-    Unplaceable,
-)
+from modelium.gateway.engines.routing import RouteTable
 from modelium.gateway.reporting.announcing import Announcer
 from modelium.gateway.waiting.demand import Demand
+from modelium.gateway.waiting.eta import Eta
 from modelium.gateway.waiting.room import QueueFull, Waiter, WaitingRoom
 
 TICK_S: Final = 0.1
@@ -47,6 +42,7 @@ class Holding:
         room: WaitingRoom,
         dispatch: Dispatch,
         demand: Demand,
+        eta: Eta,
         announcer: Announcer,
         peers: Peers,
         clock: Clock,
@@ -55,6 +51,7 @@ class Holding:
         self._room = room
         self._dispatch = dispatch
         self._demand = demand
+        self._eta = eta
         self._announcer = announcer
         self._peers = peers
         self._clock = clock
@@ -152,7 +149,7 @@ class Holding:
             raise errors.model_loading(waiter.model, self.progress(waiter))
 
     def _comes_too_late(self, model: str) -> bool:
-        eta_s = 0 if self.serves(model) else self._eta_s(model)
+        eta_s = 0 if self.serves(model) else self._eta.of(model)
         return eta_s is None or self._clock.monotonic() + eta_s > self._ends_s
 
     def _busy(self, model: str) -> ApiError:
@@ -172,7 +169,7 @@ class Holding:
 
     def _turn_in_s(self, model: str) -> float:
         """When all that wait for it now will have had their turn."""
-        loaded_in_s = 0 if self.serves(model) else self._eta_s(model) or 0
+        loaded_in_s = 0 if self.serves(model) else self._eta.of(model) or 0
         return max(_BUSY_RETRY_S, loaded_in_s + self._room.empties_in_s(model))
 
     def refuse_hopeless(self, model: str) -> None:
@@ -209,16 +206,13 @@ class Holding:
         return Loading(
             state=record.state if record else "unknown",
             position=position,
-            eta_s=self._eta_s(model),
+            eta_s=self._eta.of(model),
             reason=record.reason if record else "",
         )
 
-    def _eta_s(self, model: str) -> int | None:
-        now_s, now = self._clock.monotonic(), self._clock.now()
-        return self._table.eta_s(model, now_s, now, self._room.ahead_of(model))
-
     def changed(self, model: str) -> None:
         """A model's record has changed: let those go on, or give up, that wait for it."""
+        self._eta.changed(model)
         self._dispatch.changed(model)
         if self._room.count(model) and not self.serves(model):
             self._demand.want(model)
