@@ -11,7 +11,7 @@ from modelium.common.clock import SystemClock
 from modelium.common.descriptor import RuntimeKind
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.figures import DecidedAction, Decision, DecisionSource, DeploymentPlan
-from modelium.common.history import Bounds, DecisionRecord, RequestRecord
+from modelium.common.history import Bounds, DecisionRecord, NoSuchDecision, RequestRecord
 from modelium.common.records import ModelState
 from modelium.common.redis_store import RETRY_FOR_S, RedisStore
 from modelium.common.redis_store_connection import Connection
@@ -89,9 +89,10 @@ async def test_all_decisions_are_read_page_by_page_the_newest_first(store: Store
     assert (newest.records, newest.next_before) == ((records[4], records[3]), "d3")
     rest = await store.history.decisions(most=3, before=newest.next_before)
     assert (rest.records, rest.next_before) == ((records[2], records[1], records[0]), None)
-    for nothing in ("d0", "never was"):
-        last = await store.history.decisions(most=3, before=nothing)
-        assert (last.records, last.next_before) == ((), None)
+    last = await store.history.decisions(most=3, before="d0")
+    assert (last.records, last.next_before) == ((), None)
+    with pytest.raises(NoSuchDecision, match="'never was'"):
+        await store.history.decisions(most=3, before="never was")
 
 
 async def test_decisions_of_a_model_come_in_the_order_they_were_made(store: Store) -> None:

@@ -62,4 +62,13 @@ async def test_pages_lead_from_the_newest_decision_to_the_oldest(rig: Rig) -> No
             break
         query = {"before": told["next_before"]}
     assert seen == ids[::-1]
-    assert await page(rig, before="nothing") == {"decisions": [], "next_before": None}
+    assert await page(rig, before=ids[0]) == {"decisions": [], "next_before": None}
+
+
+async def test_a_place_that_is_not_known_is_refused(rig: Rig) -> None:
+    """It looked like the end."""
+    url = f"{rig.url}/admin/decisions"
+    async with rig.http.get(url, params={"before": "nothing"}) as response:
+        error = (await response.json())["error"]
+        assert (response.status, error["param"]) == (400, "before")
+        assert "'nothing'" in error["message"]

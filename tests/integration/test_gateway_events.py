@@ -82,6 +82,33 @@ async def test_only_what_is_asked_for_is_told(rig: Rig) -> None:
     ]
 
 
+async def test_a_place_that_is_not_there_yet_is_refused(rig: Rig) -> None:
+    """Everything was told from the beginning."""
+    for after in (10_000, 10**30):
+        async with rig.http.get(f"{rig.url}/events", params={"after": after}) as response:
+            error = (await response.json())["error"]
+            assert (response.status, error["param"]) == (400, "after")
+            assert "the newest has the seq" in error["message"]
+
+
+async def test_decisions_to_change_nothing_are_told_only_to_who_asks_for_all(rig: Rig) -> None:
+    load = Decision(model="qwen", action=DecidedAction.LOAD, reason="")
+    for decisions in ((), (load,), ()):
+        await rig.around.bus.publish(
+            DecisionMade(
+                origin="brain",
+                source=DecisionSource.RULES,
+                inputs_digest="0",
+                decisions=decisions,
+            )
+        )
+    _, page = await recent(rig, subject="decision.made")
+    [told] = page["events"]
+    assert told["payload"]["decisions"][0]["model"] == "qwen"
+    _, everything = await recent(rig, subject="decision.made", all="true")
+    assert len(everything["events"]) == 3
+
+
 @pytest.mark.parametrize("subject", ["gateway.stats", "model..x", "mo del.x", "", "model.>.x"])
 async def test_a_subject_that_no_fact_has_is_refused(rig: Rig, subject: str) -> None:
     async with rig.http.get(f"{rig.url}/events", params={"subject": subject}) as response:

@@ -32,6 +32,6 @@ export const logPath = (model: string, after: string) =>
   withQuery(`${below(model)}/log`, { follow: true, lines: after ? 1_000 : 200, after });
 
 export const recentEvents = (
-  query: { model?: string; subject?: readonly string[]; before?: number; limit?: number },
+  query: { model?: string; subject?: readonly string[]; all?: boolean; before?: number; limit?: number },
   signal: AbortSignal,
 ) => json<RecentEvents>("/events/recent", { query, signal });

@@ -18,8 +18,9 @@ const SUBJECTS = ["model.*, runtime.*", "model.*", "runtime.*", "decision.*"];
 export default function Events() {
   const [subject, setSubject] = useState("");
   const [model, setModel] = useState("");
+  const [all, setAll] = useState(false);
   const { connection, problem, events } = useFeed();
-  useFollowed(subject, model);
+  useFollowed(subject, model, all);
   return (
     <>
       <PageTitle title="Events" about="Facts on the bus, the newest first.">
@@ -34,6 +35,10 @@ export default function Events() {
           onChange={(event) => setSubject(event.target.value)}
         />
         <Field label="Model" list="models" placeholder="all" value={model} onChange={(event) => setModel(event.target.value)} />
+        <label className="flex items-center gap-2 sm:col-span-2">
+          <input type="checkbox" checked={all} onChange={(event) => setAll(event.target.checked)} />
+          Also decisions to change nothing
+        </label>
         <Suggestions />
       </div>
       {problem && <Notice>{problem}</Notice>}
@@ -51,17 +56,17 @@ export default function Events() {
   );
 }
 
-function useFollowed(subject: string, model: string): void {
+function useFollowed(subject: string, model: string, all: boolean): void {
   // What is being typed is not asked for letter by letter.
   const wanted = useDeferredValue(`${subject.trim()}\n${model.trim()}`);
   useEffect(() => {
     const [subjects = "", name = ""] = wanted.split("\n");
-    const timer = setTimeout(() => follow({ subject: subjects.split(/[\s,]+/).filter(Boolean), model: name }), 250);
+    const timer = setTimeout(() => follow({ subject: subjects.split(/[\s,]+/).filter(Boolean), model: name, all }), 250);
     return () => {
       clearTimeout(timer);
       unfollow();
     };
-  }, [wanted]);
+  }, [wanted, all]);
 }
 
 function PauseButton() {

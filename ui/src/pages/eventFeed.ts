@@ -11,6 +11,8 @@ export interface Filter {
   /** Subjects, with the wildcards of NATS; none: all. */
   subject: string[];
   model: string;
+  /** Also decisions to change nothing. */
+  all: boolean;
 }
 
 interface Feed {

@@ -21,15 +21,20 @@ _SUBJECT_WIDTH: Final = 24
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which events; no subject: all. Subjects may have NATS' wildcards."""
+    """Which events; no subject: all. Subjects may have NATS' wildcards.
+
+    `everything`: also decisions to change nothing.
+    """
 
     subjects: tuple[str, ...] = ()
     model: str | None = None
+    everything: bool = False
 
     def query(self) -> list[tuple[str, str]]:
         """As the gateway takes it."""
         chosen = [("subject", subject) for subject in self.subjects]
-        return [*chosen, ("model", self.model)] if self.model else chosen
+        chosen += [("model", self.model)] if self.model else []
+        return [*chosen, ("all", "true")] if self.everything else chosen
 
 
 def show_events(

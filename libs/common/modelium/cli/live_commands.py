@@ -38,12 +38,15 @@ def events(
     count: Annotated[
         int, typer.Option("--lines", "-n", min=0, help="Newest events to begin with.")
     ] = 50,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also decisions to change nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what happened, and with -f what happens; --json is a line for each event."""
     from modelium.cli.events import Wanted, show_events
 
-    wanted = Wanted(tuple(subject or ()), model)
+    wanted = Wanted(tuple(subject or ()), model, everything)
     show_events(gateway_client(config), wanted, count=count, follow=follow, as_json=as_json)
 
 

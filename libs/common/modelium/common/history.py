@@ -9,6 +9,7 @@ from typing import Final
 
 from pydantic import Field
 
+from modelium.common.errors import ModeliumError
 from modelium.common.figures import Decision, DecisionSource, DeploymentPlan
 from modelium.common.frozen import Frozen
 from modelium.common.records import ModelName, ModelState
@@ -66,6 +67,13 @@ class DecisionsPage:
 
     records: tuple[DecisionRecord, ...]
     next_before: str | None
+
+
+class NoSuchDecision(ModeliumError):
+    """None of this id is kept, so none is known to be older."""
+
+    def __init__(self, decision_id: str) -> None:
+        super().__init__(f"no decision {decision_id!r} is kept; begin again with the newest")
 
 
 class RequestRecord(Frozen):

@@ -18,6 +18,7 @@ from modelium.common.history import (
     Bounds,
     DecisionRecord,
     DecisionsPage,
+    NoSuchDecision,
     RequestRecord,
 )
 from modelium.common.redis_store_connection import Connection
@@ -95,7 +96,7 @@ class RedisHistory:
             if before is not None:
                 place = await redis.lpos(keys.DECISIONS, before)
                 if place is None:
-                    return []
+                    raise NoSuchDecision(before)
                 first = int(str(place)) + 1
             # One more than wanted tells whether there are more.
             return [str(found) for found in await redis.lrange(keys.DECISIONS, first, first + most)]

@@ -125,7 +125,11 @@ class History(Protocol):
         """One of them; None: it never was, or is kept no longer."""
 
     async def decisions(self, *, most: int, before: str | None = None) -> DecisionsPage:
-        """Of all, the newest (before the one of this id); none if that is kept no longer."""
+        """Of all, the newest (before the one of this id).
+
+        Raises:
+            NoSuchDecision: that one is not kept.
+        """
 
     async def decisions_of(self, model: str, *, most: int) -> list[DecisionRecord]:
         """The newest about a model, those first that were made first."""

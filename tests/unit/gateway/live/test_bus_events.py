@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from modelium.common.event_log import StoredEvent
-from modelium.gateway.live.bus_events import NoSuchSubject, Wanted, models_of, patterns
+from modelium.gateway.live.bus_events import NoSuchSubject, Wanted, is_news, models_of, patterns
 
 
 def an_event(payload: Any, subject: str = "model.analyzed") -> StoredEvent:
@@ -75,6 +75,24 @@ def test_facts_about_other_models_are_not_told(payload: Any) -> None:
     assert wanted("a").shown(an_event(payload)) is None
     assert wanted("a", "b", "c").shown(an_event(payload)) is not None
     assert wanted().shown(an_event(payload)) is not None
+
+
+@pytest.mark.parametrize(
+    ("says", "news"),
+    [
+        ({"decisions": []}, False),
+        ({"decisions": [], "plan": None, "failure": "", "source": "rules"}, False),
+        ({"decisions": [{"model": "a"}]}, True),
+        ({"decisions": [], "plan": {"model": "a"}}, True),
+        ({"decisions": [], "failure": "too late"}, True),
+        ("no JSON", True),
+    ],
+)
+def test_a_decision_to_change_nothing_is_no_news(says: Any, news: bool) -> None:
+    event = an_event(says, "decision.made")
+    assert (wanted().shown(event) is not None) is news
+    assert wanted(everything=True).shown(event) is not None
+    assert is_news(an_event({"decisions": []}, "model.analyzed"))
 
 
 def test_what_is_no_object_might_be_about_any_model() -> None:

@@ -12,7 +12,7 @@ from modelium.common.records import ModelState
 from modelium.common.testing import FakeClock, InMemoryBus, yield_to_others
 from modelium.gateway.edge.errors_http import ApiError
 from modelium.gateway.engines.instance import Lease
-from modelium.gateway.waiting.demand import REPEAT_S, Demand
+from modelium.gateway.waiting.demand import REMIND_S, REPEAT_S, Demand
 from tests.unit.gateway.calls import a_call
 from tests.unit.gateway.world import World
 
@@ -46,7 +46,7 @@ def test_what_was_asked_for_is_remembered_only_as_long_as_it_matters() -> None:
     demand = Demand(InMemoryBus(clock=clock), clock)
     clock.monotonic = lambda: now_s  # type: ignore[method-assign]
     for number in range(50):
-        now_s = number * REPEAT_S
+        now_s = number * REMIND_S
         demand.want(f"model-{number}")
     assert len(demand._asked_s) == 1
 
@@ -74,10 +74,10 @@ async def test_a_request_goes_on_the_moment_its_model_is_loaded(world: World) ->
     assert world.room.models() == []
 
 
-async def test_it_is_asked_at_once_and_again_every_five_seconds(world: World) -> None:
-    future = await held(world)
+async def test_it_is_asked_at_once_and_again_every_minute(world: World) -> None:
+    future = await held(world, REMIND_S + 9)
     assert world.asked() == 1
-    await world.clock.advance(REPEAT_S - 0.5)
+    await world.clock.advance(REMIND_S - 0.5)
     assert world.asked() == 1
     await world.clock.advance(1)
     assert world.asked() == 2

@@ -11,6 +11,7 @@ from modelium.common.history import (
     Bounds,
     DecisionRecord,
     DecisionsPage,
+    NoSuchDecision,
     RequestRecord,
 )
 
@@ -64,7 +65,9 @@ class InMemoryHistory:
         kept = self._decisions.all()[::-1]
         if before is not None:
             ids = [record.decision_id for record in kept]
-            kept = kept[ids.index(before) + 1 :] if before in ids else []
+            if before not in ids:
+                raise NoSuchDecision(before)
+            kept = kept[ids.index(before) + 1 :]
         more = len(kept) > most
         return DecisionsPage(tuple(kept[:most]), kept[most - 1].decision_id if more else None)
 

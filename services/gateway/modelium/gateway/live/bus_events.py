@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from modelium.common.advice import DecisionMade
 from modelium.common.event_log import StoredEvent
 from modelium.common.subjects import STORED_FACTS
 from modelium.gateway.live.documents import BusEvent
@@ -22,17 +23,23 @@ class NoSuchSubject(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What one who looks may see, and asks for; no subjects: all of them."""
+    """What one who looks may see, and asks for; no subjects: all of them.
+
+    `everything`: also what is said only so that its sender is known to be there.
+    """
 
     visible: Callable[[str], bool]
     sees_all: bool
     is_operator: bool
     subjects: tuple[re.Pattern[str], ...] = ()
     model: str | None = None
+    everything: bool = False
 
     def shown(self, event: StoredEvent) -> BusEvent | None:
         """The fact as far as it is for them; None: it is not."""
         if self.subjects and not any(s.fullmatch(event.subject) for s in self.subjects):
+            return None
+        if not (self.everything or is_news(event)):
             return None
         payload = event.payload if self.sees_all else _narrowed(event.payload, self.visible)
         models = models_of(payload)
@@ -58,6 +65,13 @@ class Wanted:
         if not models and models_of(event.payload):
             return False
         return isinstance(event.payload, dict) and all(map(self.visible, models))
+
+
+def is_news(event: StoredEvent) -> bool:
+    """False for the brain's answer to a tick that nothing is to change, of which most are."""
+    if event.subject != DecisionMade.subject or not isinstance(event.payload, dict):
+        return True
+    return any(event.payload.get(name) for name in ("decisions", "plan", "failure"))
 
 
 def patterns(subjects: Sequence[str]) -> tuple[re.Pattern[str], ...]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from modelium.common.errors import DependencyUnavailable
 from modelium.common.figures import DecidedAction, DecisionSource
-from modelium.common.history import DecisionRecord
+from modelium.common.history import DecisionRecord, NoSuchDecision
 from modelium.gateway.edge import errors_http
 from modelium.gateway.pages.bodies import errors
 from modelium.gateway.pages.parts import Parts
@@ -54,7 +54,7 @@ class DecisionPages(BaseModel):
     next_before: str | None = Field(description="where the next page begins; null: at its end")
 
 
-@router.get("/decisions", responses=errors(503))
+@router.get("/decisions", responses=errors(400, 503))
 async def list_decisions(
     parts: Parts,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
@@ -62,9 +62,11 @@ async def list_decisions(
         str | None, Query(max_length=256, description="only older ones than this id")
     ] = None,
 ) -> DecisionPages:
-    """The newest decisions, or those before one; of one that is kept no longer, none."""
+    """The newest decisions, or those before one that is kept."""
     try:
         found = await parts.store.history.decisions(most=limit, before=before)
+    except NoSuchDecision as unknown:
+        raise errors_http.invalid_request(f"before: {unknown}", param="before") from unknown
     except DependencyUnavailable as error:
         raise errors_http.unavailable(str(error)) from error
     return DecisionPages(

@@ -66,6 +66,9 @@ def _wanted(
         Query(description="only these, such as `model.*` (repeat it for several)"),
     ] = None,
     model: Annotated[str | None, Query(description="only what is about this model")] = None,
+    everything: Annotated[
+        bool, Query(alias="all", description="also decisions of the brain to change nothing")
+    ] = False,
 ) -> Wanted:
     try:
         subjects = patterns(subject or ())
@@ -77,6 +80,7 @@ def _wanted(
         is_operator=seen.is_operator,
         subjects=subjects,
         model=model,
+        everything=everything,
     )
 
 
@@ -89,20 +93,30 @@ async def _reader(
         int | None, Header(ge=0, description="as `after`, and before it: browsers come again so")
     ] = None,
 ) -> AsyncIterator[tuple[int, EventReader]]:
-    place = after if last_event_id is None else last_event_id
     try:
-        place = await parts.live.readers.log.position() if place is None else place
+        newest = await parts.live.readers.log.position()
     except DependencyUnavailable as error:
         raise errors_http.unavailable(str(error)) from error
+    place = _place(after, last_event_id, newest)
     async with parts.live.readers.reading(place) as reader:
         yield place, reader
+
+
+def _place(after: int | None, last_event_id: int | None, newest: int) -> int:
+    """A browser that comes again knows no better than that the log has begun anew meanwhile."""
+    if last_event_id is not None:
+        return last_event_id
+    if after is not None and after > newest:
+        text = f"after={after}: there is no such fact yet; the newest has the seq {newest}"
+        raise errors_http.invalid_request(text, param="after")
+    return newest if after is None else after
 
 
 @router.get(
     "/events",
     response_class=EventSourceResponse,
     dependencies=[Depends(_open)],
-    responses=errors(429, 503),
+    responses=errors(400, 429, 503),
 )
 async def follow_bus(
     parts: Parts,

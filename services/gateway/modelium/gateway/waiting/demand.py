@@ -18,7 +18,9 @@ from modelium.common.events import ModelRequested
 from modelium.common.origins import BY_CLIENT, BY_GATEWAY
 
 REPEAT_S: Final = 5.0
-"""Least seconds between two messages for one model that is waited for without a break."""
+"""Least seconds between two messages for one model."""
+REMIND_S: Final = 60.0
+"""The same while it is waited for without a break."""
 
 log = structlog.get_logger()
 
@@ -39,11 +41,17 @@ class Demand:
         now_s = self._clock.monotonic()
         if not anew and now_s - self._asked_s.get((model, by), -math.inf) < REPEAT_S:
             return
-        recent = {m: at_s for m, at_s in self._asked_s.items() if now_s - at_s < REPEAT_S}
+        recent = {m: at_s for m, at_s in self._asked_s.items() if now_s - at_s < REMIND_S}
         self._asked_s = {**recent, (model, by): now_s}
         before, trace = self._due.get(model, (by, TRACEPARENT.get()))
         self._due[model] = (before if before == BY_CLIENT else by), trace
         self._any_due.set()
+
+    def remind(self, model: str) -> None:
+        """It is waited for still, as `gateway.stats` says each second: ask again now and then."""
+        asked_s = self._asked_s.get((model, BY_GATEWAY), -math.inf)
+        if self._clock.monotonic() - asked_s >= REMIND_S:
+            self.want(model)
 
     def drop(self, model: str) -> None:
         """Nobody waits any more: do not ask if that was not done yet."""

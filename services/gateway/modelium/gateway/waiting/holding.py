@@ -215,7 +215,7 @@ class Holding:
         self._eta.changed(model)
         self._dispatch.changed(model)
         if self._room.count(model) and not self.serves(model):
-            self._demand.want(model)
+            self._demand.remind(model)
             self._room.wake(model)
 
     async def tick(self) -> None:
@@ -229,7 +229,7 @@ class Holding:
                 if self.serves(model):
                     self._dispatch.advance(model)
                 else:
-                    self._demand.want(model)
+                    self._demand.remind(model)
 
     def _sleeps(self, model: str) -> bool:
         record = self._table.record(model)
