@@ -229,7 +229,8 @@ def test_a_remote_system_is_seen_by_its_address_alone(system: System, tmp_path: 
     assert happened[-1] == "runtime.loaded"
     levels = json.loads(measured)["levels"]
     assert [(each["requests"], each["errors"]) for each in levels] == [(2, 0), (2, 0)]
-    assert all(each["between_tokens_seconds"]["p99"] is not None for each in levels)
+    assert all(each["first_token_seconds"]["p99"] is not None for each in levels)
+    assert all(1 <= each["tokens_per_read"] <= 3 for each in levels)
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "There is no model nobody" in unknown.stderr
 

@@ -4,13 +4,13 @@ import pytest
 from typer.testing import CliRunner
 
 from modelium.cli.bench_load import Load
-from modelium.cli.bench_report import TITLES, Request, level, row, spread
+from modelium.cli.bench_report import TITLES, Read, Request, level, row, spread
 from modelium.cli.commands import app
 from modelium.common.errors import ExitCode
 
 
 def test_a_level_counts_what_was_answered_and_names_what_was_not() -> None:
-    streamed = Request(0.0, 2.0, [0.5, 1.0, 2.0], tokens=3)
+    streamed = a_stream((0.5, 1), (1.0, 1), (2.0, 1), tokens=3)
     whole = Request(1.0, 2.0, tokens=7)
     failed = Request(0.0, 9.0, error="503 busy")
     figures = level(4, [streamed, whole, failed, failed], 4.0)
@@ -21,6 +21,33 @@ def test_a_level_counts_what_was_answered_and_names_what_was_not() -> None:
     assert figures["between_tokens_seconds"]["p50"] == 0.75
     assert figures["request_seconds"]["p99"] == pytest.approx(1.99)
     assert len(row(figures)) == len(TITLES)
+
+
+def a_stream(*reads: tuple[float, int], tokens: int) -> Request:
+    return Request(0.0, reads[-1][0], [Read(*read) for read in reads], tokens)
+
+
+@pytest.mark.parametrize(
+    ("reads", "tokens", "gaps_s"),
+    [
+        ([(1, 1), (2, 1), (4, 1)], 3, [1, 2]),
+        ([(1, 2), (2, 4)], 6, [0.25] * 4),  # a read brought four: none took no time
+        ([(1, 1), (2, 1)], 8, [0.25] * 4),  # the engine put four into each piece
+        ([(1, 5)], 5, []),
+        ([(1, 2), (2, 1)], 2, [1]),  # a piece without a token
+    ],
+)
+def test_tokens_that_come_at_once_share_the_time(
+    reads: list[tuple[float, int]], tokens: int, gaps_s: list[float]
+) -> None:
+    """All but the first of a read seemed to take 0 ms."""
+    assert a_stream(*reads, tokens=tokens).gaps_s == pytest.approx(gaps_s)
+
+
+def test_how_many_tokens_come_at_once_is_told() -> None:
+    several = a_stream((1, 2), (2, 4), tokens=6)
+    assert level(1, [several, a_stream((1, 1), tokens=1)], 1.0)["tokens_per_read"] == 2.33
+    assert level(1, [Request(0.0, 1.0, tokens=3)], 1.0)["tokens_per_read"] is None
 
 
 def test_nothing_answered_has_no_times() -> None:

@@ -7,7 +7,7 @@ import asyncio
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from modelium.cli.bench_report import TITLES, level, row
 from modelium.cli.console import out_json, out_table, say
@@ -18,6 +18,9 @@ from modelium.common.errors import DependencyUnavailable, ExitCode
 
 if TYPE_CHECKING:
     from modelium.cli.bench_load import Bench, Load
+
+SEVERAL: Final = 1.1
+"""Tokens in a read on average, from which on it is said."""
 
 
 def bench(
@@ -98,6 +101,9 @@ def _show(model: str, task: str, found: list[dict[str, Any]], *, as_json: bool) 
         out_json({"model": model, "task": task, "levels": found})
         return
     out_table(TITLES, [row(figures) for figures in found])
+    if any((figures["tokens_per_read"] or 0) >= SEVERAL for figures in found):
+        each = ", ".join(f"{figures['tokens_per_read']:.1f}" for figures in found)
+        say(f"Tokens that came at once ({each} in a read) share the time since those before.")
     for figures in found:
         for text, times in figures["error_messages"].items():
             say(f"{figures['concurrency']} at once, {times} times: {text}", "red")

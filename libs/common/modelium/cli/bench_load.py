@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
@@ -90,14 +90,21 @@ class Bench:
                 answer = json.loads(await got.read())
                 request.tokens = (answer.get("usage") or {}).get("total_tokens", 0)
             else:
-                async for chunk in _chunks(got):
-                    self._take(chunk, request)
+                await self._stream(got, request)
 
-    def _take(self, chunk: dict[str, Any], request: Request) -> None:
+    async def _stream(self, got: aiohttp.ClientResponse, request: Request) -> None:
+        rest = b""
+        async for data in got.content.iter_any():
+            at_s = self.clock.monotonic()
+            *lines, rest = (rest + data).split(b"\n")
+            for chunk in _chunks(lines):
+                self._take(chunk, request, at_s)
+
+    def _take(self, chunk: dict[str, Any], request: Request, at_s: float) -> None:
         if error := chunk.get("error"):
             request.error = str(error.get("message", error))
         if any(_text(choice) for choice in chunk.get("choices", ())):
-            request.pieces_s.append(self.clock.monotonic())
+            request.took(at_s)
             request.tokens += 1
         if usage := chunk.get("usage"):
             request.tokens = usage["completion_tokens"]
@@ -123,8 +130,8 @@ async def warm_up(bench: Bench) -> None:
         )
 
 
-async def _chunks(answer: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
-    async for line in answer.content:
+def _chunks(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    for line in lines:
         if line.startswith(b"data:") and line.strip() != b"data: [DONE]":
             yield json.loads(line.removeprefix(b"data:"))
 

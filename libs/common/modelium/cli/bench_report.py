@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import quantiles
 from typing import Any, Final
 
@@ -22,25 +23,47 @@ TITLES: Final = (
 
 
 @dataclass
+class Read:
+    """Pieces of an answer that came at once."""
+
+    at_s: float
+    pieces: int = 0
+
+
+@dataclass
 class Request:
-    """One request: when it began and ended, when its pieces came, how many tokens, what failed."""
+    """One request: when it began and ended, what came when, how many tokens, what failed."""
 
     began_s: float
     ended_s: float = 0.0
-    pieces_s: list[float] = field(default_factory=list)
+    reads: list[Read] = field(default_factory=list)
     tokens: int = 0
     error: str = ""
 
     @property
     def first_s(self) -> float:
         """Until the first piece of a stream; of any other answer, all of it."""
-        return (self.pieces_s[0] if self.pieces_s else self.ended_s) - self.began_s
+        return (self.reads[0].at_s if self.reads else self.ended_s) - self.began_s
+
+    def took(self, at_s: float) -> None:
+        """A piece of the answer came with what was read then."""
+        if not self.reads or self.reads[-1].at_s != at_s:
+            self.reads.append(Read(at_s))
+        self.reads[-1].pieces += 1
 
     @property
     def gaps_s(self) -> list[float]:
-        """Between pieces."""
-        pairs = zip(self.pieces_s, self.pieces_s[1:], strict=False)
-        return [later - earlier for earlier, later in pairs]
+        """Between tokens. Those that came at once share the time since what came before."""
+        found = []
+        for earlier, later in pairwise(self.reads):
+            tokens = later.pieces * self._tokens_per_piece
+            found += [(later.at_s - earlier.at_s) / tokens] * max(1, round(tokens))
+        return found
+
+    @property
+    def _tokens_per_piece(self) -> float:
+        """An engine may put several into one."""
+        return max(1.0, self.tokens / sum(read.pieces for read in self.reads))
 
 
 def level(concurrency: int, requests: Sequence[Request], took_s: float) -> dict[str, Any]:
@@ -57,12 +80,20 @@ def level(concurrency: int, requests: Sequence[Request], took_s: float) -> dict[
         "tokens_per_second": _per_second(sum(r.tokens for r in good), took_s),
         "first_token_seconds": spread([r.first_s for r in good]),
         "between_tokens_seconds": spread([gap for r in good for gap in r.gaps_s]),
+        "tokens_per_read": _tokens_per_read(good),
         "request_seconds": spread([r.ended_s - r.began_s for r in good]),
     }
 
 
 def _per_second(count: float, took_s: float) -> float:
     return round(count / took_s, 2) if took_s > 0 else 0.0
+
+
+def _tokens_per_read(requests: Sequence[Request]) -> float | None:
+    """How many tokens came at once, of those that were streamed."""
+    streamed = [request for request in requests if request.reads]
+    reads = sum(len(request.reads) for request in streamed)
+    return round(sum(request.tokens for request in streamed) / reads, 2) if reads else None
 
 
 def spread(values: Sequence[float]) -> dict[str, float | None]:
