@@ -1,14 +1,14 @@
 """Logs of engines that run elsewhere, by the gateway."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from modelium.cli.event_stream import ServerEvent
 from modelium.cli.layout import Layout
-from modelium.cli.logs import remote_lines, show_logs
+from modelium.cli.logs import appended_lines, remote_lines, show_logs
 from modelium.common.errors import DependencyUnavailable, ExitCode
 from modelium.common.load_settings import Settings
 from tests.unit.cli.test_event_stream import AWAY, Breaking
@@ -55,6 +55,28 @@ def test_a_log_that_lies_here_is_read_here_unless_another_gateway_is_named(
         monkeypatch.setenv("MODELIUM_URL", client.url)
         show_logs(settings, Layout(tmp_path), "qwen", lines=7, follow=False, as_json=False)
     assert capsys.readouterr().out.split() == ["here", "there"]
+
+
+def test_who_follows_a_model_goes_on_with_its_next_engine(tmp_path: Path) -> None:
+    old, new, other = (tmp_path / f"{name}.log" for name in ("qwen.9", "qwen.10", "qwen.x.11"))
+    old.write_text("before\n")
+    steps: Iterator[Callable[[], object]] = iter(
+        [
+            lambda: old.write_text("before\nlast words\n"),
+            lambda: (new.write_text("begins\nhal"), other.write_text("another's\n")),
+            lambda: new.write_text("begins\nhalf a line\n"),
+        ]
+    )
+
+    def wait(_: float) -> None:
+        next(steps)()
+
+    lines = appended_lines([old], "qwen", wait=wait)
+    assert [next(lines) for _ in range(3)] == [
+        ("qwen.9", "last words"),
+        ("qwen.10", "begins"),
+        ("qwen.10", "half a line"),
+    ]
 
 
 def test_a_service_is_looked_for_here_only(

@@ -1,20 +1,20 @@
 """Shows logs: of the local system's processes, and of a model's engine, wherever that runs.
 
-An engine's log is read here where it lies here, and else asked of the gateway.
+An engine's log is asked of the gateway where `MODELIUM_URL` names one or it does not lie here.
 """
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from modelium.cli import event_stream
-from modelium.cli.console import out
+from modelium.cli.console import out, say
 from modelium.cli.gateway_client import GatewayClient
 from modelium.cli.layout import Layout
 from modelium.cli.programs import SERVICES
-from modelium.cli.supervise import Supervisor, log_tail
+from modelium.cli.supervise import log_tail
 from modelium.cli.unknown_model import in_our_words
 from modelium.cli.waiting import Stopped, pause, stopped_by_signals
 from modelium.common.errors import DependencyUnavailable
@@ -35,7 +35,7 @@ def show_logs(
 ) -> None:
     """The last lines of what is asked for, and what follows if wanted."""
     show = _Show(as_json)
-    if what is not None and _is_elsewhere(settings, layout, what):
+    if what is not None and _is_elsewhere(settings, what):
         _show_remote(GatewayClient.of(settings), what, show, lines=lines, follow=follow)
         return
     files = log_files(settings, layout, what)
@@ -44,7 +44,11 @@ def show_logs(
         for line in log_tail(file, lines):
             show(file.stem, line)
     if follow:
-        _follow(files, show)
+        _follow(files, what if _is_model(what) else None, show)
+
+
+def _is_model(what: str | None) -> bool:
+    return what is not None and what.replace("-", "_") not in PROCESSES
 
 
 class _Show:
@@ -61,11 +65,11 @@ class _Show:
             out(f"{name:>13} | {line}" if self.labelled else line)
 
 
-def _is_elsewhere(settings: Settings, layout: Layout, what: str) -> bool:
-    """Whether a model's log is for the gateway to tell: another's, or none that lies here."""
-    if what.replace("-", "_") in PROCESSES:
+def _is_elsewhere(settings: Settings, what: str) -> bool:
+    """Whether a model's log is for the gateway to tell: one that is named, or none lies here."""
+    if not _is_model(what):
         return False
-    if os.environ.get("MODELIUM_URL") and not Supervisor(layout).is_running():
+    if os.environ.get("MODELIUM_URL"):
         return True
     return not _engine_logs(settings.runtime_agent.state_directory, what)
 
@@ -120,37 +124,64 @@ def log_files(settings: Settings, layout: Layout, what: str | None) -> list[Path
 
 
 def _engine_logs(state: Path, model: str) -> list[Path]:
-    """The log of the newest load attempt; the file is named `<model>.<generation>`."""
+    """The log of the newest load attempt."""
+    return _newest(state.rglob(f"{model}.*.log"), model)
+
+
+def _newest(files: Iterable[Path], model: str) -> list[Path]:
+    """A file is named `<model>.<generation>`; none where none is."""
     logs = {
         file: int(file.stem.removeprefix(f"{model}."))
-        for file in state.rglob(f"{model}.*.log")
+        for file in files
         if file.stem.removeprefix(f"{model}.").isdigit()
     }
     return [max(logs, key=lambda file: logs[file])] if logs else []
 
 
-def _follow(files: list[Path], show: _Show) -> None:
-    """Print what is appended until a signal; a file that is rotated is opened again."""
+def _follow(files: list[Path], model: str | None, show: _Show) -> None:
+    """Print what is appended until a signal."""
     try:
         with stopped_by_signals():
-            tails = [_Tail(file) for file in files]
-            while True:
-                for tail in tails:
-                    for line in tail.new_lines():
-                        show(tail.path.stem, line)
-                pause(FOLLOW_S)
+            for name, line in appended_lines(files, model):
+                show(name, line)
     except Stopped:
         return
 
 
-class _Tail:
-    """A file read from its end on."""
+def appended_lines(
+    files: list[Path], model: str | None, *, wait: Callable[[float], None] = pause
+) -> Iterator[tuple[str, str]]:
+    """All lines from now on, for ever, each with the name of its log.
 
-    def __init__(self, path: Path) -> None:
+    A file that is rotated is opened again. Of a `model` it goes on with its next engine.
+    """
+    tails = [_Tail(file) for file in files]
+    while True:
+        for tail in tails:
+            for line in tail.new_lines():
+                yield tail.path.stem, line
+        if model is not None and (newer := _newer(tails[0].path, model)):
+            yield from ((tails[0].path.stem, line) for line in tails[0].new_lines())
+            say(f"{newer.stem} is the next engine", "dim")
+            tails = [_Tail(newer, whole=True)]
+        else:
+            wait(FOLLOW_S)
+
+
+def _newer(file: Path, model: str) -> Path | None:
+    [newest] = _newest(file.parent.glob(f"{model}.*.log"), model) or [file]
+    return None if newest == file else newest
+
+
+class _Tail:
+    """A file read from its end on, or from its beginning."""
+
+    def __init__(self, path: Path, *, whole: bool = False) -> None:
         self.path = path
         self._rest = b""
         self._file: BinaryIO = path.open("rb")
-        self._file.seek(0, 2)
+        if not whole:
+            self._file.seek(0, 2)
 
     def new_lines(self) -> list[str]:
         """Whole lines that were written since the last call."""
