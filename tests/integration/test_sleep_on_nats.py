@@ -120,7 +120,7 @@ async def test_a_sleep_and_a_wake_are_seen_in_the_record(tmp_path: Path) -> None
         await world.bus.publish(a_sleep(level=2, drain_s=5.0))
         asleep = await world.is_(ModelState.SLEEPING)
         assert (asleep.asleep_bytes, asleep.sleep_level) == (ASLEEP, 2)
-        assert (asleep.endpoint, asleep.reason) == (None, "asleep: its weights are on disk only")
+        assert (asleep.endpoint, asleep.reason) == (None, "its weights are on disk only")
         instance = await world.store.instances.get("qwen.1")
         assert instance is not None
         assert (instance.state, instance.sleep_level) == (InstanceState.SLEEPING, 2)

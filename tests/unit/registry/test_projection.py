@@ -133,18 +133,20 @@ def test_discovery_starts_without_a_descriptor_and_says_why_it_does_not_serve() 
         (S.DISCOVERED, facts.analyzing(), "analysing its files"),
         (S.ANALYZING, facts.analyzed(), "not requested yet"),
         (S.ANALYZING, facts.rejected(), "no weights"),
-        (S.UNLOADED, facts.loading(), "loading on cpu-local-0"),
+        (S.UNLOADED, facts.loading(), "its engine starts on cpu-local-0"),
         (S.LOADING, facts.loaded(), ""),
         (S.LOADED, facts.unloading(reason="idle for 30 min"), "draining: idle for 30 min"),
-        (S.LOADED, facts.unloading(), "draining before it is unloaded"),
-        (S.UNLOADING, facts.unloaded(reason="idle"), "unloaded: idle"),
-        (S.UNLOADING, facts.unloaded(), "not requested since it was unloaded"),
-        (S.LOADED, facts.sleeping(), "asleep: its weights are in host memory"),
+        (S.LOADED, facts.unloading(), "draining before it is stopped"),
+        (S.UNLOADING, facts.unloaded(reason="idle"), "its engine was stopped: idle"),
+        (S.UNLOADING, facts.unloaded(), "not requested since its engine was stopped"),
+        (S.LOADED, facts.sleeping(), "its weights are in host memory"),
         (S.LOADING, facts.failed(reason="No memory."), "No memory; no new attempt for 10 s"),
     ],
 )
 def test_each_state_carries_its_reason(state: ModelState, event: Event, reason: str) -> None:
-    assert kept(at(state), event).reason == reason
+    record = kept(at(state), event)
+    assert record.reason == reason
+    assert record.state.value not in reason  # it is shown beside it
 
 
 def test_a_loaded_model_shows_its_engine_and_waits_for_nothing() -> None:

@@ -40,7 +40,7 @@ def test_a_sleeping_engine_is_shown_with_what_it_still_holds() -> None:
     assert (record.state, record.sleep_level) == (S.SLEEPING, 2)
     assert (record.asleep_bytes, record.resident_bytes) == (20, 20)
     assert (record.instance_id, record.reserved_bytes, record.endpoint) == ("qwen.1", 400, None)
-    assert record.reason == "asleep: its weights are on disk only"
+    assert record.reason == "its weights are on disk only"
 
 
 def test_an_engine_that_is_woken_is_known_as_one_until_it_serves() -> None:

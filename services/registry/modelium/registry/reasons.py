@@ -1,6 +1,7 @@
 """The sentences that say why a model does not serve; pure.
 
-Every record in a state other than `loaded` carries one of them in `ModelRecord.reason`.
+Every record in a state other than `loaded` carries one of them in `ModelRecord.reason`. It is shown
+beside the state, and so does not repeat that.
 """
 
 from collections.abc import Sequence
@@ -28,23 +29,23 @@ def new_files_failed(why: str) -> str:
 
 def loading(device_ids: Sequence[str]) -> str:
     """An engine is being started or woken."""
-    return f"loading on {', '.join(device_ids) or 'a device'}"
+    return f"its engine starts on {', '.join(device_ids) or 'a device'}"
 
 
 def asleep(level: int) -> str:
     """The engine is there, without its memory."""
     weights = "in host memory" if level == 1 else "on disk only"
-    return f"asleep: its weights are {weights}"
+    return f"its weights are {weights}"
 
 
 def draining(why: str) -> str:
     """The engine takes no more requests and ends those it has."""
-    return f"draining: {why}" if why else "draining before it is unloaded"
+    return f"draining: {why}" if why else "draining before it is stopped"
 
 
 def unloaded(why: str) -> str:
     """The engine has ended as asked."""
-    return f"unloaded: {why}" if why else "not requested since it was unloaded"
+    return f"its engine was stopped: {why}" if why else "not requested since its engine was stopped"
 
 
 def failed(why: str, retry_in_s: float | None) -> str:
