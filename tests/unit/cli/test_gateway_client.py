@@ -76,10 +76,10 @@ def test_the_key_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> 
     with gateway("{}") as (known, asked):
         monkeypatch.setenv("MODELIUM_URL", known.url)
         monkeypatch.setenv("MODELIUM_API_KEY", "mk-a-b")
-        GatewayClient.of(Settings()).usage([("group_by", "key"), ("group_by", "day")])
+        GatewayClient.of(Settings()).usage([("group_by", "key_id"), ("group_by", "day")])
         GatewayClient(known.url).usage([])
     assert asked == [
-        "Bearer mk-a-b GET /admin/usage?group_by=key&group_by=day",
+        "Bearer mk-a-b GET /admin/usage?group_by=key_id&group_by=day",
         "GET /admin/usage?",
     ]
 

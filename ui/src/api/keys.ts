@@ -4,7 +4,6 @@ import type { Scope } from "./types";
 
 export interface ApiKey {
   key_id: string;
-  prefix: string;
   organization: string;
   name: string;
   scopes: Scope[];

@@ -1,12 +1,12 @@
 // What was used, by whom and of which model.
 import { json } from "./client";
 
-export type By = "organization" | "key" | "model" | "day";
+export type By = "organization" | "key_id" | "model" | "day";
 
 export interface UsageRow {
   organization: string | null;
   day: string | null;
-  key: string | null;
+  key_id: string | null;
   model: string | null;
   requests: number;
   prompt_tokens: number;

@@ -50,8 +50,8 @@ function KeyRow({ apiKey, onChanged }: { apiKey: ApiKey; onChanged: () => void }
   const own = useSession((state) => state.session?.key_id) === apiKey.key_id;
   return (
     <tr className={`border-t border-line ${ended ? "text-muted" : ""}`}>
-      <td className="py-1.5 pl-4 whitespace-nowrap" title={apiKey.key_id}>
-        <code>{apiKey.prefix}…</code>
+      <td className="py-1.5 pl-4 whitespace-nowrap">
+        <code>{apiKey.key_id}</code>
         {own && <span className="text-muted"> yours</span>}
       </td>
       <td className="max-w-48 truncate pl-4">{apiKey.name || "–"}</td>
@@ -71,7 +71,7 @@ function KeyRow({ apiKey, onChanged }: { apiKey: ApiKey; onChanged: () => void }
 /** Asks once more before: what uses the key stops at once. */
 function Revoke({ apiKey, onRevoked }: { apiKey: ApiKey; onRevoked: () => void }) {
   const [sure, setSure] = useState(false);
-  const name = apiKey.name || apiKey.prefix;
+  const name = apiKey.name || apiKey.key_id;
   const revoke = async () => {
     try {
       await revokeKey(apiKey.key_id);

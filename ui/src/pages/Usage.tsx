@@ -15,9 +15,9 @@ import { UsageTable } from "./UsageTable";
 import { asCsv, daysBack, type Range } from "./usageData";
 
 const GROUPS: { label: string; by: By[] }[] = [
-  { label: "organisation, key and model", by: ["organization", "key", "model"] },
+  { label: "organisation, key and model", by: ["organization", "key_id", "model"] },
   { label: "organisation", by: ["organization"] },
-  { label: "key", by: ["organization", "key"] },
+  { label: "key", by: ["organization", "key_id"] },
   { label: "model", by: ["model"] },
   { label: "day", by: ["day"] },
 ];

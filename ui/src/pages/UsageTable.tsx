@@ -4,7 +4,7 @@ import { Wide } from "../components/Wide";
 import { count, seconds } from "../lib/format";
 import { useKeyNames } from "../lib/useKeyNames";
 
-const NAMES: Record<By, string> = { organization: "Organisation", key: "Key", model: "Model", day: "Day" };
+const NAMES: Record<By, string> = { organization: "Organisation", key_id: "Key", model: "Model", day: "Day" };
 
 /** One row for each group, with a bar for its requests. */
 export function UsageTable({ report, by }: { report: UsageReport; by: readonly By[] }) {
@@ -53,7 +53,7 @@ function Row({ row, by, most, keys }: RowProps) {
     <tr className="border-t border-line">
       {by.map((name) => (
         <td key={name} className="max-w-56 truncate py-1.5 pl-4" title={row[name] ?? undefined}>
-          {(name === "key" && keys.get(row.key ?? "")) || row[name] || <span className="text-muted">none</span>}
+          {(name === "key_id" && keys.get(row.key_id ?? "")) || row[name] || <span className="text-muted">none</span>}
         </td>
       ))}
       <td className="pl-4">

@@ -94,7 +94,7 @@ def list_keys(config: Config = None, as_json: AsJson = False) -> None:
 def revoke(
     key: Annotated[
         str,
-        typer.Argument(help="Its id, or its beginning as listed.", autocompletion=_revocable_keys),
+        typer.Argument(help="Its id as listed, or the key itself.", autocompletion=_revocable_keys),
     ],
     config: Config = None,
     as_json: AsJson = False,
@@ -139,7 +139,7 @@ def usage(
     """Show requests, tokens and device time by organisation, key and model."""
     from modelium.cli.usage import show_usage
 
-    filters = {"organization": organization, "key": key, "model": model}
+    filters = {"organization": organization, "key_id": key, "model": model}
     filters |= {"from": first, "to": last}
     groups = by or ("organization", "key", "model")
     show_usage(gateway_client(config), groups, filters, as_json=as_json)

@@ -91,7 +91,7 @@ def create(config: Path | None, *, expires: str | None, as_json: bool, **fields:
     if as_json:
         out_json({"key": text, **_shown(record)})
         return
-    say(f"Key {record.prefix}… of {record.organization} ({', '.join(record.scopes)}).")
+    say(f"Key {record.key_id} of {record.organization} ({', '.join(record.scopes)}).")
     say("It is shown this once; whoever has it may ask in that organisation's name.")
     out(text)
 
@@ -125,12 +125,12 @@ def revoke(config: Path | None, named: str, *, as_json: bool) -> None:
     if as_json:
         out_json(_shown(key))
     else:
-        say(f"The key {key.prefix}… of {key.organization} {key.refusal(utc_now())}.")
+        say(f"The key {key.key_id} of {key.organization} {key.refusal(utc_now())}.")
 
 
 def revocable_keys(incomplete: str) -> list[str]:
-    """Prefixes of keys that can still be revoked; for shell completion."""
-    names = [key.prefix for key in _keys_at_hand() if key.revoked_at is None]
+    """Ids of keys that can still be revoked; for shell completion."""
+    names = [key.key_id for key in _keys_at_hand() if key.revoked_at is None]
     return [name for name in names if name.startswith(incomplete)]
 
 
@@ -186,7 +186,7 @@ def _shown(key: ApiKey) -> dict[str, Any]:
 
 def _row(key: ApiKey) -> tuple[str, ...]:
     return (
-        key.prefix + "…",
+        key.key_id,
         key.organization,
         key.name,
         ",".join(key.scopes),

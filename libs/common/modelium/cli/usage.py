@@ -6,7 +6,7 @@ from typing import Any, Final
 from modelium.cli.console import out, out_json, out_table
 from modelium.cli.gateway_client import GatewayClient
 
-TITLES: Final = {"organization": "ORGANIZATION", "day": "DAY", "key": "KEY", "model": "MODEL"}
+TITLES: Final = {"organization": "ORGANIZATION", "day": "DAY", "key_id": "KEY", "model": "MODEL"}
 FIGURES: Final = (
     ("requests", "REQUESTS"),
     ("prompt_tokens", "PROMPT TOKENS"),
@@ -20,6 +20,7 @@ def show_usage(
     client: GatewayClient, by: Sequence[str], filters: dict[str, str | None], *, as_json: bool
 ) -> None:
     """Print a table of it, with a line for all together."""
+    by = ["key_id" if name == "key" else name for name in by]
     chosen = {name: value for name, value in filters.items() if value is not None}
     report = client.usage([*chosen.items(), *(("group_by", name) for name in by)])
     if as_json:

@@ -1,6 +1,7 @@
 """API keys: what one is, how it is made, and how a given one is told from a guess.
 
-A key reads `mk-<id>-<secret>`. The id finds its record; of the secret, 256 random bits, only an
+A key reads `mk-<number>-<secret>`. Its beginning, `mk-<number>`, is its id, by which people and
+programs know it, and which finds its record; of the secret, 256 random bits, only an
 HMAC is kept, made with a pepper that is not in the store. So a copy of the store lets nobody in,
 and a digest need not be slow: what it hides cannot be guessed.
 """
@@ -25,7 +26,6 @@ OrganizationId = Annotated[str, StringConstraints(pattern=ORGANIZATION_PATTERN)]
 
 _ID_BYTES: Final = 6
 _SECRET_BYTES: Final = 32
-_SHOWN_CHARS: Final = 4
 _PEPPER_CHECK: Final = b"modelium key pepper"
 
 
@@ -43,8 +43,7 @@ class Scope(StrEnum):
 class ApiKey(Record):
     """One key as the store keeps it; it never changes but to be revoked."""
 
-    key_id: str
-    prefix: str = Field(description="the key's beginning, for people to know it by")
+    key_id: str = Field(description="the key's beginning")
     digest: str = Field(description="HMAC-SHA256 of the whole key, hexadecimal")
     pepper_id: str = Field(description="which pepper the digest was made with")
     organization: OrganizationId
@@ -81,12 +80,10 @@ def mint(pepper: bytes, *, now: datetime, **fields: Any) -> Minted:
     Raises:
         ValidationError: one of `fields` is wrong.
     """
-    key_id = secrets.token_hex(_ID_BYTES)
-    secret = secrets.token_urlsafe(_SECRET_BYTES)
-    text = f"{KEY_PREFIX}{key_id}-{secret}"
+    key_id = KEY_PREFIX + secrets.token_hex(_ID_BYTES)
+    text = f"{key_id}-{secrets.token_urlsafe(_SECRET_BYTES)}"
     derived = {
         "key_id": key_id,
-        "prefix": f"{KEY_PREFIX}{key_id}-{secret[:_SHOWN_CHARS]}",
         "digest": digest(pepper, text.encode()).hex(),
         "pepper_id": pepper_id(pepper),
         "created_at": now,
@@ -101,11 +98,11 @@ def digest(pepper: bytes, key: bytes) -> bytes:
 
 def key_id_of(key: bytes) -> str | None:
     """The id in a key; None for what is no key of ours."""
-    prefix, _, rest = key.partition(b"-")
-    key_id, dash, secret = rest.partition(b"-")
-    if prefix != b"mk" or not (key_id and dash and secret and key_id.isalnum()):
+    mk, _, rest = key.partition(b"-")
+    number, dash, secret = rest.partition(b"-")
+    if mk != b"mk" or not (number and dash and secret and number.isalnum()):
         return None
-    return str(key_id, "ascii")
+    return KEY_PREFIX + str(number, "ascii")
 
 
 def pepper_id(pepper: bytes) -> str:

@@ -39,14 +39,13 @@ async def create_key(
 
 
 async def revoke_key(keys: Records[ApiKey], named: str, now: datetime) -> ApiKey:
-    """Revoke the key of this id, shown prefix, or the key itself; again changes nothing.
+    """Revoke the key of this id, or the key itself; again changes nothing.
 
     Raises:
         NoSuchKey: there is none.
         Conflict: somebody else revoked it at the same time.
     """
-    key_id = key_id_of(named.encode()) or named.removeprefix(KEY_PREFIX)
-    key = await keys.get(key_id)
+    key = await keys.get(key_id_of(named.encode()) or named)
     if key is None:
         raise NoSuchKey(named[: len(KEY_PREFIX) + 12])
     if key.revoked_at is not None:

@@ -70,7 +70,7 @@ class By(StrEnum):
 
     ORGANIZATION = "organization"
     DAY = "day"
-    KEY = "key"
+    KEY = "key_id"
     MODEL = "model"
 
     def of(self, usage: Usage) -> str:

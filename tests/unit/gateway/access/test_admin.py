@@ -70,7 +70,7 @@ async def test_a_revoked_key_ends_at_once(client: Client) -> None:
     boss = await admin(client)
     made = (await client.ask(boss, "POST", "/keys", json={})).json()
     assert made["organization"] == "ops"
-    gone = await client.ask(boss, "DELETE", f"/keys/{made['prefix']}")
+    gone = await client.ask(boss, "DELETE", f"/keys/{made['key_id']}")
     assert gone.status_code == 200
     assert gone.json()["revoked_at"] is not None
     with pytest.raises(ApiError, match="was revoked"):
@@ -122,7 +122,9 @@ async def test_usage_is_told_by_organisation_key_and_model(client: Client) -> No
     await use(client)
     report = (await client.ask(await admin(client), "GET", "/usage")).json()
     assert (report["first"], report["last"]) == ("2025-12-03", "2026-01-01")
-    assert [(u["organization"], u["key"], u["model"], u["requests"]) for u in report["usage"]] == [
+    assert [
+        (u["organization"], u["key_id"], u["model"], u["requests"]) for u in report["usage"]
+    ] == [
         ("acme", "k1", "qwen", 2),
         ("acme", "k2", "phi", 1),
         ("ops", "k3", "qwen", 5),
@@ -138,8 +140,8 @@ async def test_usage_can_be_filtered_and_grouped(client: Client) -> None:
     path = "/usage?organization=acme&model=qwen&from=2026-01-01&to=2026-01-31&group_by=day"
     report = (await client.ask(await admin(client), "GET", path)).json()
     assert [(u["day"], u["requests"]) for u in report["usage"]] == [("2026-01-01", 1)]
-    assert report["usage"][0]["key"] is None
-    path = "/usage?group_by=organization&group_by=day&key=k1"
+    assert report["usage"][0]["key_id"] is None
+    path = "/usage?group_by=organization&group_by=day&key_id=k1"
     report = (await client.ask(await admin(client), "GET", path)).json()
     assert [u["day"] for u in report["usage"]] == ["2025-12-30", "2026-01-01"]
 

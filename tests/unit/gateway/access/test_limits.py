@@ -188,7 +188,7 @@ async def test_accounts_that_nobody_uses_are_forgotten(shared: Shared) -> None:
 async def test_the_tightest_of_several_limits_counts(shared: Shared) -> None:
     async with gateways(shared) as [one]:
         key = an_account("key/k1", requests_per_minute=3)
-        key.title = "The key mk-k1… (ci)"
+        key.title = "The key mk-k1 (ci)"
         one.principal = a_principal(key, an_account(requests_per_minute=50))
         assert await one.ask_often(10) == 3
-        assert one.refused[0].message.startswith("The key mk-k1… (ci) has reached its limit of 3")
+        assert one.refused[0].message.startswith("The key mk-k1 (ci) has reached its limit of 3")

@@ -148,7 +148,7 @@ class _Quotas:
         return self.accounts.of(name, f"The organisation {organization}", quota)
 
     def principal_of(self, key: ApiKey) -> Principal:
-        title = f"The key {key.prefix}…" + (f" ({key.name})" if key.name else "")
+        title = f"The key {key.key_id}" + (f" ({key.name})" if key.name else "")
         own = self.accounts.of(f"key/{key.key_id}", title, key)
         return Principal(
             organization=key.organization,

@@ -78,7 +78,7 @@ class KeyTable:
         if entry is not None and entry.ends:
             refusal = entry.key.refusal(self._clock.now())
             if refusal is not None:
-                raise errors.invalid_api_key(f"The API key {entry.key.prefix}… {refusal}.")
+                raise errors.invalid_api_key(f"The API key {entry.key.key_id} {refusal}.")
         return entry.principal if entry is not None else None
 
     def _compared(self, credential: bytes, mark: bytes) -> _Entry | None:
@@ -131,7 +131,7 @@ class KeyTable:
             self._pepper = self._read_pepper()
         if self._pepper is None or key.pepper_id != pepper_id(self._pepper):
             if key.key_id not in self._useless:
-                log.warning("gateway.key_of_another_pepper", key=key.prefix)
+                log.warning("gateway.key_of_another_pepper", key_id=key.key_id)
             self._useless.add(key.key_id)
             return
         known = self._entries.get(key.key_id)

@@ -36,8 +36,7 @@ class Key(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    key_id: str
-    prefix: str = Field(description="the key's beginning")
+    key_id: str = Field(description="the key's beginning")
     organization: str
     name: str
     scopes: tuple[Scope, ...]
@@ -84,7 +83,7 @@ class UsageOf(BaseModel):
 
     organization: str | None = None
     day: date | None = None
-    key: str | None = None
+    key_id: str | None = None
     model: str | None = None
     requests: int
     prompt_tokens: int
@@ -128,9 +127,7 @@ async def make_key(wanted: KeyWanted, who: Admin, access: Parts) -> NewKey:
 
 
 @router.delete("/keys/{key}", responses=answers(404, 503))
-async def end_key(
-    key: Annotated[str, Path(description="id or prefix")], _: Admin, access: Parts
-) -> Key:
+async def end_key(key: Annotated[str, Path(description="its id")], _: Admin, access: Parts) -> Key:
     """Revoke an API key; here it ends at once, at other gateways as soon as they hear of it."""
     try:
         revoked = await revoke_key(access.store.api_keys, key, access.clock.now())
@@ -155,7 +152,7 @@ class UsageQuery(BaseModel):
     organization: OrganizationId | None = Field(
         default=None, description="left out: all that the key may see"
     )
-    key: str | None = Field(default=None, description="id of a key")
+    key_id: str | None = None
     model: str | None = None
     first: date | None = Field(default=None, alias="from", description="left out: 30 days")
     last: date | None = Field(default=None, alias="to", description="left out: today")
@@ -189,7 +186,7 @@ def _organization(query: UsageQuery, who: Principal) -> str | None:
 
 
 def _asked_for(row: Usage, query: UsageQuery) -> bool:
-    return query.key in (None, row.key_id) and query.model in (None, row.model)
+    return query.key_id in (None, row.key_id) and query.model in (None, row.model)
 
 
 def _report(rows: list[Usage], by: list[By], first: date, last: date) -> UsageReport:
