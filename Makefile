@@ -84,5 +84,5 @@ compose-up: ## the same system in containers
 compose-down: ## stop the containers, and the engines that they started
 	@exec scripts/compose down
 
-clean: down ## stop everything; remove .venv, .modelium (state, logs, engines) and caches, but no model
+clean: ## stop everything; remove .venv, .modelium (data, logs, engines) and caches, but no model (YES=1: do not ask)
 	@exec scripts/clean

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from modelium.common.advice import BrainAsked, BrainStatus, Standing
 from modelium.common.api_keys import Scope
-from modelium.common.events import ModelRequested
+from modelium.common.events import DecisionMade, ModelRequested
 from modelium.common.figures import DecidedAction, Decision, DecisionSource
 from modelium.common.history import DecisionRecord
 from tests.browser.pages import opened
@@ -155,6 +155,10 @@ async def test_usage_is_shown_by_what_is_chosen_and_saved_as_csv(
         await expect(page.get_by_role("alert")).to_contain_text("400 days")
 
 
+def decided_nothing() -> DecisionMade:
+    return DecisionMade(origin="brain", source=DecisionSource.RULES, inputs_digest="0")
+
+
 async def test_events_come_live_are_held_and_narrowed_and_older_ones_are_asked_for(
     browser: Browser,
 ) -> None:
@@ -190,6 +194,21 @@ async def test_events_come_live_are_held_and_narrowed_and_older_ones_are_asked_f
             assert (await answered.value).ok, "what is proposed is answered"
         await page.get_by_label("Subject").fill("nonsense.*")
         await expect(page.get_by_role("alert")).to_contain_text("nonsense")
+
+
+async def test_decisions_to_change_nothing_are_shown_to_who_asks_for_them(
+    browser: Browser,
+) -> None:
+    async with running_gateway() as rig, opened(browser, rig.url, None) as tab:
+        page, bus = tab.page, rig.around.bus
+        await bus.publish(decided_nothing())
+        await bus.publish(ModelRequested(model="other"))
+        await tab.go("/events")
+        nothing = page.get_by_role("listitem").filter(has_text="nothing should change")
+        await expect(page.get_by_role("listitem").filter(has_text="asked for by")).to_be_visible()
+        await expect(nothing).to_have_count(0)
+        await page.get_by_label("Also decisions to change nothing").check()
+        await expect(nothing).to_have_count(1)
 
 
 async def test_a_key_is_made_shown_once_and_revoked(browser: Browser) -> None:

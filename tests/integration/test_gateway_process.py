@@ -77,5 +77,5 @@ def test_an_address_that_others_can_reach_is_refused(
     command = (sys.executable, "-m", "modelium.gateway")
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert ended.returncode == ExitCode.CONFIG
-    assert "`modelium keys create`" in ended.stderr
+    assert "`modelium keys create --scope admin`" in ended.stderr
     assert "gateway.authentication: none" in ended.stderr

@@ -77,7 +77,8 @@ def welcome(system: LocalSystem, *, sample: bool) -> None:
     except Refused as refusal:
         if refusal.status not in (401, 403):
             raise
-        then = f"It asks for keys: export MODELIUM_API_KEY=$({this_command()} keys create)"
+        make = f"{this_command()} keys create --scope admin"
+        then = f"It asks for keys: export MODELIUM_API_KEY=$({make})"
         colour = "yellow"
     show_addresses(system)
     if then:

@@ -8,9 +8,9 @@ from modelium.common.settings_gateway import Authentication, Gateway
 
 _NO_KEY: Final = (
     "gateway.host is {host!r}, which other machines may reach, and there is no key yet. "
-    "Make one while Redis runs: `modelium keys create`. Where `make up` runs Redis, start it on "
-    "loopback for that: `MODELIUM_GATEWAY__HOST=127.0.0.1 make up DETACH=1`, then "
-    "`.venv/bin/modelium keys create`, `make down`, `make up`. Or let everybody in: "
+    "Make one while Redis runs: `modelium keys create --scope admin`. Where `make up` runs Redis, "
+    "start it on loopback for that: `MODELIUM_GATEWAY__HOST=127.0.0.1 make up DETACH=1`, then "
+    "`.venv/bin/modelium keys create --scope admin`, `make down`, `make up`. Or let everybody in: "
     "gateway.authentication: none (MODELIUM_GATEWAY__AUTHENTICATION=none)."
 )
 
