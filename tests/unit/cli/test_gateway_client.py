@@ -84,6 +84,13 @@ def test_the_key_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> 
     ]
 
 
+def test_what_the_gateway_finds_wrong_with_the_words_is_wrong_usage() -> None:
+    error = json.dumps({"error": {"code": "invalid_request", "message": "no subject of a fact"}})
+    with gateway(error, 400) as (client, _), pytest.raises(Refused, match="no subject") as refusal:
+        client.recent_events([("subject", "nonsense")])
+    assert refusal.value.exit_code == ExitCode.USAGE
+
+
 @pytest.mark.parametrize(("status", "hint"), [(401, "MODELIUM_API_KEY"), (403, "scope")])
 def test_not_being_allowed_has_an_exit_code_of_its_own(status: int, hint: str) -> None:
     error = json.dumps({"error": {"message": "needs the scope", "code": "x"}})

@@ -32,6 +32,8 @@ class Refused(ModeliumError):
         self.code = code
         if status in (401, 403):
             self.exit_code = ExitCode.PERMISSION
+        elif (status, code) == (400, "invalid_request"):
+            self.exit_code = ExitCode.USAGE
 
 
 @dataclass(frozen=True)
