@@ -35,6 +35,17 @@ def test_nothing_that_compose_1_29_refuses_is_used() -> None:
             assert set(condition) == {"condition"}, name
 
 
+def test_without_a_choice_of_agents_nothing_starts() -> None:
+    """It is in .env, which nobody has before they copy it; no agent would run."""
+    said = SERVICES["gateway"]["labels"]["io.modelium.profiles"]
+    assert said.startswith("${COMPOSE_PROFILES:?copy .env.example to .env")
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == [
+        "COMPOSE_PROJECT_NAME=modelium",
+        "COMPOSE_PROFILES=cpu",
+    ]
+
+
 @pytest.mark.parametrize("name", RUNNING)
 def test_every_container_is_hardened(name: str) -> None:
     service = RUNNING[name]

@@ -26,11 +26,11 @@ def test_every_setting_has_a_description_and_a_variable() -> None:
 
 
 def test_the_settings_file_of_the_repository_changes_nothing() -> None:
-    assert load_with_origins(ROOT / "modelium.yaml").origins.keys() == set()
+    assert load_with_origins(ROOT / "modelium.example.yaml").origins.keys() == set()
 
 
 def test_the_lines_of_the_settings_file_show_the_defaults() -> None:
-    text = (ROOT / "modelium.yaml").read_text()
+    text = (ROOT / "modelium.example.yaml").read_text()
     head, _, body = text.partition("\norganization:")
     uncommented = re.sub(r"^(\s*)# (\w+:)", r"\1\2", "organization:" + body, flags=re.MULTILINE)
     shown = Settings.model_validate(yaml.safe_load(uncommented))

@@ -44,6 +44,8 @@ class Machine:
         (folder / "scripts").mkdir()
         for script in ("bootstrap", "apt-install", "compose"):
             shutil.copy(ROOT / "scripts" / script, folder / "scripts")
+        for example in (".env.example", "modelium.example.yaml"):
+            shutil.copy(ROOT / example, folder)
         self.started: list[psutil.Process] = []
 
     def program(self, name: str, body: str) -> None:
@@ -61,6 +63,7 @@ class Machine:
             preexec_fn=_heed_signals,
             env={
                 "PATH": str(self.programs),
+                "HOME": str(self.folder),
                 "MODELIUM_POLICY_RC_D": str(self.policy),
             },
             stdout=subprocess.DEVNULL,
@@ -180,6 +183,9 @@ def test_the_cpu_engine_gets_torch_for_the_cpu(
     calls = [c for c in (engine / "bin" / "calls").read_text().splitlines() if "install" in c]
     assert [part in call for part, call in zip(asked, calls, strict=False)] == [True] * len(asked)
     assert calls[-1].endswith("install ray[serve]==2.60.0 onnxruntime==1.32.0")
+    settings = machine.folder / "modelium.yaml"
+    assert settings.read_text() == (ROOT / "modelium.example.yaml").read_text()
+    settings.write_text("# changed")
     # An environment that was made before is completed, and one that is complete left alone.
     for removed, more in ((True, 1), (False, 0)):
         if removed:
@@ -188,6 +194,7 @@ def test_the_cpu_engine_gets_torch_for_the_cpu(
         assert machine.start("bootstrap").wait(15) == 0
         after = (engine / "bin" / "calls").read_text().splitlines()[before:]
         assert len([call for call in after if "install" in call]) == more
+    assert settings.read_text() == "# changed"
 
 
 def compose(machine: Machine, *words: str) -> subprocess.CompletedProcess[str]:
@@ -213,3 +220,4 @@ def test_compose_goes_on_where_an_engine_answers(machine: Machine) -> None:
     machine.program("docker", '[ "$1" = version ]')
     machine.program("docker-compose", 'echo "asked: $*"')
     assert compose(machine, "up", "-d").stdout == "asked: up -d\n"
+    assert (machine.folder / ".env").read_text() == (ROOT / ".env.example").read_text()
