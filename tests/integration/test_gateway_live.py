@@ -64,7 +64,7 @@ async def change(stream: Stream, met: Callable[[Any], object]) -> Told:
 
 
 async def test_first_comes_everything_then_only_what_changes(rig: Rig) -> None:
-    await rig.become("other")
+    await rig.become("other", load_s=2.0)  # else it is expected to load as the other one did
     await rig.around.bus.publish(a_beat())
     async with streamed(rig.http, f"{rig.url}/live") as stream:
         first = await stream.next()
