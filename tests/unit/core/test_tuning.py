@@ -5,13 +5,21 @@ import pytest
 from modelium.common.settings_policies import Policies
 from modelium.core.tuning import CURRENT, LRU, Replayed, Streak, Verdict, candidates, verdict
 
-NOW = Replayed(mean_wait_s=10.0, older_wait_s=10.0, newer_wait_s=10.0, cold=500)
-SLOW = Replayed(mean_wait_s=20.0, older_wait_s=20.0, newer_wait_s=20.0, cold=500)
 
-
-def each(mean_s: float, older_s: float | None = None, newer_s: float | None = None) -> Replayed:
+def each(
+    mean_s: float,
+    older_s: float | None = None,
+    newer_s: float | None = None,
+    *,
+    p99_s: float = 100.0,
+    cold: int = 500,
+    too_late: int = 0,
+) -> Replayed:
     """Of a half that is not given, the same as over all."""
-    return Replayed(mean_s, older_s or mean_s, newer_s or mean_s, cold=500)
+    return Replayed(mean_s, older_s or mean_s, newer_s or mean_s, p99_s, cold, too_late)
+
+
+NOW, SLOW = each(10.0), each(20.0)
 
 
 def test_a_candidate_is_one_step_of_one_number() -> None:
@@ -63,15 +71,38 @@ def test_who_wins(rivals: dict[str, Replayed], lru: Replayed, winner: str) -> No
     assert verdict({CURRENT: NOW, LRU: lru, **rivals}).winner == winner
 
 
+@pytest.mark.parametrize(
+    ("now_s", "lru_s", "says"),
+    [
+        (100.0, 100.0, ""),
+        (99.9, 99.9, "longer than as it is"),
+        (99.9, 200.0, "longer than as it is"),
+        (200.0, 99.9, "longer than by LRU"),
+    ],
+)
+def test_who_makes_the_unluckiest_wait_longer_does_not_win(
+    now_s: float, lru_s: float, says: str
+) -> None:
+    # It won by its mean alone, and a few waited for minutes.
+    place = {CURRENT: each(10.0, p99_s=now_s), LRU: each(20.0, p99_s=lru_s)}
+    won = verdict({**place, "a": each(8.0, p99_s=105.0)})
+    assert (won.winner, says in won.reason) == ("" if says else "a", True)
+
+
+def test_the_next_best_takes_over_where_the_best_may_not() -> None:
+    rivals = {"a": each(8.0, p99_s=200.0), "b": each(9.0), "c": each(9.2)}
+    assert verdict({CURRENT: NOW, LRU: SLOW, **rivals}).winner == "b"
+
+
 def test_too_few_waits_prove_nothing() -> None:
-    few = Replayed(10.0, 10.0, 10.0, cold=99)
+    few = each(10.0, cold=99)
     won = verdict({CURRENT: few, LRU: SLOW, "a": each(1.0)})
     assert won == Verdict("", "99 requests had to wait, too few to tell")
 
 
 def test_who_would_have_more_requests_refused_does_not_win() -> None:
-    late = [Replayed(9.0, 9.0, 9.0, cold=500, too_late=count) for count in (4, 5)]
-    now = Replayed(10.0, 10.0, 10.0, cold=500, too_late=4)
+    late = [each(9.0, too_late=count) for count in (4, 5)]
+    now = each(10.0, too_late=4)
     assert verdict({CURRENT: now, LRU: SLOW, "a": late[0]}).winner == "a"
     won = verdict({CURRENT: now, LRU: SLOW, "a": late[1]})
     assert (won.winner, "5 requests instead of 4" in won.reason) == ("", True)
@@ -79,7 +110,8 @@ def test_who_would_have_more_requests_refused_does_not_win() -> None:
 
 def test_the_reason_has_the_figures() -> None:
     won = verdict({CURRENT: NOW, LRU: SLOW, "a": each(9.0)})
-    assert won.reason == "mean wait 9.00 s with a, 10.00 s as it is, 20.00 s by LRU"
+    means = "mean wait 9.00 s with a, 10.00 s as it is, 20.00 s by LRU"
+    assert won.reason == f"{means}; p99 100.00, 100.00, 100.00 s"
 
 
 def test_it_takes_two_rounds_in_a_row() -> None:

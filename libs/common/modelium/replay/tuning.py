@@ -36,6 +36,7 @@ def _of(outcome: Outcome, middle_s: float, older: int, patience_s: float) -> Rep
         mean_wait_s=outcome.mean_wait_s,
         older_wait_s=(all_s - newer_s) / max(1, older),
         newer_wait_s=newer_s / max(1, outcome.requests - older),
+        p99_wait_s=outcome.p99_wait_s,
         cold=outcome.cold,
         too_late=sum(wait_s > patience_s for _, wait_s in outcome.waits),
     )
