@@ -1,19 +1,24 @@
 """From what gateways say once a second to a trace."""
 
+from collections import deque
+from dataclasses import fields, is_dataclass
+
 import pytest
 
 from modelium.common.advice import MetricsTick
 from modelium.common.figures import DeviceFigures, GatewayModelStats
 from modelium.common.reports import GatewayStats
 from modelium.replay.parts import Need
-from modelium.replay.recording import Recorder
+from modelium.replay.recording import FORGET_S, Recorder
 from modelium.replay.trace import Request
 from tests.unit.brain.kit import cold
 
 
-def stats(requests: int, in_flight: int = 0, waiting: int = 0, by: str = "g") -> GatewayStats:
+def stats(
+    requests: int, in_flight: int = 0, waiting: int = 0, by: str = "g", of: str = "a"
+) -> GatewayStats:
     model = GatewayModelStats(
-        model="a",
+        model=of,
         requests=requests,
         failures=0,
         in_flight=in_flight,
@@ -77,6 +82,44 @@ def test_two_gateways_are_counted_apart_and_what_is_open_at_the_end_is_kept() ->
     assert recorder.heard(stats(4, by="h"), 2.0) == [Request(0.5, "a", 1.0)]
     assert recorder.finish() == [Request(0.5, "a", pytest.approx(0.0))]
     assert recorder.gateways == 2
+
+
+def remembered(thing: object) -> int:
+    """How many things it holds, whatever they are."""
+    if isinstance(thing, dict):
+        return len(thing) + sum(map(remembered, thing.values()))
+    if isinstance(thing, set | list | deque):
+        return len(thing)
+    if is_dataclass(thing):
+        return sum(remembered(getattr(thing, each.name)) for each in fields(thing))
+    return 0
+
+
+def test_gateways_and_models_that_are_gone_are_forgotten_however_long_it_records() -> None:
+    # Each start of a gateway, and each name that a model ever had, was remembered for good.
+    recorder, ended, held = Recorder(began_s=0.0), [], []
+    for n in range(20):
+        now_s, by, of = n * FORGET_S, f"gateway-{n}", f"model-{n}"
+        recorder.ticked(MetricsTick(interval_s=10, models=(cold(of, needed_bytes=9),), devices=()))
+        ended += recorder.heard(stats(0, by=by, of=of), now_s)
+        ended += recorder.heard(stats(0, in_flight=1, by=by, of="a"), now_s + 1)
+        held.append(remembered(recorder))
+    assert len(ended) == 18  # those of gateways that fell silent have ended
+    assert max(held[5:]) == held[5]
+    assert len(ended + recorder.finish()) == 20
+
+
+def test_what_recorded_models_need_is_kept_when_they_are_gone() -> None:
+    recorder = Recorder(began_s=0.0)
+    for name in ("a", "b"):
+        devices, models = (), (cold(name, needed_bytes=9),)
+        recorder.ticked(MetricsTick(interval_s=10, models=models, devices=devices))
+        recorder.heard(stats(0), 0.0)
+        recorder.heard(stats(1), 1.0)
+    assert recorder.needs.keys() == {"a", "b"}
+    recorder.keep_only(())
+    recorder.ticked(MetricsTick(interval_s=10, models=(), devices=()))
+    assert not recorder.needs
 
 
 def test_ticks_say_what_models_need_and_what_devices_there_are() -> None:

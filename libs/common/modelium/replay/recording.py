@@ -7,13 +7,18 @@ what was seen, one look per second.
 """
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Final
 
 from modelium.common.advice import MetricsTick
 from modelium.common.figures import GatewayModelStats
 from modelium.common.reports import GatewayStats
 from modelium.replay.parts import Need
 from modelium.replay.trace import Request
+
+FORGET_S: Final = 300.0
+"""A gateway that was silent for longer does not come back."""
 
 
 @dataclass(slots=True)
@@ -48,53 +53,79 @@ class _Seen:
 
 
 @dataclass(slots=True)
+class _Gateway:
+    """One that has spoken."""
+
+    spoke_s: float
+    models: dict[str, _Seen] = field(default_factory=dict)
+
+    def end_all(self) -> list[Request]:
+        """Nobody will say any more when they end."""
+        return [r for model, seen in self.models.items() for r in seen.end_all(model)]
+
+
+@dataclass(slots=True)
 class Recorder:
-    """`began_s` is when the recording began, by the clock of every `now_s`."""
+    """`began_s` is when the recording began, by the clock of every `now_s`.
+
+    What it remembers is as much as there is, and not as long as it records: of gateways and models
+    that are gone nothing is left but what the recorded models need.
+    """
 
     began_s: float
     needs: dict[str, Need] = field(default_factory=dict)
-    """What the models are known to need, by the newest tick."""
+    """What models are known to need: those of the newest tick, and all that were recorded."""
     devices: int = 0
     device_bytes: int = 0
     """Of the largest."""
-    _gateways: dict[str, float] = field(default_factory=dict)
-    """When each spoke last."""
-    _seen: dict[tuple[str, str], _Seen] = field(default_factory=dict)
-
-    @property
-    def gateways(self) -> int:
-        """How many have spoken."""
-        return len(self._gateways)
+    gateways: int = 0
+    """How many have spoken; one that was silent for long is another when it speaks again."""
+    _gateways: dict[str, _Gateway] = field(default_factory=dict)
+    _recorded: set[str] = field(default_factory=set)
+    """Models of which there are requests."""
 
     def heard(self, stats: GatewayStats, now_s: float) -> list[Request]:
         """The requests that have ended since the gateway spoke last."""
         at_s = now_s - self.began_s
-        spoke_s = self._gateways.get(stats.gateway_id)
-        ended: list[Request] = []
+        ended = self._forget_silent(at_s)
+        known = self._gateways.get(stats.gateway_id)
+        if known is None:
+            known = self._gateways[stats.gateway_id] = _Gateway(at_s)
+            known.models = {each.model: _known(each, at_s) for each in stats.models}
+            self.gateways += 1
         for each in stats.models:
-            key = (stats.gateway_id, each.model)
-            seen = self._seen.get(key)
-            if seen is not None and each.requests < seen.ended:  # it was started again
+            seen = known.models.setdefault(each.model, _Seen(at_s))
+            if each.requests < seen.ended:  # it was started again
                 ended += seen.end_all(each.model)
-                seen = _Seen(at_s)
-            elif seen is None:
-                seen = _Seen(at_s) if spoke_s is not None else _known(each, at_s)
-            self._seen[key] = seen
-            ended += _more(seen, each, at_s if spoke_s is None else spoke_s, at_s)
-        self._gateways[stats.gateway_id] = at_s
+                seen = known.models[each.model] = _Seen(at_s)
+            ended += _more(seen, each, known.spoke_s, at_s)
+        for gone in known.models.keys() - {each.model for each in stats.models}:
+            ended += known.models.pop(gone).end_all(gone)
+        known.spoke_s = at_s
+        self._recorded.update(request.model for request in ended)
         return ended
+
+    def _forget_silent(self, at_s: float) -> list[Request]:
+        """A gateway that is started again has another id: the one before says nothing more."""
+        silent = [i for i, each in self._gateways.items() if at_s - each.spoke_s > FORGET_S]
+        return [request for i in silent for request in self._gateways.pop(i).end_all()]
 
     def ticked(self, tick: MetricsTick) -> None:
         """Note what is known of models and devices."""
         self.devices = len(tick.devices)
         self.device_bytes = max((device.total_bytes for device in tick.devices), default=0)
+        self.needs = {m: need for m, need in self.needs.items() if m in self._recorded}
         for model in tick.models:
             if size_bytes := max(model.needed_bytes, model.held_bytes):
                 self.needs[model.model] = Need(size_bytes, model.reload_s)
 
+    def keep_only(self, models: Collection[str]) -> None:
+        """Of no others there are requests any more: what they need may be forgotten."""
+        self._recorded.intersection_update(models)
+
     def finish(self) -> list[Request]:
         """Those that have not ended, as if they did now."""
-        return [r for (_, model), seen in self._seen.items() for r in seen.end_all(model)]
+        return [request for each in self._gateways.values() for request in each.end_all()]
 
 
 def _known(each: GatewayModelStats, at_s: float) -> _Seen:

@@ -38,6 +38,7 @@ class Demand:
 
     def ticked(self, tick: MetricsTick) -> None:
         """What models need, and which devices there are."""
+        self._recorder.keep_only({request.model for request in self.requests})
         self._recorder.ticked(tick)
         self.sleeps = self.sleeps or any(model.can_sleep for model in tick.models)
 
