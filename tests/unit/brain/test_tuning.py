@@ -27,8 +27,8 @@ from tests.unit.brain.kit import GB, Scripted, cold, figures, tick
 EVERY_S = 3600.0
 LATER = "displace_after_seconds=50"
 SILENCE = NoAnswer("none")
-AS_IT_IS = Replayed(10.0, 10.0, 10.0, cold=500)
-BETTER = Replayed(8.0, 8.0, 8.0, cold=500)
+AS_IT_IS = Replayed(10.0, 10.0, 10.0, 100.0, cold=500)
+BETTER = Replayed(8.0, 8.0, 8.0, 99.0, cold=500)
 
 
 def stats(requests: int) -> GatewayStats:
@@ -51,6 +51,7 @@ class Replays:
 
     better: str = LATER
     error: TookTooLong | None = None
+    spent_ratio: float = 1.0
     jobs: list[Job] = field(default_factory=list)
     meanwhile: Callable[[], Awaitable[None]] | None = None
     """What happens while the second one runs."""
@@ -62,7 +63,8 @@ class Replays:
         if self.error:
             raise self.error
         names = (*job.candidates, LRU)
-        return Done(replayed={n: BETTER if n == self.better else AS_IT_IS for n in names})
+        replayed = {n: BETTER if n == self.better else AS_IT_IS for n in names}
+        return Done(replayed=replayed, spent_ratio=self.spent_ratio)
 
 
 class Rig:
@@ -118,7 +120,8 @@ async def test_who_wins_twice_is_applied_and_told_with_the_figures() -> None:
     applied = await rig.store.policies.get()
     assert applied is not None
     assert applied.policies == Policies(displace_after_seconds=50)
-    reason = f"mean wait 8.00 s with {LATER}, 10.00 s as it is, 10.00 s by LRU"
+    means = f"mean wait 8.00 s with {LATER}, 10.00 s as it is, 10.00 s by LRU"
+    reason = f"{means}; p99 99.00, 100.00, 100.00 s"
     [told] = rig.bus.of(PoliciesChanged)
     assert isinstance(told, PoliciesChanged)
     assert told.changes == {"displace_after_seconds": "25.0 -> 50.0"}
@@ -254,6 +257,23 @@ async def test_a_replay_that_takes_too_long_is_given_up_and_halved() -> None:
     assert await rig.store.policies.get() is None
 
 
+@pytest.mark.parametrize(
+    ("spent_ratio", "replayed"), [(0.41, [200, 200, 300, 400]), (0.4, [200, 200, 300, 800])]
+)
+async def test_all_is_replayed_again_once_there_is_time_for_it(
+    spent_ratio: float, replayed: list[int]
+) -> None:
+    # One round that took too long, on a busy machine, halved what was replayed for good.
+    rig = Rig(Replays(better=CURRENT, error=TookTooLong("too long")))
+    await rig.rounds(1)
+    rig.replays.error = None
+    rig.replays.spent_ratio = 1.0
+    await rig.rounds(1)
+    rig.replays.spent_ratio = spent_ratio
+    await rig.rounds(2)
+    assert [len(job.requests) for job in rig.replays.jobs] == replayed
+
+
 async def test_models_that_fit_no_device_are_not_replayed() -> None:
     rig = Rig(Replays())
     await rig.rounds(1)
@@ -274,7 +294,8 @@ def test_demand_older_than_its_window_is_forgotten() -> None:
     demand = Demand(began_s=0.0, window_hours=1)
     demand.ticked(tick(cold("a", needed_bytes=8 * GB)))
     demand.heard(stats(0), 0.0)
-    demand.heard(stats(4), 1.0)
+    for second in range(1, 3700, 100):
+        demand.heard(stats(4), second)
     demand.heard(stats(6), 3700.0)
     assert len(demand.newest()) == 2
     assert demand.newest()[0].at_s == 0

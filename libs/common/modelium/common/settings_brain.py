@@ -33,7 +33,7 @@ class Tuning(Section):
     cpu_seconds: PositiveInt = Field(
         default=300,
         description="Seconds of CPU that a round may take, at the lowest priority; one that takes "
-        "more is given up, and the next replays half as much.",
+        "more is given up, and the next replays half as much, until there is time for more.",
     )
 
 

@@ -25,6 +25,8 @@ class Done(Frozen):
     """What came of it, by the names of the candidates."""
 
     replayed: dict[str, Replayed]
+    spent_ratio: float = 1.0
+    """Of the CPU time that it may take, how much it took."""
 
 
 def carried_out(job: Job) -> Done:

@@ -25,6 +25,8 @@ from modelium.core.tuning import CURRENT, ENOUGH_COLD, Streak, Verdict, candidat
 
 LEAST_SHARE: Final = 1 / 16
 """Of the demand that is replayed, however long a round takes."""
+SPARE_RATIO: Final = 0.4
+"""A round that took no more than this of its CPU time can be twice as long, and a little slower."""
 
 log = structlog.get_logger()
 
@@ -63,6 +65,7 @@ class Tuner:
         self._tried: Policies | None = None
         """What was in force in the last round."""
         self._share = 1.0
+        """Of the demand that is replayed: as much as the CPU time is enough for."""
         self._rounds = 0
         self._last = ""
 
@@ -95,12 +98,7 @@ class Tuner:
             interval_s=self._interval_s,
             patience_s=self._patience_s,
         )
-        try:
-            done = await self._replay(job)
-        except TookTooLong:
-            self._share = max(LEAST_SHARE, self._share / 2)
-            raise
-        self._rounds += 1
+        done = await self._replayed(job)
         won = verdict(done.replayed)
         self._streak = self._streak.after(won)
         if not won.winner:
@@ -108,6 +106,18 @@ class Tuner:
         if not self._streak.is_enough:
             return f"{won.winner} won, and must win once more: {won.reason}"
         return await self._apply(now, rivals[won.winner], won)
+
+    async def _replayed(self, job: Job) -> Done:
+        """The next takes half as much if this takes too long, twice as much if there is time."""
+        try:
+            done = await self._replay(job)
+        except TookTooLong:
+            self._share = max(LEAST_SHARE, self._share / 2)
+            raise
+        if done.spent_ratio <= SPARE_RATIO:
+            self._share = min(1.0, self._share * 2)
+        self._rounds += 1
+        return done
 
     def _begin_anew_after_a_change(self, now: Policies) -> None:
         """Whoever changed them, an operator or another brain: what follows is judged."""
