@@ -8,7 +8,7 @@ from modelium.common.events import MetricsTick
 from modelium.common.figures import DeviceFigures, ModelFigures
 from modelium.common.records import ModelState
 from modelium.core.policy import Policy
-from modelium.core.rules import advise
+from modelium.core.rules import advise, foresee
 
 SLOT = "cpu-local-0"
 
@@ -188,3 +188,29 @@ def test_nothing_is_loaded_early_while_somebody_needs_a_device(other: dict[str, 
 def test_nothing_is_loaded_early_unless_the_settings_say_so_and_leave_room() -> None:
     assert prewarmed(figures("b", **EXPECTED), prewarm=False) == []
     assert prewarmed(figures("b", **EXPECTED), evict_when_memory_above_percent=85) == []
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {},
+        {"evict_after_idle_s": 0},
+        {"evict_idle_always": True},
+        {"prewarm": True},
+        {"evict_when_memory_above_percent": 50},
+        {"always_loaded": frozenset("p")},
+    ],
+)
+def test_who_foresees_nothing_says_nothing_while_nobody_waits(policy: dict[str, Any]) -> None:
+    models = (
+        figures("idle", idle_s=9999, loaded_for_s=9999),
+        figures("soon", **EXPECTED),
+        figures("p", **EXPECTED | {"soon_chance": 0, "pinned": "always_loaded" in policy}),
+        figures("loading", state=ModelState.LOADING, waiting=3, device_ids=("another",)),
+    )
+    if "prewarm" in policy:
+        models = models[:-1]
+    device = DeviceFigures(device_id=SLOT, total_bytes=100, free_bytes=40)
+    tick = MetricsTick(interval_s=10, models=models, devices=(device,))
+    numbers = Policy(**policy)
+    assert bool(advise(tick, numbers)) is foresee(numbers)

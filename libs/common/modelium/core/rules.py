@@ -19,6 +19,7 @@ from modelium.core.policy import Policy
 from modelium.core.snapshot import STARTABLE
 
 _CHANGING: Final = frozenset({ModelState.LOADING, ModelState.UNLOADING})
+_FULL_PERCENT: Final = 100.0
 LIKELY: Final = 0.3
 """A load for nobody costs little where memory is free; by replays, see docs/brain.md."""
 
@@ -36,6 +37,12 @@ def advise(tick: MetricsTick, policy: Policy) -> tuple[Decision, ...]:
     wanted = {m.model: _load_pinned(m) for m in tick.models if _pinned_fits(m, tick.devices)}
     early = {} if wanted or not policy.prewarm else _prewarm(tick, policy)
     return tuple({**early, **pressed, **idle, **wanted}.values())
+
+
+def foresee(policy: Policy) -> bool:
+    """Whether they may say something of a tick at which nobody waits for a load to begin."""
+    fuller = policy.evict_when_memory_above_percent < _FULL_PERCENT
+    return bool(policy.prewarm or policy.evict_idle_always or fuller or policy.always_loaded)
 
 
 def _prewarm(tick: MetricsTick, policy: Policy) -> dict[str, Decision]:

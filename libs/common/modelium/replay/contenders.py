@@ -98,8 +98,8 @@ class Contenders:
         if name in OTHERS:
             return OTHERS[name]()
         if name == RULES:
-            foresees = self.policy.prewarm or self.policy.evict_idle_always
-            return self._deciding(partial(rules.advise, policy=self.policy), foresees=foresees)
+            advisor = partial(rules.advise, policy=self.policy)
+            return self._deciding(advisor, foresees=rules.foresee(self.policy))
         if name == BRAIN and self.brain is not None:
             return self._deciding(self.brain, foresees=True)
         if name == BRAIN:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Final
 
 from modelium.common.advice import MetricsTick
 from modelium.common.figures import Decision
@@ -20,9 +19,6 @@ from modelium.replay.parts import ASLEEP_BYTES, Level, Model
 from modelium.replay.simulate import someone_waits
 
 AGENT = "local"
-VALID_FOR: Final = 1.5
-"""Decision intervals for which advice counts, as in the orchestrator."""
-
 Advisor = Callable[[MetricsTick], Sequence[Decision]]
 """What the brain is: it gets a tick and says what should become of models."""
 
@@ -36,8 +32,10 @@ def time_of(tick: MetricsTick) -> float:
 class Deciding:
     """Looks once a second while somebody waits, as the orchestrator does.
 
-    The advisor is asked once per decision interval while somebody waits, and with `foresees` also
-    while nobody does.
+    The advisor is asked at every tick, one for each decision interval. Asked as soon as somebody
+    waited instead, the mean wait by the rules was up to 6 % longer in nine replays. Unless it
+    `foresees` it has nothing to say while nobody waits, and such ticks are passed over, which are
+    most of the work.
     """
 
     policy: Policy
@@ -46,25 +44,27 @@ class Deciding:
     foresees: bool = False
     tick_s: float = 1.0
     _advice: tuple[Decision, ...] = ()
-    _advised_s: float = 0.0
+    _ticked_s: float = 0.0
+    _asked_s: float = 0.0
     _ended: dict[str, int] = field(default_factory=dict)
     _cold: dict[str, ModelView] = field(default_factory=dict)
 
     def due_s(self, node: Node, acted_s: float) -> float:
         """Waiters grow older, and the next interval begins."""
-        foresees_s = self._advised_s + self.interval_s if self.foresees else inf
+        next_tick_s = self._ticked_s + self.interval_s if self.advisor else inf
         if not node.wanted or not someone_waits(node):
-            return foresees_s
-        return min(acted_s + self.tick_s, foresees_s)
+            return next_tick_s if self.foresees else inf
+        return min(acted_s + self.tick_s, next_tick_s)
 
     def act(self, node: Node) -> None:
         """Decide as long as what was done at once lets more be done."""
         told = self._take_advice(node)
         while told or someone_waits(node):
             told = False
-            age_s = node.now_s - self._advised_s
-            advice = self._advice if age_s <= VALID_FOR * self.interval_s else ()
-            for action in decide(self.snapshot(node), advice, self.policy, advice_age_s=age_s):
+            age_s = node.now_s - self._ticked_s
+            for action in decide(
+                self.snapshot(node), self._advice, self.policy, advice_age_s=age_s
+            ):
                 self._carry_out(node, action)
             if not node.changed:
                 break
@@ -72,13 +72,14 @@ class Deciding:
 
     def _take_advice(self, node: Node) -> bool:
         """Ask the advisor, if it is time; whether there is something new to follow."""
-        elapsed_s = node.now_s - self._advised_s
-        if self.advisor is None or elapsed_s < self.interval_s:
+        if self.advisor is None or node.now_s < self._ticked_s + self.interval_s:
             return False
-        if not self.foresees and not someone_waits(node):
-            return False
-        self._advised_s = node.now_s
-        self._advice = tuple(self.advisor(self.tick(node, elapsed_s)))
+        while self._ticked_s + self.interval_s <= node.now_s:
+            self._ticked_s += self.interval_s
+        self._advice = ()
+        if self._ticked_s == node.now_s:
+            elapsed_s, self._asked_s = node.now_s - self._asked_s, node.now_s
+            self._advice = tuple(self.advisor(self.tick(node, elapsed_s)))
         return bool(self._advice)
 
     def tick(self, node: Node, elapsed_s: float) -> MetricsTick:
@@ -130,6 +131,7 @@ class Deciding:
                 why = expected.get(model.name)
                 known = self._cold[model.name] = _seen(node, model, self.policy, why)
             return known
+        self._cold.pop(model.name, None)
         return _seen(node, model, self.policy, expected.get(model.name))
 
     def _carry_out(self, node: Node, action: Action) -> None:
