@@ -288,14 +288,3 @@ async def test_where_engines_sleep_nothing_is_replayed() -> None:
     await rig.rounds(1)
     assert rig.replays.jobs == []
     assert "engines can sleep here" in rig.tuner.status().last
-
-
-def test_demand_older_than_its_window_is_forgotten() -> None:
-    demand = Demand(began_s=0.0, window_hours=1)
-    demand.ticked(tick(cold("a", needed_bytes=8 * GB)))
-    demand.heard(stats(0), 0.0)
-    for second in range(1, 3700, 100):
-        demand.heard(stats(4), second)
-    demand.heard(stats(6), 3700.0)
-    assert len(demand.newest()) == 2
-    assert demand.newest()[0].at_s == 0

@@ -40,6 +40,7 @@ def models(draw: st.DrawFn, name: str) -> ModelView:
         stale_files=draw(st.sampled_from([False, False, True])),
         unload_requested=draw(st.sampled_from([False, False, True])),
         sleep_requested=draw(st.sampled_from([False, False, True])),
+        loaded_ahead_s=draw(durations),
         device_ids=(draw(st.sampled_from(SLOTS)),) if live else (),
         held_bytes=asleep.asleep_bytes if asleep else size if live else 0,
         waiting=waits,

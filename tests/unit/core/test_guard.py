@@ -32,6 +32,8 @@ KEEP, LOAD, EVICT, SLEEP = (
         (loaded("b"), LOAD, "single_flight"),
         (cold("b", blocked="rejected"), LOAD, "not_servable"),
         (cold("b", state=ModelState.ERROR, retry_in_s=1), LOAD, "backing_off"),
+        (cold("b", loaded_ahead_s=9.0), LOAD, "nobody_came"),
+        (cold("b", loaded_ahead_s=9.0, pinned=True), LOAD, None),
         (cold("b", 5), LOAD, "ledger"),
         (cold("other"), LOAD, "unknown_model"),
     ],

@@ -28,6 +28,7 @@ def every_ten_minutes() -> Habit:
         ({"idle_s": 550}, False),  # its load takes 20 s, and 10 are to spare
         ({"idle_s": 550, "load_s": 60}, True),
         ({"sent_away": True}, False),
+        ({"loaded_ahead_s": 9.0}, False),  # it was once, and nobody came
         ({"blocked": "no runtime serves it"}, False),
         ({"removed": True}, False),
         ({"retry_in_s": 5}, False),
@@ -62,3 +63,14 @@ def test_the_reason_counts_that_says_more(
     model = ModelView("m", ModelState.UNLOADED, {DeviceKind.CPU: 10}, **known | changes)
     (figures,) = figures_of_models(Snapshot((model,), (DEVICE,)), Policy(), {})
     assert (figures.soon_chance, figures.soon_after) == expected
+
+
+@pytest.mark.parametrize(("began_s", "soon"), [(5.0, True), (40.0, False)])
+def test_who_was_loaded_for_nobody_is_expected_again_only_once_another_begins(
+    began_s: float, soon: bool
+) -> None:
+    known = {"idle_s": 580, "load_s": 20, "habit": every_ten_minutes(), "loaded_ahead_s": 30.0}
+    other = Expected("other", 0.5, since_s=began_s)
+    model = ModelView("m", ModelState.UNLOADED, {DeviceKind.CPU: 10}, expected=other, **known)
+    (figures,) = figures_of_models(Snapshot((model,), (DEVICE,)), Policy(), {})
+    assert (figures.soon_chance, figures.soon_after) == ((0.5, "other") if soon else (0.0, None))

@@ -22,6 +22,7 @@ DRIVERS: dict[str, Callable[[], Driver]] = {
     "clairvoyant": scored.clairvoyant,
     "rules": lambda: Deciding(Policy(), advisor=lambda tick: rules.advise(tick, Policy())),
 }
+HASTY = Policy(prewarm=True, evict_idle_always=True, evict_after_idle_s=60)
 
 
 @dataclass
@@ -80,6 +81,49 @@ def test_a_request_waits_for_its_load_and_no_longer() -> None:
     outcome = run(node, [Request(0, "a", 1), Request(10, "a", 1)], Deciding(Policy()))
     assert outcome.waits == ((0, pytest.approx(34)), (10, pytest.approx(24)))
     assert outcome.cold == 2
+
+
+@dataclass
+class Given(Watched):
+    """Counts the loads that are given up."""
+
+    given_up: int = 0
+
+    def act(self, node: Node) -> None:
+        loads = {m.name for m in node.models.values() if m.state is ModelState.LOADING}
+        Watched.act(self, node)
+        gone = {m.name for m in node.models.values() if m.state is ModelState.UNLOADED}
+        self.given_up += len(loads & gone)
+
+
+def test_loads_for_nobody_are_given_up_and_everybody_is_served() -> None:
+    trace = generated(models=30, hours=3)
+    sizes = drawn_sizes({r.model for r in trace.requests}, seed=1)
+    node = Node(sizes, devices=3, load_time=RESTART)
+    advice = Deciding(HASTY, advisor=lambda tick: rules.advise(tick, HASTY), foresees=True)
+    driver = Given(advice)
+    outcome = run(node, trace.requests, driver)
+    assert outcome.requests == len(trace.requests)
+    assert driver.given_up > 0
+    assert not any(device.loading for device in node.devices)
+
+
+def test_a_load_that_was_given_up_never_ends_and_the_next_one_takes_its_time() -> None:
+    node = Node({"a": 40 * GB, "b": 40 * GB}, devices=1, load_time=RESTART)
+    model, device = node.models["a"], node.devices[0]
+    node.load(model, device, ahead=True)
+    node.now_s = 40.0
+    node.stop(model)
+    assert (model.state, device.free_bytes, device.loading) == (
+        ModelState.UNLOADED,
+        device.total_bytes,
+        False,
+    )
+    node.load(model, device)
+    node.advance()  # the end that the first one would have had
+    assert (node.now_s, model.state) == (45.0, ModelState.LOADING)
+    node.advance()
+    assert (node.now_s, model.state) == (85.0, ModelState.LOADED)
 
 
 def test_a_load_without_room_and_a_second_one_on_a_device_are_refused() -> None:

@@ -30,6 +30,8 @@ class Load:
     reason: str
     is_copy: bool = False
     """Beside the engines that the model has."""
+    is_ahead: bool = False
+    """Before anybody has asked for it, by `Policy.prewarm`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from modelium.core import displace, reasons, replacing, replicas, spanning
 from modelium.core.actions import Action, Cause, Load, Queue, Unload, Wake
 from modelium.core.books import Books
 from modelium.core.bound import turn_s, wait_bounds_s
+from modelium.core.giving_up import give_up_loads
 from modelium.core.guard import guard
 from modelium.core.policy import Policy, learned
 from modelium.core.snapshot import STARTABLE, WAITABLE, DeviceView, ModelView, Snapshot
@@ -51,9 +52,9 @@ def decide(
         actions += _within_bound(books, waiter, _serve(books, waiter, policy), policy)
     for pinned in pinned_out:
         actions += _serve(books, pinned, policy)
-    actions += replicas.give_up_loads(books, (*waiters, *pinned_out), actions)
+    actions += give_up_loads(books, (*waiters, *pinned_out), actions)
     actions += replacing.replace_in_use(books, policy, quiet=not _somebody_queues(actions))
-    actions += _follow(books, followed, policy)
+    actions += _follow(books, _may_begin(books, followed, actions, policy), policy)
     actions += overslept(books, policy)
     actions += replicas.too_many(books, policy)
     if not waiters and not pinned_out:
@@ -218,6 +219,20 @@ def _refused(queue: Queue, bound_s: float) -> Queue:
     return replace(queue, reason=reason, cause=f"bound:{queue.cause}", never=True)
 
 
+def _may_begin(
+    books: Books, advice: Sequence[Decision], actions: Iterable[Action], policy: Policy
+) -> Sequence[Decision]:
+    """Without loads ahead while somebody queues, for whom they would be given up again."""
+    if not policy.prewarm or not _somebody_queues(actions):
+        return advice
+    return [
+        decision
+        for decision in advice
+        if decision.action is not DecidedAction.LOAD
+        or ((model := books.snapshot.model(decision.model)) is not None and model.is_wanted)
+    ]
+
+
 def _follow(books: Books, advice: Iterable[Decision], policy: Policy) -> Iterable[Action]:
     for decision in advice:
         model = books.snapshot.model(decision.model)
@@ -239,10 +254,12 @@ def _followed(
             yield from _wake_if_it_fits(books, model, reason)
         case DecidedAction.LOAD if model.state in STARTABLE:
             idle = [d for d in _sized(books, model) if books.fits(d, model) and not books.busy(d)]
+            ahead = policy.prewarm and not model.is_wanted
             if idle:
-                yield _load(books, model, idle, reason=reason)
+                yield replace(_load(books, model, idle, reason=reason), is_ahead=ahead)
             elif not books.roomy(model):
-                yield from spanning.load_into_free(books, model, reason)
+                loads = spanning.load_into_free(books, model, reason)
+                yield from (replace(load, is_ahead=ahead) for load in loads)
 
 
 def _sized(books: Books, model: ModelView) -> list[DeviceView]:

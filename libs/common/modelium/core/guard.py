@@ -37,6 +37,7 @@ LOAD_RULES: Final[tuple[_Rule, ...]] = (
     ("single_flight", lambda case: case.model.live),
     ("not_servable", lambda case: bool(case.model.blocked)),
     ("backing_off", lambda case: case.model.retry_in_s > 0),
+    ("nobody_came", lambda case: case.model.nobody_came and not case.model.is_wanted),
     ("ledger", lambda case: not _has_room(case)),
 )
 SLEEP_RULES: Final[tuple[_Rule, ...]] = (

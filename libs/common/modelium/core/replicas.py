@@ -11,16 +11,15 @@ calm nothing changes.
 
 A copy is the first to give way to a waiter (`victims.py`): it is drained as any other, but it is
 never kept, whoever is pinned, and has no minimum time, for its model is served without it. A load
-of one is given up for a waiter.
+of one is given up for a waiter (`giving_up.py`).
 """
 
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from modelium.common.records import ModelState
-from modelium.core.actions import Action, Cause, Load, Queue, Unload
+from modelium.core.actions import Cause, Load, Unload
 from modelium.core.books import Books
 from modelium.core.policy import Policy
 from modelium.core.snapshot import DeviceView, ModelView
@@ -131,28 +130,6 @@ def _since_s(before_s: float | None, is_so: bool, now_s: float) -> float | None:
     if not is_so:
         return None
     return now_s if before_s is None else before_s
-
-
-def give_up_loads(
-    books: Books, waiters: Sequence[ModelView], actions: Iterable[Action]
-) -> list[Unload]:
-    """Loads of copies on devices that somebody waits for who makes nobody else give way."""
-    if not books.copies:
-        return []
-    queued = {a.model for a in actions if isinstance(a, Queue) and not (a.never or a.victims)}
-    given_up = []
-    for copy in (copy for copies in books.copies.values() for copy in copies):
-        waiter = next((w for w in waiters if w.model in queued and _wants(books, w, copy)), None)
-        if waiter and copy.state is ModelState.LOADING and books.is_here(copy):
-            books.command(copy.device_ids, copy)
-            reason = f"{waiter.model} waits for its device"
-            given_up.append(Unload(copy.model, reason, copy.copy_id))
-    return given_up
-
-
-def _wants(books: Books, waiter: ModelView, copy: ModelView) -> bool:
-    here = books.devices_of(copy)
-    return bool(waiter.spans) or any(books.can_hold(device, waiter) for device in here)
 
 
 def too_many(books: Books, policy: Policy) -> list[Unload]:

@@ -80,6 +80,9 @@ class ModelView:
     sleep_requested: bool = False
     sent_away: bool = False
     """By an operator since its last use: it is loaded only for whoever asks for it."""
+    loaded_ahead_s: float | None = None
+    """How long ago it was loaded by `Policy.prewarm`, before anybody asked for it; None: it was not
+    since its last use. Such a load is given up for whoever waits."""
     device_ids: tuple[str, ...] = ()
     held_bytes: int = 0
     """Of each of `device_ids`, by the ledger."""
@@ -125,6 +128,18 @@ class ModelView:
     def live(self) -> bool:
         """Whether it may have an engine."""
         return self.state in LIVE_STATES
+
+    @property
+    def nobody_came(self) -> bool:
+        """Whether it was loaded ahead and not used since, nor has one begun that it follows."""
+        if self.loaded_ahead_s is None:
+            return False
+        return self.expected is None or self.expected.since_s >= self.loaded_ahead_s
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for it, or it is always to be loaded."""
+        return self.pinned or self.wanted_for_s is not None or self.waiting > 0
 
     def more_bytes(self, device: DeviceView) -> int:
         """What it needs there beside what it holds: an engine that sleeps has kept a part."""

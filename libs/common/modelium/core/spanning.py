@@ -40,7 +40,7 @@ def serve(books: Books, waiter: ModelView, policy: Policy, reason: str) -> list[
     return [_load(books, group, reason)]
 
 
-def load_into_free(books: Books, model: ModelView, reason: str) -> list[Action]:
+def load_into_free(books: Books, model: ModelView, reason: str) -> list[Load]:
     """Load it where nobody has to give way or to be waited for; nothing where that is nowhere."""
     group = _group(books, model)
     ready = group is not None and all(

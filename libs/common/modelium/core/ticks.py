@@ -62,11 +62,14 @@ def _next_use_s(model: ModelView) -> float | None:
 
 def _soon(model: ModelView, policy: Policy) -> Expected:
     """By whichever reason says more; of one that may not be loaded early, nothing is expected."""
-    if model.sent_away or model.blocked or model.removed or model.retry_in_s > 0:
+    unwanted = model.sent_away or model.nobody_came
+    if unwanted or model.blocked or model.removed or model.retry_in_s > 0:
         return NOT_SOON
     load_s = policy.unknown_load_s if model.load_s is None else model.load_s
     idle_s = 0.0 if model.idle_s is None else model.idle_s
     by_habit = soon_chance(model.habit, idle_s, load_s + SPARE_S)
+    if model.loaded_ahead_s is not None:
+        by_habit = 0.0  # it was wrong about this pause
     if model.expected and model.expected.chance > by_habit:
         return model.expected
     return Expected("", by_habit)

@@ -38,6 +38,8 @@ class Expected:
     after: str
     """The model that began."""
     chance: float
+    since_s: float = field(default=0.0, compare=False)
+    """How long ago that was."""
 
 
 @dataclass(slots=True)
@@ -106,7 +108,7 @@ class Transitions:
             for model, chance in self._known[begin.model].likely():
                 better = model not in best or chance > best[model].chance
                 if better and model not in begin.followers:
-                    best[model] = Expected(begin.model, chance)
+                    best[model] = Expected(begin.model, chance, now_s - begin.at_s)
         return best
 
     def keep_only(self, models: Collection[str]) -> None:

@@ -136,8 +136,8 @@ class Deciding:
 
     def _carry_out(self, node: Node, action: Action) -> None:
         match action:
-            case Load(model, _, (device_id,)):
-                node.load(node.models[model], node.devices[int(device_id)])
+            case Load(model, _, (device_id,), is_ahead=ahead):
+                node.load(node.models[model], node.devices[int(device_id)], ahead=ahead)
             case Unload(model):
                 node.stop(node.models[model])
             case Sleep(model, level):
@@ -156,6 +156,7 @@ def _seen(node: Node, model: Model, policy: Policy, expected: Expected | None) -
         state=model.state,
         needed=model.needed,
         pinned=model.name in policy.always_loaded,
+        loaded_ahead_s=None if model.ahead_at_s is None else now_s - model.ahead_at_s,
         device_ids=(str(model.device),) if engine else (),
         held_bytes=_held_bytes(model),
         waiting=len(model.waiting),

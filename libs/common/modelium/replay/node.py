@@ -72,12 +72,12 @@ class Node:
 
     def advance(self) -> None:
         """Let the next thing happen."""
-        self.now_s, _, happening, model = heappop(self._coming)
+        self.now_s, number, happening, model = heappop(self._coming)
         if happening is Happening.ENDED:
             self._ended(model)
         elif happening is Happening.ASLEEP:
             self._fell_asleep(model)
-        else:
+        elif number == model.load_number:
             self._loaded(model)
 
     def arrive(self, request: Request) -> None:
@@ -86,6 +86,7 @@ class Node:
         model = self.models[request.model]
         if not model.in_flight and not model.waiting and model.used_at_s is not None:
             self._pause_over(model, self.now_s - model.used_at_s)
+        model.ahead_at_s = None
         model.seen += 1
         if model.state is ModelState.LOADED:
             self._serve(model, request)
@@ -108,8 +109,8 @@ class Node:
         self._begins.clear()
         return self._transitions.expected(self.now_s)
 
-    def load(self, model: Model, device: Device) -> None:
-        """Start an engine."""
+    def load(self, model: Model, device: Device, *, ahead: bool = False) -> None:
+        """Start an engine; `ahead`: before anybody has asked for it."""
         if (
             model.state is not ModelState.UNLOADED
             or device.loading
@@ -118,16 +119,20 @@ class Node:
             raise AssertionError(f"{model} cannot be loaded on {device}")
         model.state, model.device = ModelState.LOADING, device.number
         model.loads += 1
+        model.ahead_at_s = self.now_s if ahead else None
         device.loading = True
         device.take(model.size_bytes, self.now_s)
         device.residents[model.name] = model
-        self._later(model.load_s, Happening.LOADED, model)
+        model.load_number = self._later(model.load_s, Happening.LOADED, model)
 
     def stop(self, model: Model) -> None:
-        """Stop an engine once it serves nobody."""
+        """Stop an engine once it serves nobody; a load under way is given up."""
         if model.state is ModelState.SLEEPING:
             self._leave_host(model)
             self._gone(model, held_bytes=ASLEEP_BYTES)
+            return
+        if model.state is ModelState.LOADING and not model.waiting:
+            self._give_up(model)
             return
         if model.state is not ModelState.LOADED:
             raise AssertionError(f"{model} cannot be stopped")
@@ -158,7 +163,7 @@ class Node:
         device.loading = True
         device.take(more, self.now_s)
         self._leave_host(model)
-        self._later(wake_s, Happening.LOADED, model)
+        model.load_number = self._later(wake_s, Happening.LOADED, model)
 
     def _serve(self, model: Model, request: Request) -> None:
         self.served += 1
@@ -201,6 +206,11 @@ class Node:
         device.loading = False
         self.changed = True
 
+    def _give_up(self, model: Model) -> None:
+        model.load_number = 0
+        self.devices[model.device].loading = False
+        self._gone(model, held_bytes=model.size_bytes)
+
     def _leave_host(self, model: Model) -> None:
         if model.level and model.level.in_host_memory:
             self.host_free_bytes += model.size_bytes
@@ -213,6 +223,8 @@ class Node:
         model.state, model.device = ModelState.UNLOADED, -1
         self.changed = True
 
-    def _later(self, after_s: float, happening: Happening, model: Model) -> None:
+    def _later(self, after_s: float, happening: Happening, model: Model) -> int:
+        """Its number among all that was to happen."""
         self._order += 1
         heappush(self._coming, (self.now_s + after_s, self._order, happening, model))
+        return self._order

@@ -81,6 +81,10 @@ class Model:
     ended: int = 0
     used_at_s: float | None = None
     loaded_at_s: float = 0.0
+    ahead_at_s: float | None = None
+    """When it was loaded before anybody asked for it; None: it was not since its last use."""
+    load_number: int = 0
+    """Of the load under way among all that was to happen; another is given up."""
     loads: int = 0
     wakes: int = 0
     level: Level | None = None

@@ -109,6 +109,9 @@ class CarryingOut:
         if command is None or not await publish(self._bus, command):
             return False
         self._state.was_sent(Sent(command, now_s))
+        if isinstance(action, Load) and not action.is_copy:
+            ahead = action.is_ahead
+            self._state.loaded_ahead.note_load(action.model, now_s, is_ahead=ahead)
         count_eviction(action)
         log.info("command.sent", reason=action.reason, **_fields(command))
         return True

@@ -24,6 +24,7 @@ from modelium.common.origins import BY_GATEWAY, BY_OPERATOR
 from modelium.common.records import LIVE_STATES, ModelRecord, ModelState
 from modelium.core.measurements import Measurements
 from modelium.orchestrator.agents import Agents
+from modelium.orchestrator.ahead import LoadedAhead
 from modelium.orchestrator.crowds import Crowds
 from modelium.orchestrator.demand import Demand
 from modelium.orchestrator.in_flight import PlacementCommand, Sent, is_settled
@@ -57,6 +58,7 @@ class PlacementState:
         self.stopping: dict[str, Sent] = {}
         """Engines that belong to no model, and the command that stops each."""
         self.wishes = Wishes()
+        self.loaded_ahead = LoadedAhead()
         self._started_s = now_s
         self._synced = False
         self._expected_agents: frozenset[str] = frozenset()
@@ -137,6 +139,7 @@ class PlacementState:
             self._forgotten_generation = max(self._forgotten_generation, forgotten)
         self.demand.keep_only(known)
         self.wishes.keep_only(known)
+        self.loaded_ahead.keep_only(known)
 
     def heard_agent(self, heartbeat: AgentHeartbeat, now_s: float) -> None:
         """An agent is alive, with these devices and engines."""
@@ -172,6 +175,7 @@ class PlacementState:
             case ModelRequested(requested_by=by) if by == BY_GATEWAY:
                 self.wishes.load_at_gateway(model, record, now_s)
             case ModelRequested() | ModelRetryRequested():
+                self.loaded_ahead.wanted(model)
                 self.wishes.load(model, record, now_s)
                 if isinstance(wish, ModelRetryRequested) or wish.requested_by == BY_OPERATOR:
                     self.wishes.retry(record)

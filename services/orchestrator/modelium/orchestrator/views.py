@@ -137,6 +137,7 @@ def _model(moment: _Moment, record: ModelRecord) -> ModelView:
         unload_requested=record.model in state.wishes.to_unload,
         sent_away=state.wishes.sent_away(record.model, demand.idle_s, now_s),
         sleep_requested=record.model in state.wishes.to_sleep,
+        loaded_ahead_s=state.loaded_ahead.for_s(record.model, demand.idle_s, now_s),
         device_ids=engine.device_ids if engine else (),
         held_bytes=moment.found.held_bytes.get(engine.instance_id, 0) if engine else 0,
         waiting=demand.waiting,
