@@ -1,6 +1,7 @@
 """Datasets are written whole, and a trained model is judged by what it has not learned from."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,10 @@ def test_a_dataset_has_both_parts_and_is_never_overwritten(tmp_path: Path, trace
     assert {example["prompt"] for example in examples} == {DECISIONS}
     with pytest.raises(WrongFile, match="is there already"):
         write(Settings(), source, out)
+    small = replace(SETUP, device_bytes=GB // 2)
+    for _ in range(2):  # what was begun is in nobody's way
+        with pytest.raises(CannotReplay, match="needs 1 GB, but a device has"):
+            write(Settings(), Source([trace], small), tmp_path / "other.jsonl")
     with pytest.raises(WrongFile, match="several traces are named turns"):
         write(Settings(), Source([trace, trace], SETUP), tmp_path / "other.jsonl")
 
@@ -51,7 +56,10 @@ def test_only_what_was_held_out_of_a_known_trace_is_replayed() -> None:
 @pytest.mark.parametrize(
     ("written", "says"),
     [
-        (None, "expected a folder that `modelium brain train` wrote"),
+        (
+            None,
+            "cannot be read: No such file or directory; expected a folder",
+        ),
         ("[]", "expected a folder that `modelium brain train` wrote"),
         ('{"prompts": ["decisions-0"], "held_from_s": {}}', "has learned to answer decisions-0"),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import typer
 
 from modelium.cli.asking import EndpointAsker, LocalAsker
 from modelium.cli.commands import app
@@ -51,7 +52,7 @@ SMALL = ("--needs", "needs.csv", "--devices", "1", "--device-gb", "2")
 
 def test_a_table_of_every_policy(modelium: Modelium) -> None:
     printed = modelium("replay", "abc.csv", *SMALL).splitlines()
-    assert printed[0].startswith("1 devices of 2 GB; a load takes 25 s")
+    assert printed[0].startswith("1 device of 2 GB; a load takes 25 s")
     assert printed[2] == "abc: 30 requests"
     cells = {line.split()[0]: line.split()[1:] for line in printed[4:]}
     assert list(cells) == ["rules", "lru", "ttl", "gdsf", "clairvoyant"]
@@ -96,15 +97,45 @@ def test_a_page_of_a_trace_in_which_nobody_waits(modelium: Modelium) -> None:
         (("abc.csv", "--device-gb", "2"), "but a device has 2 GB"),
         (("abc.csv", "--plot", "no/folder.html", "-p", "lru"), "cannot be written"),
         (("abc.csv", "--plot", "plot.png"), "expected a name that ends in .html"),
-        (("abc.csv", "--hours", "0"), "no request in its first 0 hours"),
-        (("generated", "--hours", "0"), "no request in its first 0 hours"),
+        (("late.csv", "--hours", "0.5"), "late.csv has no request in its first 0.5 hours"),
+        (("titles.csv",), "titles.csv has no request"),
+        (("abc.csv", "--needs", "none.csv"), "none.csv cannot be read: No such file"),
+        # With models of no size, or loads without an end, it never came to an end.
+        (
+            ("abc.csv", "--needs", "nothing.csv"),
+            "line 2: gb is '0', expected a number above 0",
+        ),
     ],
 )
 def test_what_cannot_be_replayed_is_said(
     modelium: Modelium, words: tuple[str, ...], why: str
 ) -> None:
+    Path("late.csv").write_text("t_s,model,dur_s\n3600,a,1\n")
+    Path("titles.csv").write_text("t_s,model,dur_s\n")
+    Path("nothing.csv").write_text("model,gb\na,0\n")
     with pytest.raises(ModeliumError, match=re.escape(why)):
         modelium("replay", *words)
+
+
+@pytest.mark.parametrize("command", ["replay", "brain dataset", "brain evaluate"])
+@pytest.mark.parametrize("option", ["--hours", "--device-gb", "--host-gb"])
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "much"])
+def test_a_number_that_is_none_of_use_is_wrong_usage(
+    modelium: Modelium, command: str, option: str, value: str
+) -> None:
+    needed = {"brain dataset": ("--out", "o.jsonl"), "brain evaluate": ("--model", "m")}
+    words = (*command.split(), "generated", *needed.get(command, ()), option, value)
+    with pytest.raises(typer.BadParameter, match=r"greater|less|number") as wrong:
+        modelium(*words)
+    assert wrong.value.exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["replay", "brain dataset"])
+def test_no_hours_are_wrong_usage_and_not_a_dozen(modelium: Modelium, command: str) -> None:
+    out = ("--out", "o.jsonl") if command == "brain dataset" else ()
+    with pytest.raises(typer.BadParameter, match="greater than"):
+        modelium(*command.split(), "generated", "--hours", "0", *out)
+    assert not Path("o.jsonl").exists()
 
 
 def stats(requests: int, in_flight: int = 0, waiting: int = 0) -> GatewayStats:

@@ -1,7 +1,8 @@
 """`modelium brain dataset`: writes what a brain can learn from, made of traces."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -40,7 +41,7 @@ def write(settings: Settings, source: Source, path: Path) -> None:
     splits = [split(trace_of(each, source), source.held_out) for each in source.traces]
     ensure_unlike(splits)
     try:
-        with path.open("x", encoding="utf-8") as file:
+        with path.open("x", encoding="utf-8") as file, _whole(path):
             for each in splits:
                 for part in Part:
                     with step(f"{each.name}, {part}"):
@@ -59,10 +60,19 @@ def write(settings: Settings, source: Source, path: Path) -> None:
     )
 
 
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """A file that was begun and cannot be finished is in nobody's way."""
+    with ExitStack() as failed:
+        failed.callback(path.unlink)
+        yield
+        failed.pop_all()
+
+
 def trace_of(source: Path, wanted: Source) -> Trace:
     """A file's, or one that is made up."""
     if str(source) == GENERATED:
-        hours = wanted.hours or GENERATED_HOURS
+        hours = GENERATED_HOURS if wanted.hours is None else wanted.hours
         made = generated(hours=hours, seed=wanted.setup.seed)
         # That of fewer hours is another trace, not the beginning of this one.
         return replace(made, name=f"{made.name}-{hours:g}h")

@@ -20,6 +20,7 @@ from modelium.replay.table import TITLES, Row, rows
 from modelium.replay.trace import Trace
 
 TRAINED_ON: Final = "trained_on.json"
+_EXPECTED: Final = "expected a folder that `modelium brain train` wrote"
 BESIDE: Final = (RULES, "lru", CLAIRVOYANT)
 """The brain comes last: it takes longest."""
 
@@ -80,10 +81,11 @@ def learned_from(folder: Path) -> dict[str, float]:
         known = json.loads(path.read_text(encoding="utf-8"))
         held = {str(name): float(at_s) for name, at_s in known["held_from_s"].items()}
         prompts = [str(prompt) for prompt in known["prompts"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as wrong:
+    except OSError as wrong:
+        raise NoRecord(f"{path} cannot be read: {wrong.strerror or wrong}; {_EXPECTED}") from wrong
+    except (ValueError, KeyError, TypeError, AttributeError) as wrong:
         raise NoRecord(
-            f"{path} does not say what the model has learned from ({wrong!r}): expected a folder "
-            "that `modelium brain train` wrote"
+            f"{path} does not say what the model has learned from; {_EXPECTED}"
         ) from wrong
     if DECISIONS not in prompts:
         raise NoRecord(
@@ -143,6 +145,7 @@ def _print(result: Result) -> None:
         f"{result.cpu_s_per_decision:.3f} CPU-s each"
     )
     if result.wait_beside_rules is not None:
-        less = 1 - result.wait_beside_rules
-        how = "shorter" if less > 0 else "longer"
-        out(f"With it the mean wait is {abs(less):.1%} {how} than by the rules.")
+        less = f"{1 - result.wait_beside_rules:.1%}"
+        much = f"{less.lstrip('-')} {'longer' if less.startswith('-') else 'shorter'} than by"
+        same = float(less.rstrip("%")) == 0
+        out(f"With it the mean wait is {'the same as by' if same else much} the rules.")

@@ -6,24 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from modelium.cli.options import AsJson, Config
+from modelium.cli.trace_options import DeviceGb, Devices, HostGb, Hours, Needs, Seed, Traces
 
-Traces = Annotated[
-    list[Path],
-    typer.Argument(
-        metavar="TRACE...",
-        help="CSV files with t_s,model,dur_s, gzipped or not; `generated`: one made up by --seed.",
-        show_default=False,
-    ),
-]
-Devices = Annotated[int, typer.Option(min=1, help="How many there are.")]
-DeviceGb = Annotated[float, typer.Option(min=0.001, help="Memory of each.")]
-HostGb = Annotated[float, typer.Option(min=0, help="Host memory in which engines may sleep.")]
-Hours = Annotated[float | None, typer.Option(min=0, help="Only the first ones of each trace.")]
-Seed = Annotated[int, typer.Option(help="By which sizes are drawn.")]
-Needs = Annotated[
-    Path | None,
-    typer.Option("--needs", help="CSV with model,gb,load_s: what `record` has measured."),
-]
 HeldOut = Annotated[
     float,
     typer.Option(
@@ -68,9 +52,12 @@ def train(
     steps: Annotated[int, typer.Option(min=1, help="Steps of training.")] = 1000,
     batch: Annotated[int, typer.Option(min=1, help="Examples of a step.")] = 8,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Left out: 0.002 from scratch, else 0.0001.")
+        float | None,
+        typer.Option(min=1e-8, max=1, help="Left out: 0.002 from scratch, else 0.0001."),
     ] = None,
-    minutes: Annotated[float, typer.Option(min=0, help="Stop after so many; 0: never.")] = 0.0,
+    minutes: Annotated[
+        float, typer.Option(min=0, max=1e5, help="Stop after so many; 0: never.")
+    ] = 0.0,
     seed: Annotated[int, typer.Option(help="Of weights and order.")] = 0,
 ) -> None:
     """Train a language model on examples; the same command again goes on where it was interrupted.

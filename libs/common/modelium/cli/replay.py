@@ -94,8 +94,9 @@ def about(setup: Setup) -> str:
     asleep = (
         f", {setup.host_bytes / GB:g} GB of host memory to sleep in" if setup.host_bytes else ""
     )
+    devices = "1 device" if setup.devices == 1 else f"{setup.devices} devices"
     return (
-        f"{setup.devices} devices of {setup.device_bytes / GB:g} GB{asleep}; a load takes "
+        f"{devices} of {setup.device_bytes / GB:g} GB{asleep}; a load takes "
         f"{load.fixed_s:g} s and 1 s for each {load.bytes_per_s / GB:g} GB where none was "
         f"measured; seed {setup.seed}."
     )

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from modelium.cli.options import AsJson, Config
+from modelium.cli.trace_options import DeviceGb, Devices, HostGb, Hours, Needs, Seed, Traces
 
 DEFAULT = "rules,lru,ttl,gdsf,clairvoyant"
 
@@ -17,44 +18,42 @@ def _policies(incomplete: str) -> list[str]:
     return [begun + comma + name for name in NAMES if name.startswith(last)]
 
 
-Traces = Annotated[
-    list[Path],
-    typer.Argument(
-        metavar="TRACE...",
-        help="CSV files with t_s,model,dur_s, gzipped or not; `generated`: one made up by --seed.",
-        show_default=False,
-    ),
-]
-
-
 def replay(
     traces: Traces,
     config: Config = None,
     policies: Annotated[
         str,
-        typer.Option("--policy", "-p", help="Names with commas.", autocompletion=_policies),
+        typer.Option(
+            "--policy",
+            "-p",
+            help="Which to compare, with commas: those of the default, and brain.",
+            autocompletion=_policies,
+        ),
     ] = DEFAULT,
-    devices: Annotated[int, typer.Option(min=1, help="How many there are.")] = 8,
-    device_gb: Annotated[float, typer.Option(min=0.001, help="Memory of each.")] = 72.0,
-    host_gb: Annotated[
-        float, typer.Option(min=0, help="Host memory in which Modelium's engines may sleep.")
-    ] = 0.0,
+    devices: Devices = 8,
+    device_gb: DeviceGb = 72.0,
+    host_gb: HostGb = 0.0,
     models: Annotated[
-        int | None, typer.Option(min=1, help="Only so many, the most used ones.")
+        int | None, typer.Option(min=1, help="Only the requests for so many models, the most used.")
     ] = None,
-    hours: Annotated[float | None, typer.Option(min=0, help="Only the first ones.")] = None,
-    seed: Annotated[int, typer.Option(help="By which sizes are drawn.")] = 0,
-    needs: Annotated[
-        Path | None,
-        typer.Option("--needs", help="CSV with model,gb,load_s: what `record` has measured."),
-    ] = None,
-    load_seconds: Annotated[float, typer.Option(min=0, help="A load, whatever its size.")] = 25.0,
-    load_gb_per_second: Annotated[float, typer.Option(min=0.01, help="And its size.")] = 2.0,
+    hours: Hours = None,
+    seed: Seed = 0,
+    needs: Needs = None,
+    load_seconds: Annotated[
+        float,
+        typer.Option(
+            min=0, max=86_400, help="A load takes so long, where --needs does not say how long,"
+        ),
+    ] = 25.0,
+    load_gb_per_second: Annotated[
+        float,
+        typer.Option(min=0.01, max=1e6, help="and as long as reading its GB at this speed."),
+    ] = 2.0,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="HTML file to write with charts.")
+        Path | None, typer.Option("--plot", help="HTML file with charts, to write.")
     ] = None,
     brain_endpoint: Annotated[
-        str, typer.Option(help="Base URL of an OpenAI API, with /v1, for the policy brain.")
+        str, typer.Option(help="For the policy brain: base URL of an OpenAI API, with /v1.")
     ] = "",
     brain_model: Annotated[
         str,
@@ -88,17 +87,18 @@ def replay(
 
 def record(
     trace: Annotated[
-        Path, typer.Argument(metavar="FILE", help="To write: CSV, gzipped if named .gz.")
+        Path, typer.Argument(metavar="FILE", help="The trace to write: CSV, gzipped if named .gz.")
     ],
     config: Config = None,
     seconds: Annotated[
-        float | None, typer.Option("--for", min=1, help="Seconds; left out: until Ctrl-C.")
+        float | None,
+        typer.Option("--for", min=1, max=1e9, help="Seconds to record; left out: until Ctrl-C."),
     ] = None,
 ) -> None:
     """Record what is asked of the running system, as a trace for `modelium replay`.
 
-    It listens to NATS only. Beside FILE it writes what the models need: memory, and their times of
-    loading.
+    It listens to NATS only. Beside FILE it writes NAME.models.csv: the memory that the models need,
+    and how long their loads take.
     """
     from modelium.cli.record import record as listen
     from modelium.common.load_settings import load

@@ -48,6 +48,8 @@ def read(path: Path, *, hours: float = float("inf")) -> Trace:
     for model in {request.model for request in requests}:
         if not _NAME.match(model):
             raise WrongFile(f"{path}: {model!r} is no name of a model, expected {_NAME.pattern}")
+    if not requests:
+        raise WrongFile(f"{path} has no request: there is nothing below its line of titles")
     kept = [request for request in requests if request.at_s < hours * HOUR_S]
     if not kept:
         raise WrongFile(f"{path} has no request in its first {hours:g} hours")
@@ -72,6 +74,8 @@ def read_needs(path: Path) -> dict[str, Need]:
     needs = {}
     for line, (model, gb, load_s) in _rows(path, MODEL_COLUMNS):
         size = _number(path, line, "gb", gb)
+        if round(size * GB) == 0:
+            raise WrongFile(f"{path}, line {line}: gb is {gb!r}, expected a number above 0")
         needs[model] = Need(round(size * GB), _number(path, line, "load_s", load_s) or None)
     return needs
 

@@ -16,6 +16,8 @@ TRAIN: Final = "train"
 HELD_OUT: Final = "held_out"
 _FIELDS: Final = frozenset({"part", "trace", "held_from_s", "prompt", "system", "user", "answer"})
 
+_EXPECTED: Final = "expected examples, as `modelium brain dataset` writes them"
+
 
 @dataclass(frozen=True, slots=True)
 class Texts:
@@ -48,15 +50,26 @@ def read(path: Path) -> list[Texts]:
     found = []
     try:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            known = json.loads(line)
-            if missing := _FIELDS - known.keys():
-                raise CannotLoad(f"{path}, line {number} has no {', '.join(sorted(missing))}")
-            found.append(Texts(**{name: known[name] for name in _FIELDS}))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as wrong:
-        raise CannotLoad(f"{path} cannot be read: {wrong}") from wrong
+            found.append(_example(f"{path}, line {number}", line))
+    except OSError as wrong:
+        raise CannotLoad(f"{path} cannot be read: {wrong.strerror or wrong}") from wrong
+    except UnicodeDecodeError as wrong:
+        raise CannotLoad(f"{path} is no text: {_EXPECTED}") from wrong
     if not any(example.part == TRAIN for example in found):
         raise CannotLoad(f"{path} has no example to train with")
     return found
+
+
+def _example(where: str, line: str) -> Texts:
+    try:
+        known = json.loads(line)
+    except json.JSONDecodeError:
+        known = None
+    if not isinstance(known, dict):
+        raise CannotLoad(f"{where} is no JSON object: {_EXPECTED}")
+    if missing := _FIELDS - known.keys():
+        raise CannotLoad(f"{where} has no {', '.join(sorted(missing))}: {_EXPECTED}")
+    return Texts(**{name: known[name] for name in _FIELDS})
 
 
 def tokens_of(example: Texts, tokenizer: Any) -> Tokens:
