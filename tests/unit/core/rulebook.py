@@ -52,9 +52,7 @@ def broken(snapshot: Snapshot, actions: list[Action]) -> list[str]:
         ),
         "stops_what_runs": any(
             model.state not in (ModelState.LOADED, ModelState.SLEEPING)
-            and not (
-                model.state is ModelState.LOADING and (model.removed or model.unload_requested)
-            )
+            and not (model.state is ModelState.LOADING and _may_be_cancelled(model))
             for model in unloads
         ),
         "residency": any(
@@ -105,3 +103,8 @@ def _is_busy(snapshot: Snapshot, device: DeviceView) -> bool:
         model.state in changing and device.device_id in model.device_ids
         for model in snapshot.models
     )
+
+
+def _may_be_cancelled(model: ModelView) -> bool:
+    for_nobody = model.loaded_ahead_s is not None and not model.is_wanted
+    return model.removed or model.unload_requested or for_nobody

@@ -18,18 +18,30 @@ def _policies(incomplete: str) -> list[str]:
     return [begun + comma + name for name in NAMES if name.startswith(last)]
 
 
+PolicyNames = Annotated[
+    str,
+    typer.Option(
+        "--policy",
+        "-p",
+        help="Which to compare, with commas: those of the default, and brain.",
+        autocompletion=_policies,
+    ),
+]
+LoadSeconds = Annotated[
+    float,
+    typer.Option(
+        min=0, max=86_400, help="A load takes so long, where --needs does not say how long,"
+    ),
+]
+LoadSpeed = Annotated[
+    float, typer.Option(min=0.01, max=1e6, help="and as long as reading its GB at this speed.")
+]
+
+
 def replay(
     traces: Traces,
     config: Config = None,
-    policies: Annotated[
-        str,
-        typer.Option(
-            "--policy",
-            "-p",
-            help="Which to compare, with commas: those of the default, and brain.",
-            autocompletion=_policies,
-        ),
-    ] = DEFAULT,
+    policies: PolicyNames = DEFAULT,
     devices: Devices = 8,
     device_gb: DeviceGb = 72.0,
     host_gb: HostGb = 0.0,
@@ -39,16 +51,8 @@ def replay(
     hours: Hours = None,
     seed: Seed = 0,
     needs: Needs = None,
-    load_seconds: Annotated[
-        float,
-        typer.Option(
-            min=0, max=86_400, help="A load takes so long, where --needs does not say how long,"
-        ),
-    ] = 25.0,
-    load_gb_per_second: Annotated[
-        float,
-        typer.Option(min=0.01, max=1e6, help="and as long as reading its GB at this speed."),
-    ] = 2.0,
+    load_seconds: LoadSeconds = 25.0,
+    load_gb_per_second: LoadSpeed = 2.0,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="HTML file with charts, to write.")
     ] = None,
