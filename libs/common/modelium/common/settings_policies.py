@@ -29,8 +29,8 @@ class Policies(Section):
         default=False,
         description="Whether a model is loaded before it is asked for: shortly before one of its "
         "regular pauses is over, or when another has begun to be used that it often follows; where "
-        "memory is free and nobody waits. For `evict_idle_always`; who asks for another model on "
-        "that device meanwhile waits for the end of that load.",
+        "memory is free and nobody waits. For `evict_idle_always`; such a load is given up for "
+        "who asks for another model meanwhile that needs its memory.",
     )
     always_loaded: tuple[ModelName, ...] = Field(
         default=(), description="Models that are loaded at once and never unloaded."
