@@ -8,7 +8,12 @@ from modelium.brain.advisor import RulesAdvisor
 from modelium.brain.backends.choice import backend_of
 from modelium.brain.deciding import Deciding
 from modelium.brain.demand import Demand
-from modelium.brain.handlers import EVENT_HANDLERS, LIVE_HANDLERS, QUESTION_HANDLERS
+from modelium.brain.handlers import (
+    EVENT_HANDLERS,
+    LIVE_HANDLERS,
+    QUESTION_HANDLERS,
+    TICK_HANDLERS,
+)
 from modelium.brain.language_model import LanguageModel
 from modelium.brain.plans import Plans
 from modelium.brain.tuning.proposing import Proposing
@@ -69,6 +74,8 @@ async def build(shell: Shell) -> None:
     }
     shell.task("policies", reader.run())
     shell.task("consume", shell.bus.consume(DURABLE, bind(EVENT_HANDLERS, **needs)))
+    # Apart from all else: a tick may wait for a language model, until its deadline.
+    shell.task("ticks", shell.bus.follow(bind(TICK_HANDLERS, **needs)))
     shell.task("follow", shell.bus.follow(bind(LIVE_HANDLERS, **needs)))
     shell.task("answer", shell.bus.answer(bind(QUESTION_HANDLERS, **needs)))
 

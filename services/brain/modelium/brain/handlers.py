@@ -56,14 +56,15 @@ async def on_brain_asked(
 
 
 EVENT_HANDLERS: Final[dict[type[ev.Message], Handler]] = {ev.ModelAnalyzed: on_model_analyzed}
+TICK_HANDLERS: Final[dict[type[ev.Message], Handler]] = {ev.MetricsTick: on_metrics_tick}
 LIVE_HANDLERS: Final[dict[type[ev.Message], Handler]] = {
-    ev.MetricsTick: on_metrics_tick,
     ev.GatewayStats: on_gateway_stats,
     ev.PoliciesChanged: on_policies_changed,
 }
 QUESTION_HANDLERS: Final[dict[type[ev.Message], Handler]] = {ev.BrainAsked: on_brain_asked}
 HANDLERS: Final[dict[type[ev.Message], Handler]] = {
     **EVENT_HANDLERS,
+    **TICK_HANDLERS,
     **LIVE_HANDLERS,
     **QUESTION_HANDLERS,
 }
