@@ -2,7 +2,7 @@
 # Recipes end in `exec`, so that a signal to make reaches what runs.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up down status test lint format faults bench bench-gateway bench-streams bench-policy bench-analysis bench-swap bench-host bench-crowd bench-page trace ui pictures soak lock docs compose-up compose-down clean
+.PHONY: help up down status test lint format faults bench bench-gateway bench-streams bench-policy bench-analysis bench-swap bench-host bench-crowd bench-brain bench-page trace ui pictures soak lock docs compose-up compose-down clean
 
 MODELIUM := .venv/bin/modelium
 DETACH ?=
@@ -59,6 +59,9 @@ trace: ## draw docs/trace.svg: the trace of a cold request (ARGS="--python .mode
 	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.cold_trace $(ARGS)
 bench-crowd: ## 100 models on 8 slots, 200 requests a second, an agent dies and an engine hangs (ARGS="--models 20")
 	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.crowd $(ARGS)
+
+bench-brain: ## requests while the brain's language model answers, hangs and is killed, on real vLLM (ARGS="--rounds 1 --seconds 24")
+	@exec scripts/bootstrap --dev -- .venv/bin/python -m benchmarks.brain_killed $(ARGS)
 
 bench-page: ## the page at /ui: its weight, when it shows something, its memory (ARGS="--minutes 2")
 	@exec scripts/bootstrap --dev --no-engine -- .venv/bin/python -m benchmarks.page $(ARGS)

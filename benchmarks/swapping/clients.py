@@ -37,6 +37,8 @@ class Attempt:
     took_s: float
     said: str = ""
     """Why it was no good answer."""
+    first_s: float | None = None
+    """Until the first piece of the answer, of a stream."""
 
 
 @dataclass
@@ -61,6 +63,12 @@ class Asked:
         """From the first try to the end of the last, the pauses between them included."""
         return self.ended_s - self.at_s
 
+    @property
+    def first_s(self) -> float | None:
+        """From the first try to the first piece of the answer, of a stream that was answered."""
+        last = self.attempts[-1]
+        return None if last.first_s is None else self.took_s - last.took_s + last.first_s
+
 
 @dataclass(frozen=True)
 class Arrival:
@@ -83,17 +91,36 @@ def zipf_arrivals(models: Sequence[str], count: int, seconds: float, seed: int) 
     return [Arrival(at_s, model) for at_s, model in zip(times, chosen, strict=True)]
 
 
+@dataclass(frozen=True)
+class _Got:
+    """What came of one try."""
+
+    status: int
+    headers: Mapping[str, str]
+    said: str
+    """What is wrong with the answer."""
+    first_at_s: float | None = None
+
+
 class Clients:
     """Sends every request at its time, whether or not earlier ones are answered."""
 
     def __init__(
-        self, url: str, clock: Clock, serves: Callable[[str], bool], *, max_tokens: int = 8
+        self,
+        url: str,
+        clock: Clock,
+        serves: Callable[[str], bool],
+        *,
+        max_tokens: int = 8,
+        plain: bool = True,
     ) -> None:
+        """`plain`: every second request is no stream."""
         self.asked: list[Asked] = []
         self._url = url
         self._clock = clock
         self._serves = serves
         self._max_tokens = max_tokens
+        self._plain = plain
 
     async def run(self, arrivals: Sequence[Arrival]) -> None:
         """Until the last of them has its answer, or has given up."""
@@ -109,22 +136,21 @@ class Clients:
                 group.create_task(self._one(http, arrival.model, number))
 
     async def _one(self, http: aiohttp.ClientSession, model: str, number: int) -> None:
-        cold, stream = not self._serves(model), number % 2 == 0
+        cold, stream = not self._serves(model), not (self._plain and number % 2)
         asked = Asked(model, self._clock.monotonic(), cold, stream)
         self.asked.append(asked)
         pause_s: float | None = 0.0
         while pause_s is not None:
             await self._clock.sleep(pause_s)
             began_s = self._clock.monotonic()
-            status, headers, said = await self._try(http, asked, number)
-            asked.attempts.append(Attempt(status, self._clock.monotonic() - began_s, said))
-            pause_s = pause_before_retry_s(len(asked.attempts), status, headers)
+            got = await self._try(http, asked, number)
+            took_s = self._clock.monotonic() - began_s
+            first_s = None if got.first_at_s is None else got.first_at_s - began_s
+            asked.attempts.append(Attempt(got.status, took_s, got.said, first_s))
+            pause_s = pause_before_retry_s(len(asked.attempts), got.status, got.headers)
         asked.ended_s = self._clock.monotonic()
 
-    async def _try(
-        self, http: aiohttp.ClientSession, asked: Asked, number: int
-    ) -> tuple[int, Mapping[str, str], str]:
-        """Status, headers, and what is wrong with the answer."""
+    async def _try(self, http: aiohttp.ClientSession, asked: Asked, number: int) -> _Got:
         body = {
             "model": asked.model,
             "messages": [{"role": "user", "content": f"request {number}"}],
@@ -133,14 +159,24 @@ class Clients:
         }
         try:
             async with http.post("/v1/chat/completions", json=body) as answer:
-                text = await answer.text()
+                text, first_at_s = await self._read(answer)
         except TimeoutError:
-            return TOO_LATE, {}, f"no answer within {_LONGEST_ANSWER_S:.0f} s"
+            return _Got(TOO_LATE, {}, f"no answer within {_LONGEST_ANSWER_S:.0f} s")
         except aiohttp.ClientError as error:
-            return NO_ANSWER, {}, f"{type(error).__name__}: {error}"
+            return _Got(NO_ANSWER, {}, f"{type(error).__name__}: {error}")
         complete = _streamed if asked.stream else _whole
         good = answer.status == 200 and complete(text, asked.model)
-        return answer.status, answer.headers, "" if good else f"HTTP {answer.status}: {text[-300:]}"
+        said = "" if good else f"HTTP {answer.status}: {text[-300:]}"
+        return _Got(answer.status, answer.headers, said, first_at_s)
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> tuple[str, float | None]:
+        """All of it, and when its first event came: what comes before only says that it waits."""
+        read, first_at_s = bytearray(), None
+        async for piece in answer.content.iter_any():
+            read += piece
+            if first_at_s is None and b"data: " in piece:
+                first_at_s = self._clock.monotonic()
+        return read.decode(errors="replace"), first_at_s
 
 
 def pause_before_retry_s(tries: int, status: int, headers: Mapping[str, str]) -> float | None:

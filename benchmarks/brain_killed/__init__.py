@@ -1,0 +1,1 @@
+"""Whether requests notice that the brain's language model hangs or dies."""
