@@ -35,11 +35,9 @@ def test_nothing_that_compose_1_29_refuses_is_used() -> None:
             assert set(condition) == {"condition"}, name
 
 
-def test_without_a_choice_of_agents_nothing_starts() -> None:
-    """It is in .env, which nobody has before they copy it; no agent would run."""
-    said = SERVICES["gateway"]["labels"]["io.modelium.profiles"]
-    assert said.startswith("${COMPOSE_PROFILES:?copy .env.example to .env")
-    lines = (ROOT / ".env.example").read_text().splitlines()
+def test_the_agent_for_the_cpu_runs_where_nothing_else_is_said() -> None:
+    """`docker compose up` right after the clone has an agent, for the CPU."""
+    lines = (ROOT / ".env").read_text().splitlines()
     assert [line for line in lines if line and not line.startswith("#")] == [
         "COMPOSE_PROJECT_NAME=modelium",
         "COMPOSE_PROFILES=cpu",
