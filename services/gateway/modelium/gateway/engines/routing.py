@@ -169,6 +169,14 @@ class RouteTable:
         with the models `ahead`, which have been waited for longer, a `turn` after each; devices
         without an engine are not known here.
         """
+        retry_in_s = self.retry_in_s(model, now)
+        free_in_s = self.free_in_s(ahead, now_s, now, turn, retry_in_s=retry_in_s)[-1]
+        return self.eta_once_free_s(model, now_s, now, free_in_s)
+
+    def eta_once_free_s(
+        self, model: str, now_s: float, now: datetime, free_in_s: float
+    ) -> int | None:
+        """The same where it is known when a device may begin its load."""
         entry = self._entries.get(model)
         if entry is None or isinstance(entry.outcome, Refused | Unplaceable | Unknown):
             return None
@@ -176,17 +184,37 @@ class RouteTable:
             return 0
         if _loads(entry):
             return max(1, round(self._left_s(entry, now_s)))
-        free_in_s, retry_in_s = self._devices_free_in_s(now_s, turn), _retry_in_s(entry, now)
-        for other in ahead:
+        begins_in_s = max(free_in_s, _retry_in_s(entry, now))
+        return max(1, round(begins_in_s + self.expected_load_s(entry.record)))
+
+    def free_in_s(
+        self,
+        queue: Iterable[str],
+        now_s: float,
+        now: datetime,
+        turn: Turn,
+        *,
+        retry_in_s: float = 0.0,
+    ) -> list[float]:
+        """When a device may begin a load for each of the `queue` after those before it, and for one
+        after them all, which backs off for `retry_in_s`."""
+        devices_s = self._devices_free_in_s(now_s, turn)
+        result = [devices_s[0]]
+        for other in queue:
             first = self._entries.get(other)
-            if first is None or not _can_be_loaded(first):
-                continue
-            begins_in_s = max(free_in_s[0], _retry_in_s(first, now))
-            # One that backs off for longer does not keep this one waiting.
-            if begins_in_s <= max(free_in_s[0], retry_in_s):
-                ends_in_s = begins_in_s + self.expected_load_s(first.record)
-                heapq.heapreplace(free_in_s, ends_in_s + turn.takes_s)
-        return max(1, round(max(free_in_s[0], retry_in_s) + self.expected_load_s(entry.record)))
+            if first is not None and _can_be_loaded(first):
+                begins_in_s = max(devices_s[0], _retry_in_s(first, now))
+                # One that backs off for longer does not keep others waiting.
+                if begins_in_s <= max(devices_s[0], retry_in_s):
+                    ends_in_s = begins_in_s + self.expected_load_s(first.record)
+                    heapq.heapreplace(devices_s, ends_in_s + turn.takes_s)
+            result.append(devices_s[0])
+        return result
+
+    def retry_in_s(self, model: str, now: datetime) -> float:
+        """What is left of the back-off of a model that has failed; 0: it does not back off."""
+        entry = self._entries.get(model)
+        return _retry_in_s(entry, now) if entry is not None else 0.0
 
     def could_begin_since_s(
         self, model: str, waited_since_s: float, now_s: float, now: datetime

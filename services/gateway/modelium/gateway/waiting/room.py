@@ -242,11 +242,16 @@ class WaitingRoom:
         """The models that somebody waits for."""
         return list(self._queues)
 
+    def since_s(self) -> dict[str, float]:
+        """Since when each model is waited for that somebody waits for, the longest wait first."""
+        since_s = {name: oldest.since_s for name in self._queues if (oldest := self.oldest(name))}
+        return dict(sorted(since_s.items(), key=lambda item: item[1]))
+
     def ahead_of(self, model: str) -> list[str]:
         """The models that somebody has waited for longer, the longest first."""
-        since_s = {name: oldest.since_s for name in self._queues if (oldest := self.oldest(name))}
+        since_s = self.since_s()
         mine_s = since_s.get(model, math.inf)
-        return sorted((m for m in since_s if since_s[m] < mine_s), key=lambda m: since_s[m])
+        return [name for name, at_s in since_s.items() if at_s < mine_s]
 
     def wake(self, model: str) -> None:
         """Let all who wait for `model` look again: there may be no sense in waiting any more."""
