@@ -50,6 +50,20 @@ async def test_after_the_store_was_lost_the_same_files_are_heard_again(system: S
     assert first.message_id != again.message_id
 
 
+async def test_what_was_long_unanswered_is_heard_soon_when_the_store_loses_it_later(
+    system: System,
+) -> None:
+    """The long pause between repeats went on, and a model was away for up to a minute."""
+    models.write_model(system.root / "qwen")
+    await system.look_at(0, 0.5, 11, 32, 73)
+    assert len(system.bus.of(ev.ModelDiscovered)) == 4
+    await system.know(system.bus.published[0])
+    await system.look_at(79)
+    await system.store.models.delete("qwen")
+    await system.look_at(85)
+    assert len(system.bus.of(ev.ModelDiscovered)) == 5
+
+
 async def test_a_restarted_watcher_says_the_same_under_the_same_id(
     system: System, tmp_path: Path
 ) -> None:

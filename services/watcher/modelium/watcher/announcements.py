@@ -7,7 +7,7 @@ see it, and it gets its name as soon as that is free.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import PurePath
 from typing import Final
@@ -34,7 +34,7 @@ class Sent:
     at_s: float
     count: int
     repeats: int = 0
-    """How often the same was said before it, one after the other."""
+    """How often the same was said before it, one after the other and without an answer."""
 
 
 @dataclass(frozen=True)
@@ -212,3 +212,8 @@ def after_sending(announcement: Announcement, sent: Sent | None, now_s: float) -
         return Sent(announcement.fingerprint, now_s, 1)
     again = sent.fingerprint == announcement.fingerprint
     return Sent(announcement.fingerprint, now_s, sent.count + 1, sent.repeats + 1 if again else 0)
+
+
+def after_answer(sent: Sent) -> Sent:
+    """What to remember once the store knows it: a store that loses it hears it soon again."""
+    return replace(sent, repeats=0)

@@ -133,7 +133,13 @@ class Watch:
     ) -> None:
         records = await self._store.models.all()
         now_s = self._clock.monotonic()
-        for announcement in announcements.announcements(found, present, roots, records):
+        news = announcements.announcements(found, present, roots, records)
+        unanswered = {(announcement.path, announcement.model) for announcement in news}
+        self._sent = {
+            key: sent if key in unanswered else announcements.after_answer(sent)
+            for key, sent in self._sent.items()
+        }
+        for announcement in news:
             key = (announcement.path, announcement.model)
             sent = self._sent.get(key)
             again_s = 2 * self._interval_s
