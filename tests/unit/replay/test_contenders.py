@@ -140,3 +140,9 @@ def test_with_prewarm_who_follows_another_is_there_before_it_is_asked_for() -> N
         return Contenders(policy=policy).replay("rules", trace, setup).cold
 
     assert (waits(prewarm=False), waits(prewarm=True)) == (24, 24 - 7)
+
+
+def test_a_pause_of_any_length_is_passed_at_once() -> None:
+    """Each interval of it was counted, for ever where a trace told the time of day."""
+    trace = Trace("paused", (Request(0.0, "a", 1.0), Request(3e12, "a", 1.0)))
+    assert Contenders().replay("rules", trace, Setup(devices=1)).cold == 1

@@ -61,6 +61,7 @@ def test_what_is_written_is_read_again(tmp_path: Path, name: str) -> None:
         ("t_s,model,dur_s\n1,a,2\nx,a,2\n", "line 3: t_s is 'x', expected a number"),
         ("t_s,model,dur_s\n1,a,-2\n", "line 2: dur_s is '-2'"),
         ("t_s,model,dur_s\nnan,a,2\n", "line 2: t_s is 'nan'"),
+        ("t_s,model,dur_s\n1.7e9,a,2\n", "t_s is up to 1.7e.09, expected seconds since the trace"),
         ("t_s,model,dur_s\n1,a\n", "line 2: dur_s is ''"),
         ("t_s,model,dur_s\n1,o/b,2\n", "'o/b' is no name of a model"),
         (b"\x1f\x8bgarbage", "cannot be read"),

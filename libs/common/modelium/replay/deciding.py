@@ -74,8 +74,8 @@ class Deciding:
         """Ask the advisor, if it is time; whether there is something new to follow."""
         if self.advisor is None or node.now_s < self._ticked_s + self.interval_s:
             return False
-        while self._ticked_s + self.interval_s <= node.now_s:
-            self._ticked_s += self.interval_s
+        passed = int((node.now_s - self._ticked_s) / self.interval_s)
+        self._ticked_s += max(1, passed) * self.interval_s
         self._advice = ()
         if self._ticked_s == node.now_s:
             elapsed_s, self._asked_s = node.now_s - self._asked_s, node.now_s

@@ -20,6 +20,8 @@ from modelium.replay.trace import HOUR_S, Request, Trace, in_order
 
 COLUMNS: Final = ("t_s", "model", "dur_s", "in_tok", "out_tok")
 MODEL_COLUMNS: Final = ("model", "gb", "load_s")
+LONGEST_S: Final = 10 * 365 * 24 * HOUR_S
+"""Of a trace; what is longer tells the time of day since 1970."""
 _GZIP: Final = b"\x1f\x8b"
 _NAME: Final = re.compile(MODEL_NAME_PATTERN)
 
@@ -48,6 +50,12 @@ def read(path: Path, *, hours: float = float("inf")) -> Trace:
     for model in {request.model for request in requests}:
         if not _NAME.match(model):
             raise WrongFile(f"{path}: {model!r} is no name of a model, expected {_NAME.pattern}")
+    latest_s = max((request.at_s for request in requests), default=0.0)
+    if latest_s > LONGEST_S:
+        raise WrongFile(
+            f"{path}: t_s is up to {latest_s:g}, expected seconds since the trace began, "
+            "no more than of ten years"
+        )
     if not requests:
         raise WrongFile(f"{path} has no request: there is nothing below its line of titles")
     kept = [request for request in requests if request.at_s < hours * HOUR_S]
