@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from modelium.cli.event_words import WORDS, words
+from modelium.common.advice import DecisionMade
+from modelium.common.descriptor import RuntimeKind
 from modelium.common.events import MESSAGES, Message, ModelRejected, ModelStateChanged
+from modelium.common.figures import DecisionSource, DeploymentPlan
 from modelium.common.records import ModelRecord, ModelState
 from modelium.common.subjects import subject_for
 
@@ -35,6 +38,15 @@ def test_a_change_of_state_is_told_with_its_reason(
 def test_a_model_that_is_gone_is_forgotten() -> None:
     message = ModelStateChanged(model="qwen", previous=ModelState.UNLOADED, record=None)
     assert said(message) == "is forgotten"
+
+
+def test_a_plan_is_a_decision_with_something_in_it() -> None:
+    plan = DeploymentPlan(
+        model="qwen", runtime=RuntimeKind.VLLM, needed_bytes=1, confidence=1, reasoning="a chat"
+    )
+    rules = DecisionSource.RULES
+    message = DecisionMade(origin="brain", source=rules, inputs_digest="0", plan=plan)
+    assert said(message) == "brain (rules): plan qwen, vllm"
 
 
 def test_other_events_tell_what_is_short() -> None:

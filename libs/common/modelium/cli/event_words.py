@@ -25,6 +25,8 @@ def _state(payload: Payload) -> str:
 
 def _decisions(payload: Payload) -> str:
     by = f"{payload['origin']} ({payload['source']})"
+    if payload["plan"] is not None:
+        return f"{by}: plan {payload['plan']['model']}, {payload['plan']['runtime']}"
     every = [_decision(each) for each in payload["decisions"]]
     return f"{by}: {'; '.join(every) or 'nothing is to change'}"
 
