@@ -252,6 +252,22 @@ async def test_a_request_as_curl_and_python_does_the_same_without_the_key(
                 assert stub.received[-1].body == _DOT
 
 
+async def test_after_an_answer_the_copied_code_asks_the_same_again(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with running_gateway() as rig:
+        stub, url = await rig.engine()
+        await rig.loaded(url)
+        nobody = {"authorization": "Bearer not-needed"}
+        async with opened(browser, rig.url, "/models/qwen", permissions=_CLIPBOARD) as tab:
+            await ask(tab.page, "Hi")
+            await expect(tab.page.get_by_text("first after")).to_be_visible()
+            for language in ("curl", "Python"):
+                assert "t0" in await _as_code(tab.page, language, nobody, tmp_path)
+                sent = json.loads(stub.received[-1].body)
+                assert sent["messages"] == [{"role": "user", "content": "Hi"}]
+
+
 _RUN = {"curl": ["bash", "-c"], "Python": [sys.executable, "-c"]}
 
 

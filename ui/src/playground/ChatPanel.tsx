@@ -35,7 +35,9 @@ export function ChatPanel({ model }: { model: string }) {
     void answer([...turns, { role: "user", content: draft }]);
   };
 
-  const next: Turn[] = draft.trim() || turns.length === 0 ? [...turns, { role: "user", content: draft }] : turns;
+  // What is being written, else what was asked last.
+  const writes = draft.trim() !== "" || turns.length === 0;
+  const shown: Turn[] = writes ? [...turns, { role: "user", content: draft }] : upToQuestion(turns);
   const list = useStayAtEnd(state.text.length + state.thought.length + turns.length);
   const unanswered = !state.running && !state.error && turns.at(-1)?.role === "user";
   const hasText = state.text !== "" || state.thought !== "";
@@ -73,7 +75,7 @@ export function ChatPanel({ model }: { model: string }) {
         onStop={stop}
         {...(turns.length > 0 && !state.running ? { onClear: () => setTurns([]) } : {})}
       />
-      <CopyAs request={{ path: CHAT, json: chatBody(model, next, options) }} />
+      <CopyAs request={{ path: CHAT, json: chatBody(model, shown, options) }} />
     </div>
   );
 }

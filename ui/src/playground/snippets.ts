@@ -49,7 +49,8 @@ export function asPython(request: PlayRequest, target: Target): string {
 }
 
 function withOpenAi(call: string, json: Record<string, unknown>, target: Target): string {
-  const key = target.needsKey ? `os.environ["${KEY}"]` : `""`;
+  // Some key has to be given: the client raises for an empty one.
+  const key = target.needsKey ? `os.environ["${KEY}"]` : `"none"`;
   const given = Object.entries(json).map(([name, value]) => `    ${name}=${literal(value, 1)},`);
   const lines = [
     ...(target.needsKey ? ["import os", ""] : []),
