@@ -20,7 +20,7 @@ down: ## stop everything and leave no process behind
 	@if [ -x $(MODELIUM) ]; then exec $(MODELIUM) down; else echo "nothing is installed, so nothing runs"; fi
 
 status: ## what runs, which models there are
-	@exec $(MODELIUM) status
+	@if [ -x $(MODELIUM) ]; then exec $(MODELIUM) status; else echo "nothing is installed, so nothing runs"; fi
 
 test: ## lint, types, and every test against real NATS, Redis, vLLM and Docker
 	@exec scripts/bootstrap --dev -- scripts/test
