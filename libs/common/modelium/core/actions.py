@@ -31,7 +31,7 @@ class Load:
     is_copy: bool = False
     """Beside the engines that the model has."""
     is_ahead: bool = False
-    """Before anybody has asked for it, by `Policy.prewarm`."""
+    """Before anybody has asked for it, by advice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def decide(
         actions += _serve(books, pinned, policy)
     actions += give_up_loads(books, (*waiters, *pinned_out), actions)
     actions += replacing.replace_in_use(books, policy, quiet=not _somebody_queues(actions))
-    actions += _follow(books, _may_begin(books, followed, actions, policy), policy)
+    actions += _follow(books, _may_begin(books, followed, actions), policy)
     actions += overslept(books, policy)
     actions += replicas.too_many(books, policy)
     if not waiters and not pinned_out:
@@ -220,10 +220,10 @@ def _refused(queue: Queue, bound_s: float) -> Queue:
 
 
 def _may_begin(
-    books: Books, advice: Sequence[Decision], actions: Iterable[Action], policy: Policy
+    books: Books, advice: Sequence[Decision], actions: Iterable[Action]
 ) -> Sequence[Decision]:
     """Without loads ahead while somebody queues, for whom they would be given up again."""
-    if not policy.prewarm or not _somebody_queues(actions):
+    if not _somebody_queues(actions):
         return advice
     return [
         decision
@@ -254,7 +254,7 @@ def _followed(
             yield from _wake_if_it_fits(books, model, reason)
         case DecidedAction.LOAD if model.state in STARTABLE:
             idle = [d for d in _sized(books, model) if books.fits(d, model) and not books.busy(d)]
-            ahead = policy.prewarm and not model.is_wanted
+            ahead = not model.is_wanted
             if idle:
                 yield replace(_load(books, model, idle, reason=reason), is_ahead=ahead)
             elif not books.roomy(model):

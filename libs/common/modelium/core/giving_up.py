@@ -1,7 +1,7 @@
 """Loads that are given up for somebody who waits: those that nobody would miss. Pure.
 
-Such are loads of copies, whose models are served without them, and with `Policy.prewarm` loads of
-models that nobody has asked for yet. Whoever makes others give way already does not need them.
+Such are loads of copies, whose models are served without them, and loads by advice of models that
+nobody has asked for yet. Whoever makes others give way already does not need them.
 """
 
 from collections.abc import Iterable, Sequence

@@ -81,8 +81,8 @@ class ModelView:
     sent_away: bool = False
     """By an operator since its last use: it is loaded only for whoever asks for it."""
     loaded_ahead_s: float | None = None
-    """How long ago it was loaded by `Policy.prewarm`, before anybody asked for it; None: it was not
-    since its last use. Such a load is given up for whoever waits."""
+    """How long ago it was loaded by advice, before anybody asked for it; None: it was not since its
+    last use. Such a load is given up for whoever waits."""
     device_ids: tuple[str, ...] = ()
     held_bytes: int = 0
     """Of each of `device_ids`, by the ledger."""
