@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 from modelium.common.figures import DecidedAction, Decision
-from modelium.core.actions import Load, Sleep, Unload, Wake
+from modelium.core.actions import Load, Queue, Sleep, Unload, Wake
 from modelium.core.books import Books
 from modelium.core.decide import decide
 from modelium.core.snapshot import DeviceView, ModelView, Snapshot
@@ -69,10 +69,12 @@ def _served(snapshot: Snapshot, advice: Sequence[Decision]) -> _Served:
     actions = decide(snapshot, advice, POLICY)
     starts = {a.model for a in actions if isinstance(a, Load | Wake)}
     stops = [a for a in actions if isinstance(a, Unload | Sleep) and "room for" in a.reason]
+    # All that give way for somebody, not only the first of them, which is stopped at once.
+    going = {name for a in actions if isinstance(a, Queue) for name in a.victims}
     return _Served(
         frozenset(starts & wanted),
         frozenset(stop.reason.rpartition(" ")[2] for stop in stops),
-        sum(m.in_flight for stop in stops if (m := snapshot.model(stop.model))),
+        sum(m.in_flight for name in sorted(going) if (m := snapshot.model(name))),
     )
 
 

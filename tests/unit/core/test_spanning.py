@@ -44,7 +44,7 @@ def test_advice_to_load_it_is_followed_where_all_have_room_at_once() -> None:
     advice = [Decision(model="a", action=DecidedAction.LOAD, reason="soon")]
     nobody = large(waiting=0, wanted_for_s=None)
     assert decide(seen(gpu(0), gpu(1), nobody), advice, POLICY) == [
-        Load("a", "local", ("gpu-0", "gpu-1"), reserve_bytes=3 * GIB, reason="soon")
+        Load("a", "local", ("gpu-0", "gpu-1"), reserve_bytes=3 * GIB, reason="soon", is_ahead=True)
     ]
     for other in (gpu(1, free=2), replace(gpu(1), busy=True), gpu(1, agent="other")):
         assert decide(seen(gpu(0), other, nobody), advice, POLICY) == []
