@@ -108,6 +108,27 @@ async def test_what_was_announced_before_an_analysis_is_answered_by_it(
     assert (not begun) is answered
 
 
+class SetBack(FakeClock):
+    """Its wall clock can be set back."""
+
+    behind = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() - self.behind
+
+
+async def test_what_is_announced_after_the_wall_clock_was_set_back_is_news() -> None:
+    clock = SetBack(BEGAN)
+    in_hand = InHand(clock)
+    async with in_hand.newest(discovered("1", "f1", at_s=-1), said_again=True):
+        pass
+    clock.behind = timedelta(hours=1)
+    begun = []
+    async with in_hand.newest(discovered("2", "f1", at_s=-3600), said_again=True):
+        begun.append("2")
+    assert begun == ["2"]
+
+
 async def test_an_analysis_that_failed_answers_nothing() -> None:
     in_hand = InHand(FakeClock(BEGAN))
     with pytest.raises(DependencyUnavailable):

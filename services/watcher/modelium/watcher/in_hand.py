@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from modelium.common.clock import Clock
@@ -27,15 +26,17 @@ class Superseded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
-    """What an analysis that has ended was of, and when it began."""
+    """What an analysis that has ended was of, and when it began, by the monotonic clock."""
 
     model: str | None
     fingerprint: str | None
-    began_at: datetime
+    began_s: float
 
-    def answers(self, event: ModelDiscovered) -> bool:
+    def answers(self, event: ModelDiscovered, clock: Clock) -> bool:
+        """By ages: a wall clock that was set back must not make news look answered."""
         same = (self.model, self.fingerprint) == (event.model, event.fingerprint)
-        return same and event.occurred_at < self.began_at
+        age_s = (clock.now() - event.occurred_at).total_seconds()
+        return same and age_s > clock.monotonic() - self.began_s
 
 
 class InHand:
@@ -61,12 +62,12 @@ class InHand:
         """
         self._take_over(event)
         answered = self._answered.get(event.path)
-        if said_again and answered and answered.answers(event):
+        if said_again and answered and answered.answers(event, self._clock):
             raise Superseded
-        began_at = self._clock.now()
+        began_s = self._clock.monotonic()
         async with self._until_newer(event):
             yield
-        self._remember(event.path, _Answered(event.model, event.fingerprint, began_at))
+        self._remember(event.path, _Answered(event.model, event.fingerprint, began_s))
 
     def _remember(self, path: str, answered: _Answered) -> None:
         self._answered.pop(path, None)
