@@ -216,6 +216,27 @@ async def test_unload_of_an_ended_generation_is_announced_again(
         await agent.heard(RuntimeUnloaded, count=2)
 
 
+async def test_one_that_was_just_unloaded_is_not_announced_as_being_unloaded(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end is announced before its entry is removed, which takes a moment."""
+    async with a_clean_agent(tmp_path) as agent:
+        journal, gate = agent.tools.journal, asyncio.Event()
+        remove = journal.remove
+
+        async def remove_later(instance_id: str) -> None:
+            await gate.wait()
+            await remove(instance_id)
+
+        monkeypatch.setattr(journal, "remove", remove_later)
+        await loaded(agent, model)
+        await agent.send(an_unload())
+        await agent.heard(RuntimeUnloaded)
+        await agent.send(an_unload())
+        await agent.heard(RuntimeUnloaded, count=2)
+        gate.set()
+
+
 async def test_engines_of_one_device_start_one_after_the_other(tmp_path: Path, model: Path) -> None:
     async with a_clean_agent(tmp_path, "--startup-delay", "0.3") as agent:
         await agent.send(a_load(model))

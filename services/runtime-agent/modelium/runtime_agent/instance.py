@@ -49,7 +49,7 @@ class Life:
 
     def __init__(self, record: EngineRecord, tools: Tools) -> None:
         self.record = record
-        self.is_over = False
+        self.last: RuntimeEvent | None = None  # how it ended
         self._tools = tools
         self._runtime = tools.runtimes[record.runtime]
         self._engine: Engine | None = None
@@ -106,8 +106,8 @@ class Life:
         return instance_of(self._at, serves_at)
 
     def event(self) -> RuntimeEvent:
-        """What its state is announced with, also again."""
-        return state_of(self.snapshot(), self._at.leaves_for)
+        """What its state, or how it ended, is announced with, also again."""
+        return self.last or state_of(self.snapshot(), self._at.leaves_for)
 
     async def kill(self) -> None:
         """End its engine at once, whatever is being done with it."""
@@ -294,7 +294,7 @@ class Life:
         """The journal keeps it until its end is announced: an agent killed before announces it."""
         if self._engine is not None:
             await self._engine.forget()
-        self.is_over = True
+        self.last = last
         await self._tools.announce(last)
         await self._tools.journal.remove(self.record.instance_id)
         return last

@@ -14,7 +14,7 @@ def lacks_room(
     devices: Devices, device_ids: Iterable[str], more_bytes: int, others: Iterable[Life]
 ) -> bool:
     """Whether one of the devices cannot hold `more_bytes` beside what the others may take."""
-    here = [life for life in others if not life.is_over]
+    here = [life for life in others if life.last is None]
 
     def lacks(device_id: str) -> bool:
         traits = devices.traits(device_id)

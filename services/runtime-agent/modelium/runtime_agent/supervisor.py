@@ -130,7 +130,7 @@ class Supervisor:
 
     def instances(self) -> tuple[Instance, ...]:
         """All engines as they are now."""
-        return tuple(life.snapshot() for life in self._lives.values() if not life.is_over)
+        return tuple(life.snapshot() for life in self._lives.values() if life.last is None)
 
     async def devices(self) -> tuple[Device, ...]:
         """All devices as they are now."""
