@@ -66,8 +66,8 @@ async def one_stream_each(
     found: dict[str, aiohttp.ClientResponse] = {}
     while len(found) < 2:
         answer = await ask(http, system, stream=True, max_tokens=tokens)
-        if worker_of(answer) in found:
-            answer.close()
+        if answer.status == 503 or worker_of(answer) in found:
+            answer.close()  # one that has just been started says when to come again
         else:
             await answer.content.readline()
             found[worker_of(answer)] = answer
