@@ -26,6 +26,18 @@ async def publish(rig: Rig, *models: str) -> None:
         await rig.around.bus.publish(ModelRequested(model=model, requested_by="a test"))
 
 
+async def decided(rig: Rig, *decisions: Decision) -> None:
+    """By the brain's rules."""
+    await rig.around.bus.publish(
+        DecisionMade(
+            origin="brain",
+            source=DecisionSource.RULES,
+            inputs_digest="0",
+            decisions=decisions,
+        )
+    )
+
+
 async def recent(rig: Rig, headers: Any = None, **query: Any) -> tuple[int, Any]:
     url = f"{rig.url}/events/recent"
     async with rig.http.get(url, params=query, headers=headers) as response:
@@ -94,14 +106,7 @@ async def test_a_place_that_is_not_there_yet_is_refused(rig: Rig) -> None:
 async def test_decisions_to_change_nothing_are_told_only_to_who_asks_for_all(rig: Rig) -> None:
     load = Decision(model="qwen", action=DecidedAction.LOAD, reason="")
     for decisions in ((), (load,), ()):
-        await rig.around.bus.publish(
-            DecisionMade(
-                origin="brain",
-                source=DecisionSource.RULES,
-                inputs_digest="0",
-                decisions=decisions,
-            )
-        )
+        await decided(rig, *decisions)
     _, page = await recent(rig, subject="decision.made")
     [told] = page["events"]
     assert told["payload"]["decisions"][0]["model"] == "qwen"
@@ -142,14 +147,7 @@ async def test_a_key_sees_facts_about_its_models_without_places() -> None:
             Decision(model=m, action=DecidedAction.LOAD, reason="", victims=("qwen-2", "secret"))
             for m in ("qwen", "secret")
         )
-        await rig.around.bus.publish(
-            DecisionMade(
-                origin="brain",
-                source=DecisionSource.RULES,
-                inputs_digest="0",
-                decisions=decisions,
-            )
-        )
+        await decided(rig, *decisions)
         await publish(rig, "secret", "qwen")
         await rig.become(endpoint="http://engine:1", reason="has a place")
         own = await rig.key(models=("qw*",))

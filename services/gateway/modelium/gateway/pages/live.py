@@ -93,19 +93,19 @@ async def _reader(
         int | None, Header(ge=0, description="as `after`, and before it: browsers come again so")
     ] = None,
 ) -> AsyncIterator[tuple[int, EventReader]]:
-    try:
-        newest = await parts.live.readers.log.position()
-    except DependencyUnavailable as error:
-        raise errors_http.unavailable(str(error)) from error
-    place = _place(after, last_event_id, newest)
+    # Not checked: a browser that comes again cannot know that the log has begun anew meanwhile.
+    place = last_event_id
+    if place is None:
+        try:
+            newest = await parts.live.readers.log.position()
+        except DependencyUnavailable as error:
+            raise errors_http.unavailable(str(error)) from error
+        place = _place(after, newest)
     async with parts.live.readers.reading(place) as reader:
         yield place, reader
 
 
-def _place(after: int | None, last_event_id: int | None, newest: int) -> int:
-    """A browser that comes again knows no better than that the log has begun anew meanwhile."""
-    if last_event_id is not None:
-        return last_event_id
+def _place(after: int | None, newest: int) -> int:
     if after is not None and after > newest:
         text = f"after={after}: there is no such fact yet; the newest has the seq {newest}"
         raise errors_http.invalid_request(text, param="after")
